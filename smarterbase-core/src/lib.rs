@@ -16,3 +16,8 @@ pub mod port;
 pub mod protocol;
 
 pub use error::{Error, ErrorKind, Result};
+
+pub mod db;
+
+#[doc(hidden)]
+pub mod codegen_support;
