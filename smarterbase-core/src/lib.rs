@@ -17,6 +17,8 @@ pub mod protocol;
 
 pub use error::{Error, ErrorKind, Result};
 
+pub mod index;
+
 pub mod db;
 
 #[doc(hidden)]

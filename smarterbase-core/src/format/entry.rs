@@ -69,3 +69,9 @@ impl EntryName {
 pub fn seek(_prefix: &Prefix, _value: &[u8]) -> Key {
     todo!()
 }
+
+/// The folder of one value below `prefix`: `<prefix><value in base32hex>/`.
+#[must_use]
+pub fn folder(_prefix: &Prefix, _value: &[u8]) -> Prefix {
+    todo!()
+}

@@ -67,6 +67,8 @@ pub struct ValueRange {
     pub lower: Bytes,
     /// The first bytes that are outside.
     pub upper: Option<Bytes>,
+    /// Whether the range holds exactly one value: `lower` is a whole value.
+    pub exact: bool,
 }
 
 /// The range of values whose leading components equal `prefix` and whose next component lies in the bounds. Bounds that
