@@ -15,12 +15,12 @@ pub use std::{
     marker::Copy,
     option::Option::{self, None, Some},
     result::Result::{self, Err, Ok},
-    stringify,
     string::String,
-    unreachable,
+    stringify, unreachable,
     vec::Vec,
 };
 
+pub use crate::format::lower::LATEST as LOWER;
 pub use automatic::{AutomaticKey, AutomaticTime};
 pub use component::Component;
 pub use list::IndexList;
