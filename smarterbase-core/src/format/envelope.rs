@@ -126,9 +126,17 @@ impl Envelope {
         object.into()
     }
 
+    /// The envelope of the first version of an object that is no document: revision 1, written by the put itself.
+    #[must_use]
+    pub fn first(put: Nonce) -> Self {
+        Self {
+            rev: 1,
+            ..Self::of_hand_made(put)
+        }
+    }
+
     /// The envelope of an object that has none: revision 0, with nonces made of sha256 of its bytes.
-    fn of_hand_made(bytes: &[u8]) -> Self {
-        let made = digest_nonce(bytes);
+    fn of_hand_made(made: Nonce) -> Self {
         Self {
             put: made,
             format: FORMAT_VERSION,
@@ -187,7 +195,7 @@ fn open_slow(bytes: &Bytes) -> Result<Opened> {
     let mut envelopes = members.0.iter().filter(|(name, _)| name == MEMBER);
     match (envelopes.next(), envelopes.next()) {
         (None, _) => Ok(Opened {
-            envelope: Envelope::of_hand_made(bytes),
+            envelope: Envelope::of_hand_made(digest_nonce(bytes)),
             has_envelope: false,
             body: bytes.clone(),
         }),
