@@ -16,3 +16,10 @@ pub mod port;
 pub mod protocol;
 
 pub use error::{Error, ErrorKind, Result};
+
+pub mod index;
+
+pub mod db;
+
+#[doc(hidden)]
+pub mod codegen_support;

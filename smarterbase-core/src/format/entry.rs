@@ -140,3 +140,9 @@ fn parse_value(segment: &str) -> Option<EncodedValue> {
         .ok()?;
     Some(EncodedValue(value.into()))
 }
+
+/// The folder of one value below `prefix`: `<prefix><value in base32hex>/`.
+#[must_use]
+pub fn folder(_prefix: &Prefix, _value: &[u8]) -> Prefix {
+    todo!()
+}

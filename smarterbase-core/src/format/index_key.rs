@@ -111,6 +111,8 @@ pub struct ValueRange {
     pub lower: Bytes,
     /// The first bytes that are outside.
     pub upper: Option<Bytes>,
+    /// Whether the range holds exactly one value: `lower` is a whole value.
+    pub exact: bool,
 }
 
 impl ValueRange {
