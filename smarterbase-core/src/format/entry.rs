@@ -143,6 +143,6 @@ fn parse_value(segment: &str) -> Option<EncodedValue> {
 
 /// The folder of one value below `prefix`: `<prefix><value in base32hex>/`.
 #[must_use]
-pub fn folder(_prefix: &Prefix, _value: &[u8]) -> Prefix {
-    todo!()
+pub fn folder(prefix: &Prefix, value: &[u8]) -> Prefix {
+    Prefix::new(format!("{prefix}{}/", value_segment(value)))
 }

@@ -145,7 +145,13 @@ pub fn encode_range(
     let bound = |bound: Bound<Scalar<'_>>| {
         transpose(bound.map(|scalar| encode_component(index, prefix.len(), &scalar)))
     };
-    Ok(range::between(&leading, &bound(lower)?, &bound(upper)?))
+    let free = index.components.len() - prefix.len();
+    Ok(range::between(
+        &leading,
+        free,
+        &bound(lower)?,
+        &bound(upper)?,
+    ))
 }
 
 fn transpose(bound: Bound<Result<Component>>) -> Result<Bound<Component>> {

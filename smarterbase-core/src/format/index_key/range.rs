@@ -9,17 +9,28 @@ use super::{
     component::{Component, FIRST_PRESENT},
 };
 
-/// The range of values that begin with `prefix` and go on with a component inside the bounds.
+/// The range of values that begin with `prefix` and go on with a component inside the bounds. `free` is how many
+/// components of the definition come after the prefix.
 pub(super) fn between(
     prefix: &[u8],
+    free: usize,
     lower: &Bound<Component>,
     upper: &Bound<Component>,
 ) -> ValueRange {
-    let lower = lower_end(prefix, lower, matches!(upper, Bound::Unbounded));
-    let upper = upper_end(prefix, upper);
     ValueRange {
-        lower: lower.into(),
-        upper: upper.map(Bytes::from),
+        lower: lower_end(prefix, lower, matches!(upper, Bound::Unbounded)).into(),
+        upper: upper_end(prefix, upper).map(Bytes::from),
+        exact: free == 0 || (free == 1 && is_one_value(lower, upper)),
+    }
+}
+
+/// Whether both bounds are one component, whole.
+fn is_one_value(lower: &Bound<Component>, upper: &Bound<Component>) -> bool {
+    match (lower, upper) {
+        (Bound::Included(lower), Bound::Included(upper)) => {
+            lower.cut.is_none() && lower.bytes == upper.bytes
+        }
+        _ => false,
     }
 }
 
