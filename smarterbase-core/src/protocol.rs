@@ -16,7 +16,7 @@ mod trouble;
 pub use claim::{ClaimMachine, ClaimOutcome, ClaimPlan, TakenClaim};
 pub use drive::{Deadline, drive};
 pub use put::{PutMachine, PutOutcome};
-pub use release::ReleaseMachine;
+pub use release::{ReleaseMachine, SeeClaimMachine};
 #[doc(hidden)]
 pub use rules::{Rules, Shipped};
 pub use trouble::nothing_happened;

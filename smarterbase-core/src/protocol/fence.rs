@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Request, Rules};
 use crate::{
-    error::Result,
+    error::{Code, Error, Result},
     format::{
         Envelope, FORMAT_VERSION, Key,
         envelope::{State, open},
@@ -66,6 +66,12 @@ impl Fence {
 /// The same content with a new physical nonce. Revision and write stay: nothing was written that a reader could see.
 fn touched<R: Rules>(object: &Object, rng: &dyn Rng) -> Result<Bytes> {
     let mut opened = open(&object.bytes)?;
+    if opened.envelope.intent.is_some() {
+        return Err(Error::new(
+            Code::UNSUPPORTED_FORMAT,
+            "the object has a pending write, which must be settled before anything else is put",
+        ));
+    }
     if R::FENCE_HAS_NEW_NONCE {
         opened.envelope.put = rng.nonce();
     }
