@@ -23,7 +23,7 @@ use crate::{
 const MEMBER: &str = "_sb";
 
 /// Whether a document is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// The document exists.
     Live,
@@ -34,7 +34,7 @@ pub enum State {
 }
 
 /// One earlier version in `prev`: `[rev, write]`, or `[rev, write, true]` for a background rewrite (rule S21).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Past {
     /// Its revision.
     pub rev: u64,
@@ -45,7 +45,7 @@ pub struct Past {
 }
 
 /// The decoded `_sb` member. Members appear in this order, `put` always first.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Envelope {
     /// New for every physical put.
     pub put: Nonce,

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::format::Nonce;
 
 /// A pending write of a transaction (storage-protocol §2.3). This build reads it to refuse the document politely.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Intent {
     /// The transaction attempt, `<id>.<attempt>`.
     pub transaction: String,
