@@ -15,4 +15,6 @@ pub mod port;
 
 pub mod protocol;
 
+pub mod store;
+
 pub use error::{Error, ErrorKind, Result};

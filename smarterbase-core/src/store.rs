@@ -1,0 +1,8 @@
+//! Compare-and-swap storage in memory and on the filesystem.
+//!
+//! Object storage lives in a crate of its own, so that this one stays light.
+
+pub mod memory;
+mod page;
+
+pub use memory::MemoryStore;
