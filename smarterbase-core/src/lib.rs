@@ -18,3 +18,8 @@ pub mod protocol;
 pub mod store;
 
 pub use error::{Error, ErrorKind, Result};
+
+pub mod db;
+
+#[doc(hidden)]
+pub mod codegen_support;
