@@ -8,7 +8,7 @@ pub(crate) mod serde;
 
 pub(crate) use document::{CompositeOptions, DocumentOptions, NewOptions, Unknown};
 pub(crate) use embedded::EmbeddedOptions;
-pub(crate) use field::{DefaultValue, FieldOptions, IndexOptions, KeyOptions, UniqueOptions};
+pub(crate) use field::{DefaultValue, FieldOptions, IndexOptions, UniqueOptions};
 
 use proc_macro2::Span;
 

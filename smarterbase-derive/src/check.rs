@@ -1,7 +1,11 @@
 //! Rules across attributes and fields. Every problem is pushed; what cannot be expanded is taken out of the model.
 
 mod definitions;
+mod embedded;
 mod stored;
+
+pub(crate) use embedded::check as embedded;
+pub(crate) use stored::ONE_NAME;
 
 use crate::{
     errors::Errors,

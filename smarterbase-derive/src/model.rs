@@ -1,9 +1,11 @@
 //! What the user said, with every name resolved: the input of the checks and of the expansion.
 
 mod definition;
+mod embedded;
 mod field;
 
 pub(crate) use definition::{Definition, Kind};
+pub(crate) use embedded::{Body, EmbeddedModel, Part, Variant, VariantFields};
 pub(crate) use field::{FieldModel, Role};
 
 use proc_macro2::{Ident, Span};

@@ -50,6 +50,12 @@ const FIELD: Grammar = Grammar {
     ],
 };
 
+const EMBEDDED_FIELD: Grammar = Grammar {
+    attribute: "#[field(..)] of an embedded type",
+    options: &["skip", "opaque"],
+    planned: &["encrypted", "was"],
+};
+
 /// Everything that our attributes say about one field.
 #[derive(Default)]
 pub(crate) struct FieldOptions {
@@ -111,6 +117,23 @@ impl FieldOptions {
                 "key" | "index" | "unique" | "references" | "field" => options.take(item, errors),
                 "cfg" => options.cfg = Some(item.span()),
                 _ => {}
+            }
+        }
+        options
+    }
+
+    /// The options of a field of an embedded type: `#[field(skip)]` and `#[field(opaque)]`.
+    pub(crate) fn read_embedded(attributes: &[Attribute], errors: &mut Errors) -> Self {
+        let mut options = Self::default();
+        for item in attributes.iter().filter_map(Item::of_attribute) {
+            if item.name() != "field" {
+                continue;
+            }
+            for item in item.list(errors) {
+                match item.name().as_str() {
+                    "skip" | "opaque" => options.take_field(item, errors),
+                    _ => EMBEDDED_FIELD.refuse(&item.key, errors),
+                }
             }
         }
         options

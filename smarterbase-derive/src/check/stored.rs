@@ -60,13 +60,12 @@ fn container(serde: &serde::Container, errors: &mut Errors) {
         );
     }
     if let Some(span) = serde.unequal {
-        errors.push(span, one_name());
+        errors.push(span, ONE_NAME);
     }
 }
 
-fn one_name() -> &'static str {
-    "a stored member has one name for reading and for writing\n  help: write `rename = \"..\"`, and `alias = \"..\"` for older names"
-}
+/// The message for a member that serde reads and writes under different names.
+pub(crate) const ONE_NAME: &str = "a stored member has one name for reading and for writing\n  help: write `rename = \"..\"`, and `alias = \"..\"` for older names";
 
 fn is_written(field: &FieldModel, errors: &mut Errors) {
     let name = field.name();
@@ -81,7 +80,7 @@ fn is_written(field: &FieldModel, errors: &mut Errors) {
         errors.push(span, format_args!("`{name}` is stored but never read back\n  help: write `#[field(skip)] #[serde(skip)]`"));
     }
     if let Some(span) = field.serde.unequal {
-        errors.push(span, one_name());
+        errors.push(span, ONE_NAME);
     }
 }
 
@@ -136,9 +135,13 @@ fn representation(field: &FieldModel, unknown: Unknown, errors: &mut Errors) {
     }
 }
 
+pub(super) fn starts_reserved(name: &str) -> bool {
+    name.starts_with("_sb")
+}
+
 fn reserved(field: &FieldModel, errors: &mut Errors) {
     for (name, span) in names(field) {
-        if name.starts_with("_sb") {
+        if starts_reserved(name) {
             errors.push(
                 span,
                 format_args!("stored names that start with `_sb` are reserved\n  help: rename it: `{name}` cannot be stored"),
