@@ -21,7 +21,10 @@ fn messages_say_what_to_write_and_programs_compile() {
 
 fn compiler() -> String {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
-    let output = Command::new(rustc).arg("--version").output().expect("rustc runs");
+    let output = Command::new(rustc)
+        .arg("--version")
+        .output()
+        .expect("rustc runs");
     String::from_utf8(output.stdout).expect("a version is text")
 }
 
@@ -32,5 +35,7 @@ fn announce(compiler: &str) {
         "\n!!! THE MESSAGES OF THE DERIVES WERE NOT COMPARED: this is {compiler}, and tests/ui/**/*.stderr were made with \
          {COMPILER}!!!\n\n"
     );
-    std::io::stderr().write_all(text.as_bytes()).expect("standard error is open");
+    std::io::stderr()
+        .write_all(text.as_bytes())
+        .expect("standard error is open");
 }

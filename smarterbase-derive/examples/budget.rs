@@ -10,31 +10,45 @@
 )]
 
 use std::{
-    env, fmt::Write as _, fs, path::{Path, PathBuf}, process::Command, time::{Duration, Instant}
+    env,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
 };
 
 const DOCUMENTS: usize = 200;
 const ROUNDS: usize = 3;
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace").to_owned();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the crate is in the workspace")
+        .to_owned();
     let folder = root.join("target/derive-budget");
     let with = measure(&root, &folder, "with", true);
     let without = measure(&root, &folder, "without", false);
     let each = with.saturating_sub(without).as_secs_f64() * 1000.0 / DOCUMENTS as f64;
-    println!("{DOCUMENTS} documents: {with:.2?} with the derive, {without:.2?} without: {each:.1} ms per document (budget 12 ms)");
+    println!(
+        "{DOCUMENTS} documents: {with:.2?} with the derive, {without:.2?} without: {each:.1} ms per document (budget 12 ms)"
+    );
 }
 
 /// The fastest of several checks of one crate.
 fn measure(root: &Path, folder: &Path, name: &str, derived: bool) -> Duration {
     let package = folder.join(name);
     fs::create_dir_all(package.join("src")).expect("the target folder can be written");
-    fs::write(package.join("Cargo.toml"), manifest(root, name)).expect("the manifest can be written");
+    fs::write(package.join("Cargo.toml"), manifest(root, name))
+        .expect("the manifest can be written");
     fs::copy(root.join("Cargo.lock"), package.join("Cargo.lock")).expect("the lock can be copied");
     let source = package.join("src/lib.rs");
     fs::write(&source, documents(derived)).expect("the source can be written");
     check(&package, folder);
-    (0..ROUNDS).map(|round| again(&package, folder, &source, round)).min().expect("there is a round")
+    (0..ROUNDS)
+        .map(|round| again(&package, folder, &source, round))
+        .min()
+        .expect("there is a round")
 }
 
 fn again(package: &Path, folder: &Path, source: &PathBuf, round: usize) -> Duration {
@@ -68,9 +82,16 @@ fn manifest(root: &Path, name: &str) -> String {
 fn documents(derived: bool) -> String {
     let attribute = |text: &'static str| if derived { text } else { "" };
     let derive = attribute(", Document");
-    let (key, unique, index) = (attribute("#[key(auto)] "), attribute("#[unique(lower)] "), attribute("#[index] "));
-    let (range, created, updated) =
-        (attribute("#[index(range)] "), attribute("#[field(created_at)] "), attribute("#[field(updated_at)] "));
+    let (key, unique, index) = (
+        attribute("#[key(auto)] "),
+        attribute("#[unique(lower)] "),
+        attribute("#[index] "),
+    );
+    let (range, created, updated) = (
+        attribute("#[index(range)] "),
+        attribute("#[field(created_at)] "),
+        attribute("#[field(updated_at)] "),
+    );
     let mut text = String::from("#![allow(unused_imports)]\nuse smarterbase::prelude::*;\n");
     for number in 0..DOCUMENTS {
         writeln!(

@@ -37,5 +37,8 @@ fn a_document_of_eight_fields_and_three_indexes_stays_small() {
         }
     }));
     assert!(size <= CEILING, "{size} tokens, more than {CEILING}");
-    assert!(size > CEILING / 2, "{size} tokens: the ceiling of {CEILING} no longer holds anything");
+    assert!(
+        size > CEILING / 2,
+        "{size} tokens: the ceiling of {CEILING} no longer holds anything"
+    );
 }

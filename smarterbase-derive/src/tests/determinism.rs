@@ -16,14 +16,31 @@ fn expanding_twice_gives_the_same_tokens() {
             #[index(range, nmae = x)] d: u32,
         }
     };
-    assert_eq!(document(input.clone()).to_string(), document(input).to_string());
-    let input = quote!(enum Plan { Free, Team { seats: u32 } });
-    assert_eq!(embedded(input.clone()).to_string(), embedded(input).to_string());
+    assert_eq!(
+        document(input.clone()).to_string(),
+        document(input).to_string()
+    );
+    let input = quote!(
+        enum Plan {
+            Free,
+            Team { seats: u32 },
+        }
+    );
+    assert_eq!(
+        embedded(input.clone()).to_string(),
+        embedded(input).to_string()
+    );
 }
 
 #[test]
 fn an_expansion_holds_no_path_of_the_machine() {
-    let text = document(quote!(struct User { #[key] id: String })).to_string();
+    let text = document(quote!(
+        struct User {
+            #[key]
+            id: String,
+        }
+    ))
+    .to_string();
     let here = env!("CARGO_MANIFEST_DIR");
     assert!(text.contains("__SB_SPEC") && !text.contains(here), "{text}");
 }
