@@ -177,6 +177,8 @@ impl RedisServer {
     fn spawn(&mut self) -> io::Result<()> {
         let log = self.folder.path().join("redis.log");
         let output = fs::File::create(&log)?;
+        // What is wrong with an argument is said on standard error.
+        let errors = output.try_clone()?;
         let mut started = Process::start(&self.program, |command| {
             command
                 .args([
@@ -191,7 +193,7 @@ impl RedisServer {
                 .args(&self.arguments)
                 .stdin(Stdio::null())
                 .stdout(output)
-                .stderr(Stdio::null());
+                .stderr(errors);
         })?;
         process::wait_until_ready("redis-server", || match started.exited()? {
             Some(status) => {
