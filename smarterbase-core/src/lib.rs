@@ -1,1 +1,25 @@
-//! .
+//! The engine of SmarterBase.
+//!
+//! Applications use the facade crate `smarterbase`. This crate is for authors of storage and index backends, who need
+//! [`port`] and [`document`]; every other module may change in any release.
+//!
+//! Each module may use only the modules above it; `tests/architecture.rs` holds that.
+
+pub mod error;
+
+pub mod document;
+
+pub mod format;
+
+pub mod port;
+
+pub mod protocol;
+
+pub use error::{Error, ErrorKind, Result};
+
+pub mod index;
+
+pub mod db;
+
+#[doc(hidden)]
+pub mod codegen_support;

@@ -1,0 +1,66 @@
+//! What a type tells the engine: its ids, fields, index values and static facts. No I/O and no stored bytes.
+
+pub mod field;
+pub mod id;
+pub mod index_value;
+pub mod moment;
+pub mod revision;
+pub mod spec;
+pub mod stored;
+pub mod timestamp;
+
+pub use field::{Field, FieldType, Shape};
+pub use id::{DocumentKey, Id, KeyKind, KeyText};
+pub use index_value::{IndexArg, IndexRange, IndexSink, IndexValue, Scalar};
+pub use moment::{IntoDocument, Moment};
+pub use revision::Version;
+pub use spec::{ComponentSpec, DocumentSpec, FieldSpec, IndexKind, IndexSpec, UnknownMembers};
+pub use stored::{Meta, Stored};
+pub use timestamp::Timestamp;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::error::Violation;
+
+/// A struct that is stored as one JSON object. Implemented by `#[derive(Document)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a document",
+    label = "this type cannot be stored",
+    note = "add `#[derive(Serialize, Deserialize, Document)]` to it"
+)]
+pub trait Document: Serialize + DeserializeOwned + Send + Sync + Sized + 'static {
+    /// The type of the key field.
+    type Key: DocumentKey;
+    /// The struct of field handles: `User::FIELDS.email`.
+    type Fields: Copy + Send + Sync + 'static;
+
+    /// The static facts of the type.
+    const SPEC: &'static DocumentSpec;
+    /// The field handles.
+    const HANDLES: Self::Fields;
+
+    /// The document's key.
+    fn key(&self) -> &Self::Key;
+
+    /// Pushes the components of every index and unique definition, once per entry.
+    fn index_values(&self, sink: &mut dyn IndexSink);
+
+    /// Fills the automatic fields: a missing automatic key, `created_at`, `updated_at`.
+    fn stamp(&mut self, moment: &mut Moment<'_>);
+
+    /// Sets the field marked `#[field(revision)]`, if there is one.
+    fn set_revision(&mut self, _revision: u64) {}
+
+    /// The revision in the field marked `#[field(revision)]`, if there is one and it is set.
+    fn expected_revision(&self) -> Option<u64> {
+        None
+    }
+
+    /// Checks the rules of the `validator` attributes; every violation is reported.
+    ///
+    /// # Errors
+    /// The violations.
+    fn validate(&self) -> Result<(), Vec<Violation>> {
+        Ok(())
+    }
+}

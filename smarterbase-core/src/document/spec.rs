@@ -1,0 +1,83 @@
+//! The static facts of a document type: plain data that the derive emits.
+
+use super::{field::Shape, id::KeyKind, index_value::Encoding};
+
+/// Everything the engine knows about a type without an instance of it.
+#[derive(Debug)]
+pub struct DocumentSpec {
+    /// The Rust name of the type, for messages.
+    pub type_name: &'static str,
+    /// The stored name of the collection, `[a-z][a-z0-9-]*`.
+    pub collection: &'static str,
+    /// The version of the type's shape, from 1.
+    pub schema_version: u32,
+    /// 1, or 16 for `<collection>/<x>/<id>.json`.
+    pub shards: u8,
+    /// The stored name of the key field.
+    pub key_field: &'static str,
+    /// How the key is written in paths.
+    pub key_kind: KeyKind,
+    /// The stored fields, in declaration order.
+    pub fields: &'static [FieldSpec],
+    /// The index and unique definitions. The position is the definition's ordinal in this build; it is never stored.
+    pub indexes: &'static [IndexSpec],
+    /// What happens to members of the stored JSON that the type does not have.
+    pub unknown: UnknownMembers,
+}
+
+/// One stored field.
+#[derive(Debug)]
+pub struct FieldSpec {
+    /// The stored name.
+    pub name: &'static str,
+    /// Other names that are read (serde's `alias`).
+    pub aliases: &'static [&'static str],
+    /// What the stored value looks like.
+    pub shape: &'static Shape,
+}
+
+/// One index or unique definition.
+#[derive(Debug)]
+pub struct IndexSpec {
+    /// The name without the hash, `plan` or `by-org-date`: `[a-z][a-z0-9-]*`.
+    pub name: &'static str,
+    /// Whether values are claimed or only indexed.
+    pub kind: IndexKind,
+    /// One entry for each element of a list.
+    pub each: bool,
+    /// Whether ranges may be asked for. Not part of the stored definition: the entries are the same.
+    pub range: bool,
+    /// One to four components, in order. For a scoped unique definition the scope comes first.
+    pub components: &'static [ComponentSpec],
+}
+
+/// One component of a definition.
+#[derive(Debug)]
+pub struct ComponentSpec {
+    /// The stored name of the field; for a nested path the names joined by `.`.
+    pub field: &'static str,
+    /// How the value is encoded.
+    pub encoding: Encoding,
+    /// The version of the pinned lower-case table that folds the value, if any.
+    pub lower: Option<u8>,
+}
+
+/// What a definition is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexKind {
+    /// Entries that find documents.
+    Index,
+    /// Claims: at most one live document holds a value.
+    Unique,
+}
+
+/// What happens to members of the stored JSON that the type does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownMembers {
+    /// They are kept across a save.
+    Keep,
+    /// They are gone after the next save.
+    Drop,
+    /// Reading such a document is an error.
+    Deny,
+}

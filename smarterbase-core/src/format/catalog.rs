@@ -1,0 +1,94 @@
+//! The catalog object of one collection: what its writers agreed on.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::Envelope;
+use crate::{document::IndexKind, error::Result};
+
+/// The state of a definition, or of a definition on one backend. An unknown text reads as `Down` (rule S9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Declared, not maintained by anyone yet.
+    Pending,
+    /// Maintained by every writer; not complete.
+    Building,
+    /// Complete: readers use it.
+    Ready,
+    /// Somebody could not maintain it.
+    Down,
+    /// Taken out of use.
+    Retired,
+}
+
+/// One definition on one backend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placement {
+    /// The state there.
+    pub state: State,
+    /// +1 on every `Building` and `Down` (rule S5).
+    pub generation: u64,
+    /// Members that this build does not know.
+    pub unknown: BTreeMap<String, Value>,
+}
+
+/// One index or unique definition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// A stable number, given once; it names the keys of the definition in Redis.
+    pub number: u32,
+    /// Index or unique.
+    pub kind: IndexKind,
+    /// The full definition (rule S11).
+    pub text: String,
+    /// The catalog revision since which writers maintain it (rule S2).
+    pub since: u64,
+    /// For a unique definition its state; an index has one per backend.
+    pub state: Option<State>,
+    /// Per backend name (`objects`, `redis`, `local`).
+    pub backends: BTreeMap<String, Placement>,
+    /// Members that this build does not know.
+    pub unknown: BTreeMap<String, Value>,
+}
+
+/// The decoded catalog of one collection. Members that this build does not know are kept (rule S9).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Catalog {
+    /// The envelope; `rev` is the catalog revision of `_sb.catalog`.
+    pub envelope: Envelope,
+    /// The collection.
+    pub collection: String,
+    /// 1 or 16.
+    pub shards: u8,
+    /// `uuid`, `text` or `unsigned`.
+    pub key_kind: String,
+    /// The lowest schema version that writers may still write.
+    pub writable_from: u32,
+    /// Per backend name the registered instance, `redis:<nonce>` (rule S6); `objects` is its own instance.
+    pub instances: BTreeMap<String, String>,
+    /// The next number to give.
+    pub next_number: u32,
+    /// Every definition, by name.
+    pub definitions: BTreeMap<String, Entry>,
+    /// Members that this build does not know.
+    pub unknown: BTreeMap<String, Value>,
+}
+
+impl Catalog {
+    /// The bytes of the catalog.
+    #[must_use]
+    pub fn seal(&self) -> Bytes {
+        todo!()
+    }
+
+    /// Reads a catalog.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): as
+    /// [`envelope::open`](super::envelope::open).
+    pub fn open(_bytes: &Bytes) -> Result<Self> {
+        todo!()
+    }
+}

@@ -1,0 +1,16 @@
+//! What the engine asks of the outside: one trait per service, required methods only.
+
+pub mod clock;
+pub mod index;
+pub mod rng;
+pub mod store;
+pub mod system;
+
+pub use clock::Clock;
+pub use index::{IndexError, IndexStore};
+pub use rng::Rng;
+pub use store::{
+    Attempt, Capabilities, CasStore, Changed, ConditionalDelete, Expect, ListPage, Listed, Object,
+    StoreError, StoreErrorKind,
+};
+pub use system::{SystemClock, SystemRng};

@@ -1,0 +1,251 @@
+//! Index backends: entries that find documents. A verified superset: every result is checked on the document.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::{
+    document::KeyKind,
+    format::{
+        Nonce,
+        entry::Tag,
+        index_key::{EncodedValue, ValueRange},
+        path::EncodedId,
+    },
+};
+
+/// An index backend.
+///
+/// The rules that make its results a superset: an entry is **announced** before the document that needs it is put, and
+/// leaves only through [`commit`](Self::commit) or [`remove_stale`](Self::remove_stale). Every call may be repeated, may
+/// be late, and may overtake another; none may make a needed entry go away.
+#[async_trait]
+pub trait IndexStore: Send + Sync + std::fmt::Debug + 'static {
+    /// The name in the catalog: `objects`, `redis`, `local`.
+    fn name(&self) -> &'static str;
+
+    /// Whether entries carry tags that the document's envelope must list (rule S7).
+    fn uses_tags(&self) -> bool;
+
+    /// The instance that holds this database's entries now, `redis:<nonce>` (rule S6); `None` when there is none, for
+    /// example because Redis was flushed or restarted.
+    ///
+    /// # Errors
+    /// [`IndexError::Unavailable`]: no answer.
+    async fn instance(&self, collection: &IndexedCollection) -> Result<Option<String>, IndexError>;
+
+    /// Makes the backend empty and ready to be filled for the placements, under a new instance, which is returned.
+    /// `fresh` is used for the instance's nonce.
+    ///
+    /// # Errors
+    /// [`IndexError::Unavailable`], [`IndexError::Refused`].
+    async fn begin(
+        &self,
+        collection: &IndexedCollection,
+        placed: &[Placed],
+        fresh: Nonce,
+    ) -> Result<String, IndexError>;
+
+    /// Adds the entries that a put will need. Returns once they are durable.
+    ///
+    /// # Errors
+    /// [`IndexError::Lost`]: the backend lost entries since the catalog was read; nothing may be trusted.
+    async fn announce(
+        &self,
+        collection: &IndexedCollection,
+        announcement: &Announcement,
+    ) -> Result<(), IndexError>;
+
+    /// Tells the outcome of a write: entries that the document no longer needs leave.
+    ///
+    /// # Errors
+    /// As [`announce`](Self::announce).
+    async fn commit(
+        &self,
+        collection: &IndexedCollection,
+        commit: &Commit,
+    ) -> Result<(), IndexError>;
+
+    /// Up to `limit` (1 to 1,000) entries with a value in `range`, by (value, id) ascending, or descending, strictly
+    /// after `after`. One document may come several times, and may not match any more.
+    ///
+    /// # Errors
+    /// As [`announce`](Self::announce).
+    async fn scan(
+        &self,
+        collection: &IndexedCollection,
+        scan: &Scan,
+    ) -> Result<ScanPage, IndexError>;
+
+    /// How many entries there are in the range: at least the number of matching documents.
+    ///
+    /// # Errors
+    /// As [`announce`](Self::announce).
+    async fn count(
+        &self,
+        collection: &IndexedCollection,
+        placed: &Placed,
+        range: &ValueRange,
+    ) -> Result<u64, IndexError>;
+
+    /// Removes an entry that the caller found to be stale by rule S13, after reading the document.
+    ///
+    /// # Errors
+    /// As [`announce`](Self::announce).
+    async fn remove_stale(
+        &self,
+        collection: &IndexedCollection,
+        placed: &Placed,
+        hit: &Hit,
+    ) -> Result<(), IndexError>;
+}
+
+/// The collection that entries belong to.
+#[derive(Clone, Debug)]
+pub struct IndexedCollection {
+    /// The database's id: names the keys.
+    pub database: Nonce,
+    /// The collection.
+    pub name: String,
+    /// 1 or 16.
+    pub shards: u8,
+    /// The form of the ids: UUIDs take 16 bytes in members.
+    pub key_kind: KeyKind,
+    /// The instance that the catalog names; an operation on another one is [`IndexError::Lost`].
+    pub instance: String,
+}
+
+/// One definition as it is placed on a backend.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Placed {
+    /// `plan-1f0c9a2b`.
+    pub definition: String,
+    /// The catalog's stable number.
+    pub number: u32,
+    /// The generation (rule S5).
+    pub generation: u64,
+}
+
+/// One entry of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexEntry {
+    /// Where it belongs.
+    pub placed: Placed,
+    /// The value.
+    pub value: EncodedValue,
+    /// The tag, on backends that use them.
+    pub tag: Option<Tag>,
+}
+
+/// The entries that a put will need and that are not there yet.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    /// The document.
+    pub id: EncodedId,
+    /// The revision that the put replaces; 0 for a new document.
+    pub base: u64,
+    /// The write.
+    pub write: Nonce,
+    /// The new entries; empty for a delete, which is announced as well so that its leftovers are found.
+    pub entries: Vec<IndexEntry>,
+    /// Every definition that the backend maintains for this collection.
+    pub placed: Vec<Placed>,
+}
+
+/// How a write ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The document is at [`Commit::rev`] with [`Commit::entries`].
+    Put,
+    /// The document was deleted at [`Commit::rev`].
+    Delete,
+    /// The write finally lost; its announcement goes away.
+    Abort,
+    /// What the store says at [`Commit::rev`], for rebuilding and repair: also replaces an equal revision.
+    Restore,
+}
+
+/// The outcome of a write.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The document.
+    pub id: EncodedId,
+    /// The revision that the document has now.
+    pub rev: u64,
+    /// The write that was announced, if any.
+    pub write: Option<Nonce>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Every entry that the document has now.
+    pub entries: Vec<IndexEntry>,
+    /// Entries that leave, as far as the writer knows them: what backends without a manifest remove.
+    pub dropped: Vec<IndexEntry>,
+    /// Every definition that the backend maintains for this collection.
+    pub placed: Vec<Placed>,
+    /// The entity tag of the object, kept for finding changes by LIST.
+    pub e_tag: Option<String>,
+}
+
+/// What to scan.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// The definition.
+    pub placed: Placed,
+    /// The values.
+    pub range: ValueRange,
+    /// Strictly after this entry, in the direction of the scan.
+    pub after: Option<(EncodedValue, EncodedId)>,
+    /// From the greatest value and id down.
+    pub descending: bool,
+    /// How many entries at most, 1 to 1,000.
+    pub limit: usize,
+}
+
+/// One page of a scan.
+#[derive(Clone, Debug, Default)]
+pub struct ScanPage {
+    /// The entries, in order.
+    pub hits: Vec<Hit>,
+    /// Whether more entries may follow the last one.
+    pub has_more: bool,
+    /// How many requests it took.
+    pub requests: u32,
+}
+
+/// One entry that a scan found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// The value.
+    pub value: EncodedValue,
+    /// The document.
+    pub id: EncodedId,
+    /// The tag, on backends that use them.
+    pub tag: Option<Tag>,
+    /// When the entry was made, by the store's clock, where that is known.
+    pub last_modified: Option<crate::document::Timestamp>,
+}
+
+/// A failure of an index backend.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// The backend lost entries, or is another one than the catalog names: it must be rebuilt.
+    #[error("the index lost entries: {0}")]
+    Lost(String),
+    /// No answer in time. A call may still be carried out later.
+    #[error("the index does not answer: {0}")]
+    Unavailable(String),
+    /// The backend must not be used (an eviction policy that drops entries, a wrong password).
+    #[error("the index must not be used: {0}")]
+    Refused(String),
+    /// Stored entries cannot be understood.
+    #[error("the index cannot be understood: {0}")]
+    Corrupt(String),
+}
+
+/// The bytes of an id inside index members: 16 for a UUID, else `<encoded id>.json` (rule S22: same order as paths).
+#[must_use]
+pub fn member_id(kind: KeyKind, id: &EncodedId) -> Bytes {
+    match (kind, uuid::Uuid::try_parse(id.as_str())) {
+        (KeyKind::Uuid, Ok(uuid)) => Bytes::copy_from_slice(uuid.as_bytes()),
+        _ => Bytes::from(format!("{id}.json")),
+    }
+}
