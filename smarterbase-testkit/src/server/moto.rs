@@ -75,7 +75,7 @@ impl Moto {
             Ok(address.is_some())
         })?;
         let address = address.expect("ready only with an address");
-        create_bucket(address)?;
+        create_bucket(address, s3::BUCKET)?;
         Ok(Self {
             address,
             _process: process,
@@ -93,6 +93,14 @@ impl Moto {
     #[must_use]
     pub fn client(&self) -> AmazonS3Builder {
         s3::client(&self.endpoint())
+    }
+
+    /// Creates a bucket besides the one that is there. A name has 3 to 63 characters of `a-z 0-9 - .`.
+    ///
+    /// # Errors
+    /// When moto does not take it.
+    pub fn create_bucket(&self, name: &str) -> io::Result<()> {
+        create_bucket(self.address, name)
     }
 }
 
@@ -121,13 +129,12 @@ fn address_in(log: &str) -> Option<SocketAddr> {
     address.parse().ok()
 }
 
-/// Creates our bucket. Moto wants a `Content-Length` even when it is 0.
-fn create_bucket(address: SocketAddr) -> io::Result<()> {
-    let bucket = s3::BUCKET;
+/// Moto wants a `Content-Length` even when it is 0.
+fn create_bucket(address: SocketAddr, name: &str) -> io::Result<()> {
     let mut connection = TcpStream::connect(address)?;
     write!(
         connection,
-        "PUT /{bucket} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        "PUT /{name} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     )?;
     let mut reply = String::new();
     connection.read_to_string(&mut reply)?;

@@ -6,7 +6,7 @@ use object_store::{
     aws::{AmazonS3, AmazonS3Builder, S3CopyIfNotExists},
     integration,
 };
-use smarterbase_testkit::server::{in_process::InProcessS3, s3::S3Server};
+use smarterbase_testkit::server::{in_process::InProcessS3, moto::Moto, s3::S3Server};
 
 /// One test for each function of the suite, on each kind of server.
 macro_rules! suite {
@@ -24,6 +24,11 @@ macro_rules! suite {
             async fn $name() {
                 super::$name(&super::built(super::InProcessS3::new().client())).await;
             })*
+        }
+
+        /// The whole suite, each function on a store that `fresh` makes for its name.
+        async fn run_all(fresh: impl Fn(&str) -> AmazonS3) {
+            $($name(&fresh(stringify!($name))).await;)*
         }
 
         $(async fn $name($store: &AmazonS3) { $run.await; })*
@@ -49,6 +54,20 @@ suite! {
     multipart_out_of_order: |store| integration::multipart_out_of_order(store);
     multipart_race_condition: |store| integration::multipart_race_condition(store, true);
     get_nonexistent_object: |store| nonexistent(store);
+}
+
+/// One test, since moto takes a second to start; it gets a bucket for each function.
+#[tokio::test]
+async fn moto_passes_it_too() {
+    let Some(moto) = Moto::start().unwrap() else {
+        return;
+    };
+    run_all(|name| {
+        let bucket = name.replace('_', "-");
+        moto.create_bucket(&bucket).unwrap();
+        built(moto.client().with_bucket_name(bucket))
+    })
+    .await;
 }
 
 async fn nonexistent(store: &AmazonS3) {
