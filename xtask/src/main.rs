@@ -1,10 +1,13 @@
 //! Repository chores, as `cargo xtask <chore>`.
 
+mod apt;
 mod check;
 mod command;
 mod moto;
 mod redis;
 mod test;
+
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -27,9 +30,13 @@ enum Chore {
     Ci,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Chore::parse() {
+fn main() -> ExitCode {
+    let done = match Chore::parse() {
         Chore::Test { arguments } => test::run(&arguments),
-        Chore::Ci => check::run_all(),
-    }
+        Chore::Ci => check::run_all().map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        command::say(&format!("{error:#}"));
+        ExitCode::FAILURE
+    })
 }

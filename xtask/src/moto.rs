@@ -1,8 +1,17 @@
 //! Makes a Python environment with moto, an S3 that somebody else wrote, in `target/moto-venv`.
 
-use std::{fmt::Display, path::PathBuf, process::Command};
+use std::{
+    fmt::Display,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use crate::command::{find, new, root, run, say, succeeds};
+use anyhow::Context;
+
+use crate::{
+    apt,
+    command::{find, new, root, run, say, succeeds},
+};
 
 /// What the tests of our S3 were last seen to agree with.
 const PACKAGES: [&str; 3] = ["moto[s3]>=5.2,<6", "flask>=3,<4", "flask-cors>=5"];
@@ -24,13 +33,7 @@ impl Moto {
         let Some(system) = find("python3") else {
             return Self::not_run("there is no python3");
         };
-        let folder = folder.to_string_lossy();
-        if let Err(error) = run(&mut new(system, &["-m", "venv", "--clear", &folder])) {
-            return Self::not_run(format!(
-                "{error:#} (Debian: apt-get install -y python3-venv)"
-            ));
-        }
-        match run(&mut pip_install(&python)) {
+        match make(&system, &folder) {
             Ok(()) if is_usable(&python) => Self::Python(python),
             Ok(()) => Self::not_run("moto was installed, but cannot be imported"),
             Err(error) => Self::not_run(format!("{error:#}")),
@@ -63,25 +66,23 @@ impl Moto {
     }
 }
 
-fn pip_install(python: &PathBuf) -> Command {
-    let mut command = new(
-        python,
-        &[
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ],
-    );
-    command.args(PACKAGES);
+/// Makes the environment anew. Debian keeps what that needs in a package of its own.
+fn make(system: &Path, folder: &Path) -> anyhow::Result<()> {
+    if !succeeds(&mut new(system, &["-c", "import venv, ensurepip"])) {
+        let mut commands = apt::install("python3-venv").context("python3 has no venv module")?;
+        commands.iter_mut().try_for_each(run)?;
+    }
+    run(new(system, &["-m", "venv", "--clear"]).arg(folder))?;
+    run(&mut pip_install(&folder.join("bin/python")))
+}
+
+fn pip_install(python: &Path) -> Command {
+    let mut command = new(python, &["-m", "pip", "install", "--quiet"]);
+    command.arg("--disable-pip-version-check").args(PACKAGES);
     command
 }
 
-fn is_usable(python: &PathBuf) -> bool {
-    python.is_file()
-        && succeeds(&mut new(
-            python,
-            &["-c", "import moto.server, flask, flask_cors"],
-        ))
+fn is_usable(python: &Path) -> bool {
+    let imports = ["-c", "import moto.server, flask, flask_cors"];
+    python.is_file() && succeeds(&mut new(python, &imports))
 }

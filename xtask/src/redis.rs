@@ -1,14 +1,13 @@
 //! Finds a `redis-server`, or installs one through the system's package manager.
 
-use std::{
-    env,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::{env, path::PathBuf, process::Command};
 
 use anyhow::{Context, bail};
 
-use crate::command::{find, new, run, say};
+use crate::{
+    apt,
+    command::{find, new, run, say},
+};
 
 /// The environment variable that names the server; the tests read it as well.
 pub(crate) const SERVER: &str = "REDIS_SERVER";
@@ -42,16 +41,13 @@ fn installed() -> Option<PathBuf> {
 
 /// The commands that install Redis here without asking anybody.
 fn ways_to_install() -> anyhow::Result<Vec<Command>> {
-    if find("apt-get").is_some() {
-        if !is_root() {
-            bail!(
-                "run `sudo apt-get update && sudo apt-get install -y redis-server`, then this command again"
-            );
-        }
-        return Ok(vec![
-            apt_get(&["update"]),
-            apt_get(&["install", "-y", "redis-server"]),
-        ]);
+    if let Some(commands) = apt::install("redis-server") {
+        return Ok(commands.into());
+    }
+    if apt::is_there() {
+        bail!(
+            "run `sudo apt-get update && sudo apt-get install -y redis-server`, then this command again"
+        );
     }
     if find("brew").is_some() {
         return Ok(vec![new("brew", &["install", "redis"])]);
@@ -59,15 +55,4 @@ fn ways_to_install() -> anyhow::Result<Vec<Command>> {
     bail!(
         "install Redis 7 or later with your package manager, or set {SERVER}=/path/to/redis-server"
     );
-}
-
-fn apt_get(arguments: &[&str]) -> Command {
-    let mut command = new("apt-get", arguments);
-    command.env("DEBIAN_FRONTEND", "noninteractive");
-    command
-}
-
-fn is_root() -> bool {
-    let answer = new("id", &["-u"]).stderr(Stdio::null()).output();
-    answer.is_ok_and(|answer| answer.stdout.trim_ascii() == b"0")
 }

@@ -1,5 +1,7 @@
 //! `cargo xtask test`: every test of every crate, on real parts.
 
+use std::process::ExitCode;
+
 use anyhow::Context;
 
 use crate::{
@@ -9,7 +11,7 @@ use crate::{
 };
 
 /// Installs what is missing, then runs the tests and ends with their exit code.
-pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
     let redis = redis::find_or_install()?;
     let moto = Moto::find_or_install();
     say(&format!("redis: {}", redis.display()));
@@ -24,5 +26,9 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
         // Again, below the output of the tests, where it is seen.
         moto.announce();
     }
-    std::process::exit(status.code().unwrap_or(1));
+    // No code means that a signal ended the tests.
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from))
 }
