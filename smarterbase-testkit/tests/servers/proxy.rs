@@ -11,7 +11,10 @@ use std::{
 };
 
 use http::StatusCode;
-use smarterbase_testkit::server::proxy::{Mode, Proxy};
+use smarterbase_testkit::server::{
+    proxy::{Mode, Proxy},
+    redis::RedisServer,
+};
 
 #[tokio::test]
 async fn a_passing_proxy_passes() {
@@ -134,6 +137,22 @@ async fn a_cut_ends_standing_connections_only() {
     let error = standing.read(&mut [0]).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     assert_eq!(exchange(&mut connect(&proxy)).unwrap(), "ping");
+}
+
+#[tokio::test]
+async fn a_lost_reply_of_redis_was_carried_out() {
+    let server = RedisServer::start(&[]).unwrap();
+    let proxy = Proxy::start(server.address()).await.unwrap();
+    let client = redis::Client::open(format!("redis://{}", proxy.address())).unwrap();
+    let mut connection = client.get_connection().unwrap();
+    proxy.once(Mode::LoseReply);
+    let lost = redis::cmd("INCR").arg("counter").exec(&mut connection);
+    assert!(lost.unwrap_err().is_connection_dropped());
+    let count: usize = redis::cmd("GET")
+        .arg("counter")
+        .query(&mut server.connect().unwrap())
+        .unwrap();
+    assert_eq!(count, 1);
 }
 
 /// An upstream that sends back what it gets.

@@ -3,7 +3,7 @@
 //! Its functions leave objects behind and some want an empty store, so that each gets a server of its own here.
 
 use object_store::{
-    aws::{AmazonS3, AmazonS3Builder, S3CopyIfNotExists},
+    aws::{AmazonS3, AmazonS3Builder, Checksum, S3CopyIfNotExists},
     integration,
 };
 use smarterbase_testkit::server::{in_process::InProcessS3, moto::Moto, s3::S3Server};
@@ -54,6 +54,19 @@ suite! {
     multipart_out_of_order: |store| integration::multipart_out_of_order(store);
     multipart_race_condition: |store| integration::multipart_race_condition(store, true);
     get_nonexistent_object: |store| nonexistent(store);
+}
+
+#[tokio::test]
+async fn every_way_to_sign_a_body_is_accepted() {
+    let server = S3Server::start().await.unwrap();
+    let ways = [
+        server.client().with_unsigned_payload(true),
+        server.client().with_checksum_algorithm(Checksum::SHA256),
+        server.client().with_checksum_algorithm(Checksum::CRC64NVME),
+    ];
+    for way in ways {
+        put_get_delete_list(&built(way)).await;
+    }
 }
 
 /// One test, since moto takes a second to start; it gets a bucket for each function.

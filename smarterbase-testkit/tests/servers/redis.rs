@@ -119,6 +119,26 @@ fn a_cluster_of_three_serves_every_slot() {
     assert!(counts.iter().all(|&count| count > 0), "{counts:?}");
 }
 
+#[test]
+fn a_restarted_cluster_node_serves_its_slots_again() {
+    let mut cluster = RedisCluster::start(3).unwrap();
+    let client = redis::cluster::ClusterClient::new(cluster.urls()).unwrap();
+    for number in 0..30 {
+        let _: () = client
+            .get_connection()
+            .unwrap()
+            .set(format!("key-{number}"), number)
+            .unwrap();
+    }
+    cluster.nodes_mut()[1].restart().unwrap();
+    cluster.wait_until_complete().unwrap();
+    assert_eq!(key_count(&mut cluster.nodes()[1].connect().unwrap()), 0);
+    let mut connection = client.get_connection().unwrap();
+    for number in 0..30 {
+        let _: () = connection.set(format!("key-{number}"), number).unwrap();
+    }
+}
+
 fn with_a_key() -> RedisServer {
     let server = RedisServer::start(&[]).unwrap();
     let _: () = server.connect().unwrap().set("key", "value").unwrap();
