@@ -15,6 +15,8 @@ pub mod port;
 
 pub mod protocol;
 
+pub mod store;
+
 pub use error::{Error, ErrorKind, Result};
 
 pub mod index;

@@ -229,6 +229,7 @@ impl IndexStore for ObjectIndex {
         _: &IndexedCollection,
         _: &[Placed],
         _: Nonce,
+        _: Option<&str>,
     ) -> Result<String, IndexError> {
         Ok(Self::NAME.to_owned())
     }
