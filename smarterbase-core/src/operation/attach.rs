@@ -133,12 +133,9 @@ async fn begin_backends(engine: &Engine, collection: &Collection, catalog: &mut 
             }
             Err(error) => {
                 tracing::warn!(collection = collection.name(), backend = name, %error, "the index backend is down");
-                catalog
-                    .definitions
-                    .values_mut()
-                    .for_each(|entry| {
-                        set_down(entry, name);
-                    });
+                catalog.definitions.values_mut().for_each(|entry| {
+                    set_down(entry, name);
+                });
             }
         }
     }
