@@ -8,7 +8,10 @@ use tokio_util::task::TaskTracker;
 use super::Db;
 use crate::{
     error::{Code, Error, Result},
-    format::{database::Database, envelope, path},
+    format::{
+        database::{Database, ProbeCheck, ProbeReport},
+        envelope, path,
+    },
     index::ObjectIndex,
     operation::{
         Engine,
@@ -171,7 +174,10 @@ impl DbBuilder {
             envelope: first_envelope(&*self.rng, &*self.clock),
             id: self.rng.nonce(),
             in_flight_bound: self.in_flight_bound,
-            probe: probe::not_run(),
+            probe: ProbeReport {
+                version: 0,
+                checks: Vec::new(),
+            },
             unknown: Default::default(),
         };
         Engine {
@@ -196,10 +202,15 @@ impl DbBuilder {
     fn guard(&self, database: &Database) -> WriteGuard {
         match probe::failed_required(&database.probe) {
             _ if self.read_only => WriteGuard::ReadOnly,
-            Some(check) => WriteGuard::ProbeFailed(check),
+            Some(check) => WriteGuard::ProbeFailed(describe(&check)),
             None => WriteGuard::Open,
         }
     }
+}
+
+fn describe(check: &ProbeCheck) -> String {
+    let seen = check.failure.as_deref().unwrap_or("it was not run");
+    format!("check {}, {}: {seen}", check.number, check.name)
 }
 
 async fn load(engine: &Engine) -> Result<Option<Database>> {
@@ -217,7 +228,7 @@ async fn load(engine: &Engine) -> Result<Option<Database>> {
 /// that it is probed again once it was mended.
 async fn create(engine: &mut Engine) -> Result<Database> {
     let mut database = engine.database.clone();
-    database.probe = probe::probe(&engine.store, &*engine.rng, &*engine.clock)
+    database.probe = probe::probe(&*engine.store, &*engine.rng, &*engine.clock)
         .await
         .map_err(store_failure)?;
     if probe::failed_required(&database.probe).is_some() {

@@ -42,7 +42,7 @@ pub(crate) struct Secured {
 pub(crate) async fn secure(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
-    mut plan: Plan,
+    plan: Plan,
 ) -> Result<Secured> {
     let announced = join_all(plan.backends.iter().map(|backend| announce(&plan, backend)));
     let claimed = join_all(

@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStr
 use super::request;
 use crate::{
     db::Session,
-    document::{Document, DocumentKey, Scalar, Stored},
+    document::{Document, Scalar, Stored},
     error::{Code, Error, Result},
     operation::verb::{encode_key, remove},
     query::{
@@ -282,8 +282,3 @@ request!(impl['a, T: Document] DeleteMany<'a, T> => u64, |this| async move {
     }
     Ok(deleted)
 });
-
-/// The key of an encoded id.
-pub(crate) fn key_of<T: Document>(id: &crate::format::path::EncodedId) -> Result<T::Key> {
-    T::Key::from_text(&id.decode().0)
-}

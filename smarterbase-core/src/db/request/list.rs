@@ -10,7 +10,6 @@ use crate::{
     document::{Document, Stored},
     error::{Code, Error, Result},
     format::path::EncodedId,
-    operation::verb::encode_key,
     query::{Cursor, Page, cursor, scan::Documents},
 };
 
@@ -135,9 +134,4 @@ async fn take<T: Document>(
         }
     }
     Ok(found)
-}
-
-/// The encoded id of a stored document.
-pub(crate) fn id_of<T: Document>(session: &Session<'_>, document: &Stored<T>) -> Result<EncodedId> {
-    encode_key(&session.engine().collection::<T>(), document.key())
 }
