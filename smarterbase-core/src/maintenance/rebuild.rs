@@ -297,8 +297,14 @@ async fn restore_entries<T: Document>(
                 .entry(name)
                 .or_insert_with(|| (site.clone(), empty_restore(id, fetched)));
             commit.placed.push(site.placed.clone());
-            if site.backend.uses_tags() && !is_built {
-                continue; // An object entry that the document lists is there.
+            let is_listed = fetched
+                .envelope()
+                .index
+                .get(&collection.definitions[ordinal].name)
+                .map(Vec::len)
+                == Some(values.len());
+            if site.backend.uses_tags() && (!is_built || is_listed) {
+                continue; // An object entry that the document lists is there (rule S7).
             }
             commit.entries.extend(values.iter().map(|value| {
                 IndexEntry {
