@@ -1,0 +1,13 @@
+//! The stored format: what it promises, byte for byte, and what it does with bytes that break it.
+
+mod body;
+mod catalog;
+mod claim;
+mod cursor;
+mod definition;
+mod entry;
+mod envelope;
+mod index_key;
+mod lower;
+mod path;
+mod sample;
