@@ -5,6 +5,7 @@ mod catalog;
 mod claim;
 mod cursor;
 mod definition;
+mod docs;
 mod entry;
 mod envelope;
 mod fixtures;
