@@ -219,3 +219,15 @@ fn an_unsigned_id_is_inserted_as_a_number_even_where_serde_would_default_it() {
     let error = body::decode::<Counter>(br#"{"count":1,"id":0}"#, &42).unwrap_err();
     assert_eq!(error.code(), "SB-CORRUPT-ID");
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 4096, ..Default::default() })]
+
+    #[test]
+    fn every_float_comes_back_exactly(score in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL | proptest::num::f64::ZERO) {
+        // A float that came back as its neighbour would not match its own index entry any more.
+        let stored = body::encode(&User { score, ..ada() }, &Vec::new()).unwrap();
+        let user: User = body::decode(&stored, &ada_id()).unwrap();
+        proptest::prop_assert_eq!(user.score.to_bits(), score.to_bits());
+    }
+}
