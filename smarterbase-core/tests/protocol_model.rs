@@ -1,6 +1,8 @@
 //! Visits every interleaving of small configurations of the shipped step machines, with lost and late requests,
 //! duplicates, false rejections and crashes; and asserts that breaking any one rule is noticed.
 
+#[path = "protocol_model/claims.rs"]
+mod claims;
 #[path = "protocol_model/explorer.rs"]
 mod explorer;
 #[path = "protocol_model/puts.rs"]
@@ -8,6 +10,7 @@ mod puts;
 #[path = "protocol_model/world.rs"]
 mod world;
 
+use claims::{Aim, Order, Owner};
 use explorer::{explore, holds, is_caught};
 use puts::{Writer, first_version};
 use smarterbase_core::{
@@ -111,6 +114,86 @@ fn a_version_that_comes_back_is_not_the_base() {
     );
 }
 
+fn owners<R: Rules>(order: Order, aims: &[(Aim, u8)], faults: Faults) -> World<Owner<R>> {
+    let owners = aims
+        .iter()
+        .map(|(aim, number)| Owner::new(&document(*number), *aim, order))
+        .collect();
+    World::new(Vec::new(), owners, faults)
+}
+
+fn crash() -> Faults {
+    Faults {
+        crashes: 1,
+        rests: 2,
+        ..Faults::default()
+    }
+}
+
+fn no_crash() -> Faults {
+    Faults {
+        crashes: 0,
+        ..crash()
+    }
+}
+
+fn lossy() -> Faults {
+    Faults {
+        budget: 1,
+        lost: true,
+        echo: true,
+        duplicate: true,
+        ..no_crash()
+    }
+}
+
+fn one_holder(name: &str, aims: &[(Aim, u8)], faults: Faults) {
+    holds(name, owners::<Shipped>(Order::Engine, aims, faults));
+}
+
+use Aim::{Delete, Set, Unset};
+
+const SET_UNSET_SET_SET: &[(Aim, u8)] = &[(Set, 0), (Unset, 0), (Set, 0), (Set, 1)];
+
+#[test]
+fn inserters_of_one_value_leave_one_holder() {
+    one_holder("2 inserters", &[(Set, 0), (Set, 1)], crash());
+    one_holder(
+        "3 inserters, a crash",
+        &[(Set, 0), (Set, 1), (Set, 2)],
+        crash(),
+    );
+    one_holder("2 inserters, lossy", &[(Set, 0), (Set, 1)], lossy());
+}
+
+#[test]
+fn one_document_twice_and_another_leave_one_holder() {
+    one_holder(
+        "same twice, other",
+        &[(Set, 0), (Set, 0), (Set, 1)],
+        crash(),
+    );
+}
+
+#[test]
+fn a_value_given_back_and_taken_leaves_one_holder() {
+    one_holder(
+        "set, unset, set other",
+        &[(Set, 0), (Unset, 0), (Set, 1)],
+        crash(),
+    );
+    one_holder(
+        "set, delete, set other",
+        &[(Set, 0), (Delete, 0), (Set, 1)],
+        crash(),
+    );
+}
+
+#[test]
+fn a_value_that_wanders_leaves_one_holder() {
+    one_holder("set, unset, set, set other", SET_UNSET_SET_SET, no_crash());
+}
+
 /// Types that break one rule each.
 mod broken {
     use smarterbase_core::protocol::Rules;
@@ -166,5 +249,58 @@ fn trusting_a_version_without_its_nonce_is_caught() {
     is_caught(
         "update",
         versions_that_come_back::<broken::TrustsVersions>(),
+    );
+}
+
+#[test]
+fn stealing_without_a_fence_is_caught() {
+    let aims = &[(Set, 0), (Set, 1)];
+    is_caught(
+        "2 inserters",
+        owners::<broken::StealsWithoutFence>(Order::Engine, aims, no_crash()),
+    );
+}
+
+#[test]
+fn keeping_an_own_claim_without_a_refresh_is_caught() {
+    is_caught(
+        "set, unset, set, set other",
+        owners::<broken::KeepsOwnClaimAsItIs>(Order::Engine, SET_UNSET_SET_SET, no_crash()),
+    );
+}
+
+#[test]
+fn looking_at_the_claim_after_the_put_is_caught() {
+    is_caught(
+        "set, unset, set, set other",
+        owners::<Shipped>(Order::LookAfterPut, SET_UNSET_SET_SET, no_crash()),
+    );
+}
+
+#[test]
+fn reading_the_version_after_the_claim_is_caught() {
+    let aims = &[(Set, 0), (Set, 1)];
+    is_caught(
+        "2 inserters",
+        owners::<Shipped>(Order::VersionAfterClaim, aims, no_crash()),
+    );
+}
+
+#[test]
+fn giving_a_claim_back_while_the_outcome_is_unknown_is_caught() {
+    let faults = Faults {
+        budget: 2,
+        lost: true,
+        denied: true,
+        ..no_crash()
+    };
+    let aims = &[(Set, 0), (Set, 1)];
+    is_caught(
+        "2 inserters",
+        owners::<Shipped>(Order::ReleaseWhenUnknown, aims, faults),
+    );
+    holds(
+        "2 inserters, unknown outcomes",
+        owners::<Shipped>(Order::Engine, aims, faults),
     );
 }
