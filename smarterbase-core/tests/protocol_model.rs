@@ -5,6 +5,8 @@
 mod claims;
 #[path = "protocol_model/explorer.rs"]
 mod explorer;
+#[path = "protocol_model/indexes.rs"]
+mod indexes;
 #[path = "protocol_model/puts.rs"]
 mod puts;
 #[path = "protocol_model/world.rs"]
@@ -12,6 +14,7 @@ mod world;
 
 use claims::{Aim, Order, Owner};
 use explorer::{explore, holds, is_caught};
+use indexes::Indexer;
 use puts::{Writer, first_version};
 use smarterbase_core::{
     format::Key,
@@ -194,6 +197,59 @@ fn a_value_that_wanders_leaves_one_holder() {
     one_holder("set, unset, set, set other", SET_UNSET_SET_SET, no_crash());
 }
 
+fn indexers<R: Rules>(
+    order: indexes::Order,
+    aims: &[indexes::Aim],
+    faults: Faults,
+) -> World<Indexer<R>> {
+    let key = document(0);
+    let indexers = aims
+        .iter()
+        .map(|aim| Indexer::new(&key, *aim, order))
+        .collect();
+    World::new(Vec::new(), indexers, faults)
+}
+
+fn no_entry_missing(name: &str, aims: &[indexes::Aim], faults: Faults) {
+    holds(
+        name,
+        indexers::<Shipped>(indexes::Order::Engine, aims, faults),
+    );
+}
+
+/// Writers of a, b and a, and two cleaners.
+const A_B_A: &[indexes::Aim] = {
+    use indexes::Aim::{Clean, Set};
+    &[Set(1), Set(2), Set(1), Clean, Clean]
+};
+const A_DELETE_A: &[indexes::Aim] = {
+    use indexes::Aim::{Clean, Delete, Set};
+    &[Set(1), Delete, Set(1), Clean]
+};
+
+fn one_crash() -> Faults {
+    Faults {
+        crashes: 1,
+        ..Faults::default()
+    }
+}
+
+fn one_loss() -> Faults {
+    Faults {
+        budget: 1,
+        lost: true,
+        duplicate: true,
+        ..Faults::default()
+    }
+}
+
+#[test]
+fn no_entry_is_missing() {
+    no_entry_missing("a, b, a, 2 cleaners", A_B_A, Faults::default());
+    no_entry_missing("a, delete, a, cleaner, a crash", A_DELETE_A, one_crash());
+    no_entry_missing("a, delete, a, cleaner, lossy", A_DELETE_A, one_loss());
+}
+
 /// Types that break one rule each.
 mod broken {
     use smarterbase_core::protocol::Rules;
@@ -303,4 +359,52 @@ fn giving_a_claim_back_while_the_outcome_is_unknown_is_caught() {
         "2 inserters, unknown outcomes",
         owners::<Shipped>(Order::Engine, aims, faults),
     );
+}
+
+#[test]
+fn cleaning_without_the_revision_is_caught() {
+    is_caught(
+        "a, b, a, 2 cleaners",
+        indexers::<broken::CleansByTagsAlone>(indexes::Order::Engine, A_B_A, Faults::default()),
+    );
+}
+
+#[test]
+fn putting_the_document_first_is_caught() {
+    let order = indexes::Order::DocumentFirst;
+    is_caught(
+        "a, b, a",
+        indexers::<Shipped>(order, A_B_A, Faults::default()),
+    );
+}
+
+#[test]
+fn names_that_repeat_are_caught() {
+    let order = indexes::Order::NamesRepeat;
+    is_caught(
+        "a, b, a",
+        indexers::<Shipped>(order, A_B_A, Faults::default()),
+    );
+}
+
+#[test]
+fn putting_the_document_after_an_unconfirmed_announcement_is_caught() {
+    let order = indexes::Order::TrustUnconfirmed;
+    is_caught(
+        "a, delete, a",
+        indexers::<Shipped>(order, A_DELETE_A, one_loss()),
+    );
+}
+
+#[test]
+fn s15_withdrawing_an_announcement_while_the_outcome_is_unknown_is_caught() {
+    let faults = Faults {
+        budget: 2,
+        denied: true,
+        ..one_loss()
+    };
+    let aims = &A_DELETE_A[..2];
+    let order = indexes::Order::WithdrawWhenUnknown;
+    is_caught("a, delete", indexers::<Shipped>(order, aims, faults));
+    no_entry_missing("a, delete, unknown outcomes", aims, faults);
 }
