@@ -26,10 +26,10 @@ fn document(number: u8) -> Key {
     Key::from_stored(format!("users/{number}.json"))
 }
 
-/// Every fault of a store, two in all.
+/// Every fault of a store, three in all.
 fn any_fault() -> Faults {
     Faults {
-        budget: 2,
+        budget: 3,
         rests: 1,
         lost: true,
         echo: true,
@@ -195,6 +195,32 @@ fn a_value_given_back_and_taken_leaves_one_holder() {
 #[test]
 fn a_value_that_wanders_leaves_one_holder() {
     one_holder("set, unset, set, set other", SET_UNSET_SET_SET, no_crash());
+    one_holder("the same, a crash", SET_UNSET_SET_SET, crash());
+}
+
+#[test]
+fn a_value_given_back_twice_leaves_one_holder() {
+    let aims = &[(Set, 0), (Unset, 0), (Set, 0), (Set, 1), (Unset, 1)];
+    one_holder("set, unset, set, set other, unset other", aims, no_crash());
+}
+
+#[test]
+fn lost_and_late_requests_leave_one_holder() {
+    let twice = Faults {
+        budget: 2,
+        ..lossy()
+    };
+    one_holder("2 inserters, 2 losses", &[(Set, 0), (Set, 1)], twice);
+    one_holder(
+        "set, unset, set other, lossy",
+        &[(Set, 0), (Unset, 0), (Set, 1)],
+        lossy(),
+    );
+    one_holder(
+        "set, delete, set, lossy",
+        &[(Set, 0), (Delete, 0), (Set, 0)],
+        lossy(),
+    );
 }
 
 fn indexers<R: Rules>(
