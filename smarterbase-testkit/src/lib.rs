@@ -1,3 +1,4 @@
 //! Conformance suites, real servers and fault injection for SmarterBase and its backends.
 
+pub mod contract;
 pub mod server;

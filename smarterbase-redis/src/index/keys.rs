@@ -88,7 +88,7 @@ mod tests {
         let keys = ShardKeys::new(&collection, 15);
         assert_eq!(keys.mark(), "sb:{0123456789abcdefghij.users.15}:ep");
         assert_eq!(keys.index(&placed), "sb:{0123456789abcdefghij.users.15}:g2:i:3");
-        assert_eq!(keys.bucket_of(b"ada.json"), "sb:{0123456789abcdefghij.users.15}:m:211");
+        assert_eq!(keys.bucket_of(b"ada.json"), "sb:{0123456789abcdefghij.users.15}:m:212");
     }
 
     #[test]

@@ -11,16 +11,25 @@ for i = 1, placed do index_of[ARGV[7 + i]] = KEYS[3 + i] end
 local manifest = read_manifest(KEYS[2], id) or { 0, 0, {}, {}, '' }
 local before = manifest[1]
 local own
+-- The highest revision that was applied before the truth turned out to be a lower one.
+local earlier_life = 0
 for _, pending in ipairs(manifest[4]) do
-  if pending[1] == write and write ~= '' then own = pending end
+  if pending[1] == '' then
+    earlier_life = pending[2]
+  elseif pending[1] == write then
+    own = pending
+  end
 end
 
 -- Whether this tells something newer than what is applied, or tells that the applied revision is of an earlier life of
 -- the document: a repair says so itself; a write says so by an announcement that came after the applied revision and
--- whose put was carried out all the same.
-local is_newer = rev > before or (rev == before and outcome == 'restore')
-local is_older_truth = rev < before and (outcome == 'restore' or (outcome ~= 'abort' and own and own[2] < before))
+-- whose put was carried out all the same. Without its announcement, what is not above the earlier life belongs to it.
+local is_repair = outcome == 'restore'
+local is_newer = (rev > before and (is_repair or own or rev > earlier_life)) 
+  or (rev == before and (is_repair or own))
+local is_older_truth = rev < before and (is_repair or (outcome ~= 'abort' and own and own[2] < before))
 local applies = outcome ~= 'abort' and (is_newer or is_older_truth)
+local is_left_over = is_older_truth and #manifest[3] > 0
 
 local leaving, is_needed = {}, {}
 if applies then
@@ -32,7 +41,7 @@ if applies then
   end
   if is_newer then
     for _, entry in ipairs(manifest[3]) do leaving[entry] = true end
-  elseif #manifest[3] > 0 then
+  elseif rev > 0 or #manifest[3] > 0 then
     -- It may be a late message after all: what is applied stays needed until a revision after both is committed.
     table.insert(manifest[4], { '', before, manifest[3] })
   end
@@ -41,7 +50,7 @@ end
 
 -- An announcement leaves with its own outcome, or once a revision after its base is applied: its put can no longer win.
 -- Entries of an earlier life leave once their own revision, or a later one, is applied.
-local kept, earlier = {}, nil
+local kept, earlier, is_unresolved = {}, nil, is_left_over
 for _, pending in ipairs(manifest[4]) do
   if pending == own or (applies and (pending[2] < rev or (pending[1] == '' and pending[2] == rev))) then
     for _, entry in ipairs(pending[3]) do leaving[entry] = true end
@@ -53,7 +62,7 @@ for _, pending in ipairs(manifest[4]) do
       if not is_known[entry] then table.insert(earlier[3], entry) end
     end
   else
-    if pending[1] == '' then earlier = pending end
+    if pending[1] == '' then earlier = pending else is_unresolved = true end
     table.insert(kept, pending)
   end
 end
@@ -75,9 +84,9 @@ for entry in pairs(leaving) do
   -- An index that is no longer placed is gone as a whole.
   if index and not is_needed[entry] then redis.call('ZREM', index, string.sub(entry, 5) .. id) end
 end
-if #kept == 0 then
+if not is_unresolved then
   redis.call('ZREM', KEYS[3], id)
-elseif is_older_truth then
+elseif is_left_over then
   local now = redis.call('TIME')
   redis.call('ZADD', KEYS[3], now[1] * 1000 + math.floor(now[2] / 1000), id)
 end
