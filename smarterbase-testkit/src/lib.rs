@@ -1,1 +1,3 @@
-//! .
+//! Conformance suites, real servers and fault injection for SmarterBase and its backends.
+
+pub mod server;
