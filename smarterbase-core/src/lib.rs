@@ -15,4 +15,13 @@ pub mod port;
 
 pub mod protocol;
 
+pub mod store;
+
 pub use error::{Error, ErrorKind, Result};
+
+pub mod index;
+
+pub mod db;
+
+#[doc(hidden)]
+pub mod codegen_support;

@@ -33,8 +33,9 @@ pub trait IndexStore: Send + Sync + std::fmt::Debug + 'static {
     /// [`IndexError::Unavailable`]: no answer.
     async fn instance(&self, collection: &IndexedCollection) -> Result<Option<String>, IndexError>;
 
-    /// Makes the backend empty and ready to be filled for the placements, under a new instance, which is returned.
-    /// `fresh` is used for the instance's nonce.
+    /// Makes the backend empty and ready to be filled for the placements, under a new instance named with `fresh`, if
+    /// the instance now is `replacing` (`None`: there is none). Gives the instance that is there afterwards: processes
+    /// that begin at the same time agree on one.
     ///
     /// # Errors
     /// [`IndexError::Unavailable`], [`IndexError::Refused`].
@@ -43,6 +44,7 @@ pub trait IndexStore: Send + Sync + std::fmt::Debug + 'static {
         collection: &IndexedCollection,
         placed: &[Placed],
         fresh: Nonce,
+        replacing: Option<&str>,
     ) -> Result<String, IndexError>;
 
     /// Adds the entries that a put will need. Returns once they are durable.

@@ -5,14 +5,21 @@ use std::time::Duration;
 use super::{Machine, Reply, Request, Step};
 use crate::port::{CasStore, Clock, Rng};
 
-/// How long a machine may go on trying, and how it waits in between.
+/// The number of the pause from which on pauses are the longest: up to 1 s.
+pub const LONGEST_PAUSE: u32 = 7;
+
+/// How long a machine may go on trying.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     /// [`Clock::elapsed`] at which the time is up.
     pub at: Duration,
 }
 
-/// Runs `machine` to its end. Pauses are full jitter, 10 ms × 2^n up to 1 s, never past the deadline.
+/// Runs `machine` to its end.
+///
+/// Pauses are full jitter: the `n`th takes from nothing up to 10 ms × 2^n, and up to 1 s from the seventh on. None reaches
+/// past the deadline; the first one after it, and every later one, tells the machine that its time is up.
+/// A request that the deadline overtakes is waited for: the store has timeouts of its own.
 pub async fn drive<M: Machine>(
     store: &dyn CasStore,
     clock: &dyn Clock,
@@ -34,11 +41,16 @@ pub async fn drive<M: Machine>(
 }
 
 async fn rest(clock: &dyn Clock, rng: &dyn Rng, deadline: Deadline, attempt: u32) -> Reply {
-    let longest = 10 << attempt.clamp(1, 7).min(7);
-    let pause = Duration::from_millis(rng.below(u64::min(longest, 1_000)) + 1);
-    if clock.elapsed() + pause >= deadline.at {
+    let left = deadline.at.saturating_sub(clock.elapsed());
+    if left.is_zero() {
         return Reply::TimeIsUp;
     }
-    clock.sleep(pause).await;
+    let drawn = Duration::from_millis(rng.below(longest_pause(attempt)) + 1);
+    clock.sleep(drawn.min(left)).await;
     Reply::Rested
+}
+
+/// In milliseconds: 20, 40, 80, 160, 320, 640, then 1,000.
+fn longest_pause(attempt: u32) -> u64 {
+    (10 << attempt.clamp(1, LONGEST_PAUSE)).min(1_000)
 }

@@ -1,0 +1,110 @@
+//! Every name that the derives may emit. Not an API: it changes with the derive, which is pinned to this version.
+
+pub use std::{
+    clone::Clone,
+    convert::Into,
+    option::Option::{self, None, Some},
+    result::Result::{self, Err, Ok},
+    string::String,
+    vec::Vec,
+};
+
+pub use serde;
+pub use serde_json;
+pub use validator;
+
+pub use crate::{
+    db::{Count, DeleteMany, FindMany, FindOne, Session},
+    document::{
+        ComponentSpec, Document, DocumentKey, DocumentSpec, Field, FieldSpec, FieldType, Id,
+        IndexArg, IndexKind, IndexRange, IndexSink, IndexSpec, IndexValue, IntoDocument, KeyKind,
+        KeyText, Moment, Scalar, Shape, Timestamp, UnknownMembers,
+        field::{AnswersEquality, AnswersRanges, Indexed, Ranged, Unindexed},
+        index_value::{Encoding, PresentValue},
+    },
+    error::{Error, Violation},
+};
+
+/// The request of a unique finder.
+pub fn find_one<'a, T: Document>(
+    session: impl Into<Session<'a>>,
+    ordinal: u16,
+    value: &[Scalar<'_>],
+) -> FindOne<'a, T> {
+    FindOne::new(session.into(), ordinal, value)
+}
+
+/// The request of an index finder: every component of `prefix` is equal.
+pub fn find_many<'a, T: Document>(
+    session: impl Into<Session<'a>>,
+    ordinal: u16,
+    prefix: &[Scalar<'_>],
+) -> FindMany<'a, T> {
+    FindMany::new(session.into(), ordinal, prefix, None)
+}
+
+/// The request of a range finder: `prefix` is equal, and the next component lies in `range`.
+pub fn find_range<'a, T: Document, V>(
+    session: impl Into<Session<'a>>,
+    ordinal: u16,
+    prefix: &[Scalar<'_>],
+    range: &impl IndexRange<V>,
+) -> FindMany<'a, T> {
+    FindMany::new(session.into(), ordinal, prefix, Some(range.bounds()))
+}
+
+/// Runs the rules of `validator`, when the type has them (see [`Validated`] and [`NotValidated`]).
+#[derive(Debug)]
+pub struct Probe<'a, T>(pub &'a T);
+
+/// Chosen by method resolution for types that implement `validator::Validate`.
+pub trait Validated {
+    /// The violations.
+    fn violations(&self) -> Result<(), Vec<Violation>>;
+}
+
+/// Chosen, one reference further out, for all other types.
+pub trait NotValidated {
+    /// No violations.
+    fn violations(&self) -> Result<(), Vec<Violation>> {
+        Ok(())
+    }
+}
+
+impl<T: validator::Validate> Validated for Probe<'_, T> {
+    fn violations(&self) -> Result<(), Vec<Violation>> {
+        self.0.validate().map_err(|errors| flatten("", &errors))
+    }
+}
+impl<T> NotValidated for &Probe<'_, T> {}
+
+/// Every violation, with the path of its field. The parameters of a rule are left out: they hold the value.
+fn flatten(path: &str, errors: &validator::ValidationErrors) -> Vec<Violation> {
+    use validator::ValidationErrorsKind::{Field, List, Struct};
+    let mut fields: Vec<_> = errors.errors().iter().collect();
+    fields.sort_by(|(left, _), (right, _)| left.cmp(right));
+    let join = |field: &str| {
+        if path.is_empty() {
+            field.to_owned()
+        } else {
+            format!("{path}.{field}")
+        }
+    };
+    let mut violations = Vec::new();
+    for (field, kind) in fields {
+        match kind {
+            Struct(inner) => violations.extend(flatten(&join(field), inner)),
+            List(items) => {
+                for (position, inner) in items {
+                    violations.extend(flatten(&format!("{}[{position}]", join(field)), inner));
+                }
+            }
+            Field(rules) => violations.extend(rules.iter().map(|rule| Violation {
+                field: join(field),
+                rule: rule.code.to_string(),
+                message: rule.message.as_ref().map(ToString::to_string),
+            })),
+        }
+    }
+    violations
+}

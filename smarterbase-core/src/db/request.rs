@@ -1,0 +1,3 @@
+//! Requests: what verbs and finders return; `.await` runs them.
+
+pub mod find;

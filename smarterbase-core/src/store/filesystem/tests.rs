@@ -1,0 +1,1 @@
+//! Broken disks: what a write says then, and what it leaves behind.

@@ -1,0 +1,10 @@
+//! Everything a program that defines and uses documents needs: `use smarterbase::prelude::*;`.
+
+pub use serde::{Deserialize, Serialize};
+pub use smarterbase_core::{
+    Error, ErrorKind,
+    db::{Db, Session},
+    document::{Document, Field, Id, Stored, Timestamp},
+};
+pub use smarterbase_derive::{Document, Embedded};
+pub use validator::Validate;
