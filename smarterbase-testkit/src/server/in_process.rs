@@ -36,7 +36,7 @@ const ENDPOINT: &str = "http://s3.test";
 /// # use smarterbase_testkit::server::in_process::{Fault, InProcessS3, Request};
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use http::StatusCode;
-/// use object_store::{ObjectStoreExt, PutMode, RetryConfig};
+/// use object_store::{ObjectStore, PutMode, RetryConfig};
 ///
 /// let s3 = InProcessS3::new().with_faults(|request: &Request| match request.number {
 ///     0 => Fault::StatusAfter(StatusCode::INTERNAL_SERVER_ERROR), // the first request is carried out, but the client is told otherwise
@@ -175,6 +175,7 @@ impl InProcessS3 {
                 self.carry_out(request).await
             }
             Fault::Refuse => Err(error(HttpErrorKind::Connect, "connection refused")),
+            Fault::Reset => Err(error(HttpErrorKind::Interrupted, "connection reset")),
             Fault::Status(status) => Ok(empty(status)),
             Fault::StatusAfter(status) => self.carry_out(request).await.map(|_| empty(status)),
             Fault::LoseReply => {

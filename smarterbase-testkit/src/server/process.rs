@@ -3,7 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{LazyLock, Mutex, mpsc},
     time::Duration,
 };
@@ -62,15 +62,21 @@ pub(super) fn find_in_path(names: &[&str]) -> Option<PathBuf> {
     candidates.into_iter().find(|candidate| candidate.is_file())
 }
 
+/// `setpriv`, where it can tie a child to its parent; BusyBox's cannot.
 fn setpriv() -> Option<&'static Path> {
-    static SETPRIV: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
-        if cfg!(target_os = "linux") {
-            find_in_path(&["setpriv"])
-        } else {
-            None
-        }
-    });
+    static SETPRIV: LazyLock<Option<PathBuf>> =
+        LazyLock::new(|| find_in_path(&["setpriv"]).filter(|found| can_tie(found)));
     SETPRIV.as_deref()
+}
+
+fn can_tie(setpriv: &Path) -> bool {
+    let mut trial = Command::new(setpriv);
+    trial
+        .args(["--pdeathsig", "KILL", "--", "true"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    trial.status().is_ok_and(|status| status.success())
 }
 
 type Order = (Command, mpsc::Sender<io::Result<Child>>);

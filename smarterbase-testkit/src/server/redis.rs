@@ -4,7 +4,7 @@ mod cluster;
 
 use std::{
     fs, io,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
@@ -41,15 +41,7 @@ impl RedisServer {
     /// When there is no `redis-server` (the message says how to install it), or it does not start.
     pub fn start(arguments: &[&str]) -> io::Result<Self> {
         let program = Self::find()?;
-        let mut attempt = 1;
-        loop {
-            // The kernel may give the free port to somebody else before our server binds it.
-            match Self::start_on(free_port()?, &program, arguments) {
-                Err(error) if attempt == PORTS_TO_TRY => return Err(error),
-                Err(_) => attempt += 1,
-                started => return started,
-            }
-        }
+        with_other_ports_if_taken(|| Self::start_on(free_port()?, &program, arguments))
     }
 
     fn start_on(port: u16, program: &Path, arguments: &[&str]) -> io::Result<Self> {
@@ -97,6 +89,12 @@ impl RedisServer {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The address, for a [`Proxy`](super::proxy::Proxy) in front.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
     /// Ends the server with SIGKILL: connections are refused until [`restart`](Self::restart).
@@ -177,6 +175,8 @@ impl RedisServer {
     fn spawn(&mut self) -> io::Result<()> {
         let log = self.folder.path().join("redis.log");
         let output = fs::File::create(&log)?;
+        // What is wrong with an argument is said on standard error.
+        let errors = output.try_clone()?;
         let mut started = Process::start(&self.program, |command| {
             command
                 .args([
@@ -191,7 +191,7 @@ impl RedisServer {
                 .args(&self.arguments)
                 .stdin(Stdio::null())
                 .stdout(output)
-                .stderr(Stdio::null());
+                .stderr(errors);
         })?;
         process::wait_until_ready("redis-server", || match started.exited()? {
             Some(status) => {
@@ -215,6 +215,16 @@ impl RedisServer {
             .ok()?;
         info.get("process_id")
     }
+}
+
+/// The kernel may give a free port to somebody else before our server binds it; then `start` picks others.
+fn with_other_ports_if_taken<T>(mut start: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 1..PORTS_TO_TRY {
+        if let Ok(started) = start() {
+            return Ok(started);
+        }
+    }
+    start()
 }
 
 /// A loopback port that nobody listens on at this moment.

@@ -24,11 +24,11 @@ use s3s::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    runtime::Runtime,
     task::JoinSet,
 };
 
 pub use self::{memory::MemoryS3, quirk::Quirk};
+use super::runtime::ServerRuntime;
 
 /// The access key id that our servers accept.
 pub const ACCESS_KEY: &str = "test-access-key";
@@ -61,8 +61,8 @@ pub const REGION: &str = "us-east-1";
 pub struct S3Server {
     address: SocketAddr,
     memory: MemoryS3,
-    /// `Some` until drop: a runtime can only be shut down by value.
-    runtime: Option<Runtime>,
+    /// Held for its threads; the server ends with them.
+    _runtime: ServerRuntime,
 }
 
 impl S3Server {
@@ -87,21 +87,16 @@ impl S3Server {
     /// # Errors
     /// As [`start`](Self::start).
     pub async fn serve(memory: MemoryS3) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("testkit-s3")
-            .enable_all()
-            .build()?;
+        let runtime = ServerRuntime::start("testkit-s3")?;
         let service = service(memory.clone());
         let bound = runtime.spawn(TcpListener::bind(("127.0.0.1", 0)));
         let listener = bound.await.map_err(io::Error::other)??;
         let address = listener.local_addr()?;
         runtime.spawn(accept(listener, service));
-        let runtime = Some(runtime);
         Ok(Self {
             address,
             memory,
-            runtime,
+            _runtime: runtime,
         })
     }
 
@@ -111,7 +106,7 @@ impl S3Server {
         format!("http://{}", self.address)
     }
 
-    /// The address it listens on, for a proxy in front.
+    /// The address it listens on, for a [`Proxy`](crate::server::proxy::Proxy) in front.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -165,14 +160,6 @@ impl S3Server {
     #[must_use]
     pub fn memory(&self) -> &MemoryS3 {
         &self.memory
-    }
-}
-
-impl Drop for S3Server {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 

@@ -3,10 +3,10 @@
 //! Its functions leave objects behind and some want an empty store, so that each gets a server of its own here.
 
 use object_store::{
-    aws::{AmazonS3, AmazonS3Builder, S3CopyIfNotExists},
+    aws::{AmazonS3, AmazonS3Builder, Checksum, S3CopyIfNotExists},
     integration,
 };
-use smarterbase_testkit::server::{in_process::InProcessS3, s3::S3Server};
+use smarterbase_testkit::server::{in_process::InProcessS3, moto::Moto, s3::S3Server};
 
 /// One test for each function of the suite, on each kind of server.
 macro_rules! suite {
@@ -24,6 +24,11 @@ macro_rules! suite {
             async fn $name() {
                 super::$name(&super::built(super::InProcessS3::new().client())).await;
             })*
+        }
+
+        /// The whole suite, each function on a store that `fresh` makes for its name.
+        async fn run_all(fresh: impl Fn(&str) -> AmazonS3) {
+            $($name(&fresh(stringify!($name))).await;)*
         }
 
         $(async fn $name($store: &AmazonS3) { $run.await; })*
@@ -49,6 +54,33 @@ suite! {
     multipart_out_of_order: |store| integration::multipart_out_of_order(store);
     multipart_race_condition: |store| integration::multipart_race_condition(store, true);
     get_nonexistent_object: |store| nonexistent(store);
+}
+
+#[tokio::test]
+async fn every_way_to_sign_a_body_is_accepted() {
+    let server = S3Server::start().await.unwrap();
+    let ways = [
+        server.client().with_unsigned_payload(true),
+        server.client().with_checksum_algorithm(Checksum::SHA256),
+        server.client().with_checksum_algorithm(Checksum::CRC64NVME),
+    ];
+    for way in ways {
+        put_get_delete_list(&built(way)).await;
+    }
+}
+
+/// One test, since moto takes a second to start; it gets a bucket for each function.
+#[tokio::test]
+async fn moto_passes_it_too() {
+    let Some(moto) = Moto::start().unwrap() else {
+        return;
+    };
+    run_all(|name| {
+        let bucket = name.replace('_', "-");
+        moto.create_bucket(&bucket).unwrap();
+        built(moto.client().with_bucket_name(bucket))
+    })
+    .await;
 }
 
 async fn nonexistent(store: &AmazonS3) {

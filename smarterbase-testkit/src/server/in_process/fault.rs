@@ -18,6 +18,8 @@ pub enum Fault {
     Delay(Duration),
     /// The connection is refused. Not applied.
     Refuse,
+    /// The connection is reset while the request is sent. Not applied, but the client cannot know.
+    Reset,
     /// This status, with an empty body. Not applied.
     Status(StatusCode),
     /// This status, with an empty body, although the request was applied.

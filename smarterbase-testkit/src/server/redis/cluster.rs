@@ -1,10 +1,10 @@
 //! A Redis cluster of masters, set up over the wire, without `redis-cli`.
 
-use std::io;
+use std::{io, path::Path};
 
 use redis::Connection;
 
-use super::{RedisServer, free_port, process};
+use super::{RedisServer, free_port, process, with_other_ports_if_taken};
 
 /// The hash slots of every cluster: <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/>.
 const SLOTS: usize = 16_384;
@@ -24,11 +24,10 @@ impl RedisCluster {
     /// # Errors
     /// When a node does not start or they do not find each other.
     pub fn start(count: usize) -> io::Result<Self> {
-        let (nodes, buses): (Vec<_>, Vec<_>) = (0..count)
-            .map(|_| start_node())
-            .collect::<io::Result<Vec<_>>>()?
-            .into_iter()
-            .unzip();
+        let program = RedisServer::find()?;
+        let start = |_| with_other_ports_if_taken(|| start_node(&program));
+        let started = (0..count).map(start).collect::<io::Result<Vec<_>>>()?;
+        let (nodes, buses): (Vec<_>, Vec<_>) = started.into_iter().unzip();
         let mut connections = nodes
             .iter()
             .map(RedisServer::connect)
@@ -39,12 +38,20 @@ impl RedisCluster {
         for (node, bus) in nodes.iter().zip(&buses).skip(1) {
             meet(&mut connections[0], node.port(), *bus)?;
         }
+        let cluster = Self { nodes };
+        cluster.wait_until_complete()?;
+        Ok(cluster)
+    }
+
+    /// Waits until every node sees every other and all slots are served, as after a restart.
+    ///
+    /// # Errors
+    /// When that takes more than 20 s.
+    pub fn wait_until_complete(&self) -> io::Result<()> {
+        let count = self.nodes.len();
         process::wait_until_ready("the Redis cluster", || {
-            Ok(connections
-                .iter_mut()
-                .all(|connection| is_complete(connection, count)))
-        })?;
-        Ok(Self { nodes })
+            Ok(self.nodes.iter().all(|node| is_complete(node, count)))
+        })
     }
 
     /// The nodes, to look at.
@@ -53,7 +60,7 @@ impl RedisCluster {
         &self.nodes
     }
 
-    /// The nodes, to kill and restart. A restarted node has forgotten the cluster.
+    /// The nodes, to kill and restart. A restarted node knows the cluster and its slots, but its keys are gone.
     pub fn nodes_mut(&mut self) -> &mut [RedisServer] {
         &mut self.nodes
     }
@@ -66,18 +73,16 @@ impl RedisCluster {
 }
 
 /// A node and the port of its cluster bus.
-fn start_node() -> io::Result<(RedisServer, u16)> {
+fn start_node(program: &Path) -> io::Result<(RedisServer, u16)> {
     let bus = free_port()?;
-    let node = RedisServer::start(&[
-        "--cluster-enabled",
-        "yes",
-        "--cluster-node-timeout",
-        "1000",
-        "--cluster-require-full-coverage",
-        "no",
-        "--cluster-port",
-        &bus.to_string(),
-    ])?;
+    let bus_text = bus.to_string();
+    let arguments = [
+        ["--cluster-enabled", "yes"],
+        ["--cluster-node-timeout", "1000"],
+        ["--cluster-require-full-coverage", "no"],
+        ["--cluster-port", &bus_text],
+    ];
+    let node = RedisServer::start_on(free_port()?, program, arguments.as_flattened())?;
     Ok((node, bus))
 }
 
@@ -107,8 +112,18 @@ fn meet(connection: &mut Connection, port: u16, bus: u16) -> io::Result<()> {
         .map_err(io::Error::other)
 }
 
-fn is_complete(connection: &mut Connection, count: usize) -> bool {
-    let info: redis::RedisResult<String> = redis::cmd("CLUSTER").arg("INFO").query(connection);
+fn is_complete(node: &RedisServer, count: usize) -> bool {
+    let ask = |mut connection| {
+        redis::cmd("CLUSTER")
+            .arg("INFO")
+            .query(&mut connection)
+            .ok()
+    };
+    let info: Option<String> = node.connect().ok().and_then(ask);
     let known = format!("cluster_known_nodes:{count}\r\n");
-    info.is_ok_and(|info| info.contains("cluster_state:ok") && info.contains(&known))
+    info.is_some_and(|info| {
+        info.contains("cluster_state:ok")
+            && info.contains("cluster_slots_fail:0\r\n")
+            && info.contains(&known)
+    })
 }
