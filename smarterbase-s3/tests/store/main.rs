@@ -1,0 +1,12 @@
+//! Tests of the store against servers and scripts; unit tests of the table and of URLs stand beside their code.
+
+mod azure;
+mod deletes;
+mod deviants;
+mod faults;
+mod google;
+mod listing;
+mod mistakes;
+mod place;
+mod races;
+mod script;
