@@ -1,0 +1,3 @@
+//! Conformance suites: one test per promise of a port, run by every backend.
+
+pub mod store;
