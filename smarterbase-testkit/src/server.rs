@@ -8,6 +8,8 @@
 //! | [`redis::RedisServer`], [`redis::RedisCluster`] | a real `redis-server` | everything Redis: kill, freeze, flush |
 //! | [`proxy::Proxy`] | a TCP proxy with faults | latency, resets and lost replies on real sockets |
 //!
+//! The binary `s3-server` is the first of them as a process, for programs that are no test.
+//!
 //! Virtual time (`start_paused`) and a real socket must never meet in one test: the paused clock jumps to the next
 //! timer while the kernel is still delivering bytes, which shows up as a timeout that never happened. Use
 //! [`in_process::InProcessS3`] under virtual time and everything else under real time.

@@ -21,7 +21,7 @@ use smarterbase_testkit::server::{
 
 const KEY: &str = "a.json";
 /// The client's own limit for one attempt.
-const TIMEOUT: Duration = Duration::from_millis(700);
+const TIMEOUT: Duration = Duration::from_secs(2);
 const ERROR: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
 const BUSY: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 const CONFLICT: StatusCode = StatusCode::CONFLICT;

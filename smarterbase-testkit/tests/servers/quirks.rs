@@ -49,6 +49,17 @@ async fn updating_nothing_is_not_found() {
     assert!(server.memory().keys(server.bucket()).is_empty());
 }
 
+/// As on AWS, and the reason why every put of the engine carries a nonce.
+#[tokio::test]
+async fn equal_bodies_have_equal_tags_so_that_a_stale_tag_can_match() {
+    let server = S3Server::start().await.unwrap();
+    let (store, stale) = seeded(&server).await;
+    update(&store, stale.clone()).await.unwrap();
+    store.put(&Path::from(KEY), "seed".into()).await.unwrap();
+    update(&store, stale).await.unwrap();
+    assert_eq!(body(&server), "updated");
+}
+
 #[tokio::test]
 async fn the_right_tag_deletes() {
     let server = S3Server::start().await.unwrap();

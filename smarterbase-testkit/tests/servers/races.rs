@@ -10,25 +10,27 @@ use smarterbase_testkit::server::s3::{Quirk, S3Server};
 use tokio::{sync::Barrier, task::JoinSet};
 
 const CLIENTS: usize = 32;
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 40;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_many_creators_wins_and_its_body_stays() {
     let server = S3Server::start().await.unwrap();
+    let racers = clients(&server);
     for round in 0..ROUNDS {
-        let winners = race(&server, &format!("create/{round}"), &PutMode::Create).await;
-        let stored = stored(&server, &format!("create/{round}"));
-        assert_eq!(winners, [stored], "round {round}");
+        let key = format!("create/{round}");
+        let winners = race(&racers, &key, &PutMode::Create).await;
+        assert_eq!(winners, [stored(&server, &key)], "round {round}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_many_updaters_wins_and_its_body_stays() {
     let server = S3Server::start().await.unwrap();
+    let racers = clients(&server);
     for round in 0..ROUNDS {
         let key = format!("update/{round}");
-        let mode = PutMode::Update(seed(&server, &key).await);
-        let winners = race(&server, &key, &mode).await;
+        let mode = PutMode::Update(seed(&racers[0], &key).await);
+        let winners = race(&racers, &key, &mode).await;
         assert_eq!(winners, [stored(&server, &key)], "round {round}");
     }
 }
@@ -36,17 +38,17 @@ async fn one_of_many_updaters_wins_and_its_body_stays() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_increment_of_a_shared_counter_is_lost() {
     let server = S3Server::start().await.unwrap();
-    seed(&server, "counter").await;
-    let mut clients = JoinSet::new();
-    for _ in 0..CLIENTS {
-        let store = client(&server);
-        clients.spawn(async move {
+    let clients = clients(&server);
+    seed(&clients[0], "counter").await;
+    let mut counting = JoinSet::new();
+    for store in clients {
+        counting.spawn(async move {
             for _ in 0..5 {
                 increment(&store).await;
             }
         });
     }
-    clients.join_all().await;
+    counting.join_all().await;
     assert_eq!(stored(&server, "counter"), CLIENTS * 5);
 }
 
@@ -55,16 +57,17 @@ async fn several_racers_win_on_a_server_that_checks_before_it_writes() {
     let server = S3Server::start_with_quirk(Quirk::RacyConditions)
         .await
         .unwrap();
-    assert!(race(&server, "created", &PutMode::Create).await.len() > 1);
-    let mode = PutMode::Update(seed(&server, "updated").await);
-    assert!(race(&server, "updated", &mode).await.len() > 1);
+    let racers = clients(&server);
+    assert!(race(&racers, "created", &PutMode::Create).await.len() > 1);
+    let mode = PutMode::Update(seed(&racers[0], "updated").await);
+    assert!(race(&racers, "updated", &mode).await.len() > 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_servers_over_one_memory_are_two_endpoints_of_one_store() {
     let first = S3Server::start().await.unwrap();
     let second = S3Server::serve(first.memory().clone()).await.unwrap();
-    seed(&first, "shared").await;
+    seed(&client(&first), "shared").await;
     let body = client(&second)
         .get(&Path::from("shared"))
         .await
@@ -111,21 +114,20 @@ async fn a_dropped_server_refuses_connections() {
 }
 
 /// Lets every client put its own number under `key` at once; the numbers that were told they had won.
-async fn race(server: &S3Server, key: &str, mode: &PutMode) -> Vec<usize> {
-    let start = Arc::new(Barrier::new(CLIENTS));
+async fn race(clients: &[AmazonS3], key: &str, mode: &PutMode) -> Vec<usize> {
+    let start = Arc::new(Barrier::new(clients.len()));
     let mut racers = JoinSet::new();
-    for number in 1..=CLIENTS {
-        let (store, start) = (client(server), start.clone());
-        let (key, mode) = (Path::from(key), mode.clone());
+    // No racer writes the 0 of `seed`: equal bodies have equal tags, and its put would not count as a change.
+    for (number, store) in (1..).zip(clients.iter().cloned()) {
+        let (key, mode, start) = (Path::from(key), mode.clone(), start.clone());
         racers.spawn(async move {
             // A first request opens the connection, so that the race is not one of handshakes.
             store.head(&key).await.ok();
             start.wait().await;
-            let won = store
+            let put = store
                 .put_opts(&key, number.to_string().into(), mode.into())
-                .await
-                .is_ok();
-            won.then_some(number)
+                .await;
+            put.is_ok().then_some(number)
         });
     }
     racers.join_all().await.into_iter().flatten().collect()
@@ -154,8 +156,8 @@ async fn increment(store: &AmazonS3) {
 }
 
 /// Stores 0 under `key`.
-async fn seed(server: &S3Server, key: &str) -> UpdateVersion {
-    client(server)
+async fn seed(store: &AmazonS3, key: &str) -> UpdateVersion {
+    store
         .put(&Path::from(key), "0".into())
         .await
         .unwrap()
@@ -173,6 +175,11 @@ fn stored(server: &S3Server, key: &str) -> usize {
 
 fn number(body: &[u8]) -> usize {
     std::str::from_utf8(body).unwrap().parse().unwrap()
+}
+
+/// Clients that share nothing, each with connections of its own.
+fn clients(server: &S3Server) -> Vec<AmazonS3> {
+    (0..CLIENTS).map(|_| client(server)).collect()
 }
 
 /// A client without retries: a racer's answer is the server's.
