@@ -152,7 +152,10 @@ impl Failure<'_> {
         match &self.exchange.reply {
             Reply::NoRequest => self.verdict_before_the_store(),
             Reply::NoReply { kind, .. } => of_transport(*kind),
-            Reply::Status { status, .. } if status.is_success() => self.verdict_of_a_success(),
+            // The reply began well, but could not be read to its end or lacks what it must have.
+            Reply::Status { status, .. } if status.is_success() => self
+                .transport_error()
+                .map_or(Unknown(Unavailable), |error| of_transport(error.kind())),
             Reply::Status { status, code } => of_reply(*status, code.as_deref()),
         }
     }
@@ -175,17 +178,6 @@ impl Failure<'_> {
                 _ => Refused(Denied),
             },
         }
-    }
-
-    /// The reply began well, but could not be read to its end, lacks what it must have, or holds the replies of a batch
-    /// (Azure's delete).
-    fn verdict_of_a_success(&self) -> Verdict {
-        let error = self.error.and_then(|error| error.downcast_ref());
-        if matches!(error, Some(object_store::Error::NotFound { .. })) {
-            return Missing;
-        }
-        self.transport_error()
-            .map_or(Unknown(Unavailable), |error| of_transport(error.kind()))
     }
 
     fn transport_error(&self) -> Option<&HttpError> {

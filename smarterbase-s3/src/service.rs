@@ -10,6 +10,7 @@ mod gcp;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::{StreamExt, stream};
 use object_store::{
     ClientConfigKey, ObjectStore, RetryConfig,
     client::{HttpClient, HttpRequest},
@@ -33,12 +34,18 @@ pub(crate) trait Service: std::fmt::Debug + Send + Sync + 'static {
     /// Lists pages.
     fn lists(&self) -> &dyn PaginatedListStore;
 
-    /// A signed `DELETE` of the object that is done only under `condition`, for [`Connected::http`].
+    /// A signed `DELETE` of the object that is done only under `condition`, for [`Connected::send`].
     async fn conditional_delete(
         &self,
         path: &Path,
         condition: &Condition,
     ) -> object_store::Result<HttpRequest>;
+
+    /// A signed `DELETE` of the object, where `object_store` would send a batch instead of that.
+    async fn delete(&self, path: &Path) -> object_store::Result<Option<HttpRequest>> {
+        let _ = path;
+        Ok(None)
+    }
 }
 
 /// A service, and the way to it.
@@ -48,6 +55,36 @@ pub(crate) struct Connected {
     /// The watched client that the service uses itself.
     pub(crate) http: HttpClient,
     pub(crate) versions: VersionRules,
+}
+
+impl Connected {
+    /// Sends a request of the service's. Any status but success is an error; which one it is, the exchange tells.
+    pub(crate) async fn send(&self, request: HttpRequest) -> object_store::Result<()> {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+            let store = "http";
+            object_store::Error::Generic { store, source }
+        };
+        let response = self.http.execute(request).await;
+        let status = response.map_err(|error| failed(error.into()))?.status();
+        if status.is_success() {
+            Ok(())
+        } else {
+            Err(failed("the status is no success".into()))
+        }
+    }
+
+    /// Deletes the object by one plain `DELETE`.
+    pub(crate) async fn delete(&self, path: &Path) -> object_store::Result<()> {
+        if let Some(request) = self.service.delete(path).await? {
+            return self.send(request).await;
+        }
+        let paths = stream::iter([Ok(path.clone())]).boxed();
+        let mut deleted = self.service.objects().delete_stream(paths);
+        deleted
+            .next()
+            .await
+            .map_or(Ok(()), |result| result.map(|_| ()))
+    }
 }
 
 /// Builds the client of the place.

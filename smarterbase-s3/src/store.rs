@@ -4,7 +4,6 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{StreamExt, stream};
 use object_store::{
     Attribute, Attributes, GetOptions, GetResult, ObjectMeta, PutMode, PutOptions, PutPayload,
     list::PaginatedListOptions, path::Path,
@@ -178,27 +177,14 @@ impl ObjectStorage {
         let call = async {
             let request = self.connected.service.conditional_delete(&path, &condition);
             let request = request.await?;
-            let response = self.connected.http.execute(request).await;
-            response.map_err(|error| object_store::Error::Generic {
-                store: "http",
-                source: error.into(),
-            })
+            self.connected.send(request).await
         };
-        let (response, exchange) = observe(call).await;
-        let error = match &response {
-            Ok(response) if response.status().is_success() => {
-                return Ok(Attempt::Applied(Version::default()));
+        Ok(match observe(call).await {
+            (Ok(()), _) => Attempt::Applied(Version::default()),
+            (Err(error), exchange) => {
+                failure(Operation::DeleteIf, key.as_str(), &exchange, &error).into_attempt()
             }
-            Ok(_) => None,
-            Err(error) => Some(error as &(dyn std::error::Error + 'static)),
-        };
-        let failure = Failure {
-            operation: Operation::DeleteIf,
-            path: key.as_str(),
-            exchange: &exchange,
-            error,
-        };
-        Ok(failure.into_attempt())
+        })
     }
 }
 
@@ -276,13 +262,12 @@ impl CasStore for ObjectStorage {
     async fn delete_retired(&self, key: &Key) -> Result<(), StoreError> {
         let operation = Operation::DeleteRetired;
         let path = self.path(operation, key)?;
-        let objects = self.connected.service.objects();
-        let mut deleted = objects.delete_stream(stream::iter([Ok(path)]).boxed());
-        match observe(deleted.next()).await {
-            (Some(Err(error)), exchange) => failure(operation, key.as_str(), &exchange, &error)
+        let (deleted, exchange) = observe(self.connected.delete(&path)).await;
+        match deleted {
+            Ok(()) => Ok(()),
+            Err(error) => failure(operation, key.as_str(), &exchange, &error)
                 .into_answer()
                 .map(|_| ()),
-            (Some(Ok(_)) | None, _) => Ok(()),
         }
     }
 
@@ -292,7 +277,10 @@ impl CasStore for ObjectStorage {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<ListPage, StoreError> {
-        let limit = limit.clamp(1, 1_000);
+        if !(1..=1_000).contains(&limit) {
+            let message = format!("list {prefix}: a page has 1 to 1,000 objects, not {limit}");
+            return Err(StoreError::new(StoreErrorKind::Invalid, message));
+        }
         let mut page = ListPage::default();
         let mut token = None;
         loop {

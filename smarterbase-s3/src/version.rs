@@ -43,20 +43,22 @@ impl VersionRules {
         match version.e_tag.as_deref() {
             None => Err(lacking("a version without an entity tag guards nothing")),
             Some(weak) if weak.starts_with("W/") => Err(is_weak()),
+            Some(e_tag) if !is_e_tag(e_tag) => Err(lacking("this is no entity tag")),
             Some(e_tag) => Ok(Condition::ETag(self.write(e_tag))),
         }
     }
 
     /// The entity tag for `If-None-Match` of a read, which may be weak; `None` for a version without one.
     pub(crate) fn validator(self, version: &Version) -> Option<String> {
-        version.e_tag.as_deref().map(|e_tag| self.write(e_tag))
+        let e_tag = version.e_tag.as_deref().filter(|e_tag| is_e_tag(e_tag));
+        e_tag.map(|e_tag| self.write(e_tag))
     }
 
     fn write(self, e_tag: &str) -> String {
         if self.unquoted_e_tags {
             e_tag.trim_matches('"').to_owned()
         } else {
-            e_tag.to_owned()
+            with_quotes(e_tag.to_owned())
         }
     }
 }
@@ -92,6 +94,18 @@ fn with_quotes(e_tag: String) -> String {
     } else {
         format!("\"{e_tag}\"")
     }
+}
+
+/// Whether the text can be an entity tag: visible ASCII, quotes only around it.
+///
+/// Source: <https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3>.
+fn is_e_tag(text: &str) -> bool {
+    let strong = text.strip_prefix("W/").unwrap_or(text);
+    let bare = strong
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .unwrap_or(strong);
+    !bare.is_empty() && bare.chars().all(|c| c.is_ascii_graphic() && c != '"')
 }
 
 fn lacking(message: &str) -> StoreError {
@@ -152,6 +166,15 @@ mod tests {
         assert_eq!(refused.kind, Unsupported);
         assert!(refused.message.contains("weak entity tags"), "{refused}");
         assert_eq!(S3.validator(&weak).as_deref(), Some("W/\"abc\""));
+    }
+
+    #[test]
+    fn what_is_no_tag_is_not_sent() {
+        for text in ["", "\"\"", "two words", "a\r\nb", "\"a\"b\""] {
+            let version = Version::from_e_tag(text);
+            assert_eq!(S3.condition(&version).unwrap_err().kind, Invalid, "{text}");
+            assert_eq!(S3.validator(&version), None, "{text}");
+        }
     }
 
     #[test]

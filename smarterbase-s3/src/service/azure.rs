@@ -103,37 +103,48 @@ impl Service for Azure {
         &self.store
     }
 
-    /// With an account key a signed URL, else the URL with the token or the signature that there is.
     async fn conditional_delete(
         &self,
         path: &Path,
         condition: &Condition,
     ) -> object_store::Result<HttpRequest> {
-        let e_tag = (IF_MATCH, conditional_delete::e_tag(condition)?);
-        let credential = self.store.credentials().get_credential().await?;
-        match &*credential {
-            AzureCredential::AccessKey(_) => {
-                let url = self
-                    .store
-                    .signed_url(Method::DELETE, path, SIGNATURE_LIFETIME)
-                    .await?;
-                conditional_delete::request(url.as_str(), &[e_tag])
-            }
-            AzureCredential::SASToken(pairs) => {
-                let mut url = self.url(path)?;
-                url.query_pairs_mut().extend_pairs(pairs);
-                conditional_delete::request(url.as_str(), &[e_tag])
-            }
-            AzureCredential::BearerToken(token) => {
-                let bearer = conditional_delete::secret_header(&format!("Bearer {token}"))?;
-                let headers = [e_tag, (AUTHORIZATION, bearer), (VERSION, VERSION_VALUE)];
-                conditional_delete::request(self.url(path)?.as_str(), &headers)
-            }
-        }
+        let e_tag = conditional_delete::e_tag(condition)?;
+        self.signed_delete(path, vec![(IF_MATCH, e_tag)]).await
+    }
+
+    async fn delete(&self, path: &Path) -> object_store::Result<Option<HttpRequest>> {
+        self.signed_delete(path, Vec::new()).await.map(Some)
     }
 }
 
 impl Azure {
+    /// With an account key a signed URL, else the URL with the token or the signature that there is.
+    async fn signed_delete(
+        &self,
+        path: &Path,
+        mut headers: Vec<(HeaderName, HeaderValue)>,
+    ) -> object_store::Result<HttpRequest> {
+        let credential = self.store.credentials().get_credential().await?;
+        let mut url = self.url(path)?;
+        match &*credential {
+            AzureCredential::AccessKey(_) => {
+                let lifetime = SIGNATURE_LIFETIME;
+                url = self
+                    .store
+                    .signed_url(Method::DELETE, path, lifetime)
+                    .await?;
+            }
+            AzureCredential::SASToken(pairs) => {
+                url.query_pairs_mut().extend_pairs(pairs);
+            }
+            AzureCredential::BearerToken(token) => {
+                let bearer = conditional_delete::secret_header(&format!("Bearer {token}"))?;
+                headers.extend([(AUTHORIZATION, bearer), (VERSION, VERSION_VALUE)]);
+            }
+        }
+        conditional_delete::request(url.as_str(), &headers)
+    }
+
     fn url(&self, path: &Path) -> object_store::Result<Url> {
         let mut url = self.container_url.clone();
         url.path_segments_mut()

@@ -1,6 +1,7 @@
 //! Tests of the store against servers and scripts; unit tests of the table and of URLs stand beside their code.
 
 mod azure;
+mod contract;
 mod deletes;
 mod deviants;
 mod faults;
