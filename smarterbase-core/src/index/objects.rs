@@ -234,6 +234,10 @@ impl IndexStore for ObjectIndex {
         Ok(Self::NAME.to_owned())
     }
 
+    async fn extend(&self, _: &IndexedCollection, _: &[Placed]) -> Result<(), IndexError> {
+        Ok(())
+    }
+
     async fn announce(
         &self,
         collection: &IndexedCollection,

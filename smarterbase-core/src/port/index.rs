@@ -47,6 +47,16 @@ pub trait IndexStore: Send + Sync + std::fmt::Debug + 'static {
         replacing: Option<&str>,
     ) -> Result<String, IndexError>;
 
+    /// Makes more placements ready to be filled under the instance that is there. Placements that are there stay.
+    ///
+    /// # Errors
+    /// As [`announce`](Self::announce).
+    async fn extend(
+        &self,
+        collection: &IndexedCollection,
+        placed: &[Placed],
+    ) -> Result<(), IndexError>;
+
     /// Adds the entries that a put will need. Returns once they are durable.
     ///
     /// # Errors
