@@ -7,19 +7,21 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
 use http::StatusCode;
 use smarterbase_core::{
-    document::{Timestamp, Version},
+    document::Version,
     format::{Envelope, Nonce, envelope::open},
     port::{CasStore, Clock, Rng, StoreErrorKind, SystemClock, SystemRng},
     protocol::{Deadline, PutMachine, PutOutcome, drive},
 };
 use smarterbase_s3::Credentials;
-use smarterbase_testkit::server::{
-    in_process::{Fault, InProcessS3, Request},
-    proxy::{Mode, Proxy},
-    s3::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY},
+use smarterbase_testkit::{
+    TestClock,
+    server::{
+        in_process::{Fault, InProcessS3, Request},
+        proxy::{Mode, Proxy},
+        s3::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY},
+    },
 };
 
 use crate::place::{in_process, key};
@@ -27,24 +29,6 @@ use crate::place::{in_process, key};
 const PATH: &str = "users/1.json";
 /// How long a write may take: several timeouts of one request (10 s).
 const DEADLINE: Duration = Duration::from_secs(60);
-
-/// Tokio's clock, virtual where the test's time is.
-#[derive(Debug)]
-struct TokioClock(tokio::time::Instant);
-
-impl Clock for TokioClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(duration))
-    }
-}
 
 fn nonce() -> Nonce {
     let rng: &dyn Rng = &SystemRng;
@@ -84,7 +68,7 @@ fn envelope(bytes: Bytes) -> Envelope {
 /// Puts the first version and returns it as the base of an update.
 async fn seed(s3: &InProcessS3) -> (Version, Envelope) {
     let store = in_process(s3);
-    let clock = TokioClock(tokio::time::Instant::now());
+    let clock = TestClock::new();
     let (machine, _) = write(None);
     match run(&store, &clock, machine).await {
         PutOutcome::Applied(Some(version)) => (version, stored(s3).unwrap()),
@@ -105,7 +89,7 @@ async fn is_applied_after(fault: Fault, requests: usize) {
             0 => fault,
             _ => Fault::Pass,
         });
-        let clock = TokioClock(tokio::time::Instant::now());
+        let clock = TestClock::new();
         let (machine, id) = write(base.as_ref());
         let outcome = run(&in_process(&faulty), &clock, machine).await;
         let row = format!("{fault:?}, update: {is_update}");
@@ -179,7 +163,7 @@ async fn a_409_is_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_412_that_is_the_echo_of_the_own_put_is_applied() {
+async fn s19_a_rejection_that_is_the_echo_of_the_own_put_is_applied() {
     is_applied_after(
         Fault::StatusAfter(StatusCode::PRECONDITION_FAILED),
         PUT_AND_READ,
@@ -213,7 +197,7 @@ async fn a_put_that_lands_late_changes_nothing() {
             0 => Fault::ApplyLater(Duration::from_secs(30)),
             _ => Fault::Pass,
         });
-        let clock = TokioClock(tokio::time::Instant::now());
+        let clock = TestClock::new();
         let (machine, id) = write(base.as_ref());
         let outcome = run(&in_process(&faulty), &clock, machine).await;
         assert!(matches!(outcome, PutOutcome::Applied(_)), "{outcome:?}");
@@ -228,7 +212,7 @@ async fn a_put_that_lands_late_changes_nothing() {
 async fn a_put_that_another_writer_beat_is_lost() {
     let s3 = InProcessS3::new();
     let base = seed(&s3).await;
-    let clock = TokioClock(tokio::time::Instant::now());
+    let clock = TestClock::new();
     let store = in_process(&s3);
     let ((winner, winners_id), (loser, _)) = (write(Some(&base)), write(Some(&base)));
     let won = run(&store, &clock, winner).await;
@@ -248,7 +232,7 @@ async fn a_put_that_another_writer_beat_is_lost() {
 async fn a_store_that_stays_away_leaves_the_outcome_unknown() {
     let s3 = InProcessS3::new();
     let faulty = s3.with_faults(|_: &Request| Fault::LoseReply);
-    let clock = TokioClock(tokio::time::Instant::now());
+    let clock = TestClock::new();
     let (machine, id) = write(None);
     match run(&in_process(&faulty), &clock, machine).await {
         PutOutcome::Unknown(error) => assert_eq!(error.kind, StoreErrorKind::Unavailable),
@@ -267,7 +251,7 @@ async fn a_refusal_ends_at_once() {
         (StatusCode::NOT_IMPLEMENTED, StoreErrorKind::Unsupported),
     ] {
         let s3 = InProcessS3::new().with_faults(move |_: &Request| Fault::Status(status));
-        let clock = TokioClock(tokio::time::Instant::now());
+        let clock = TestClock::new();
         let (machine, _) = write(None);
         match run(&in_process(&s3), &clock, machine).await {
             PutOutcome::Refused(error) => assert_eq!(error.kind, kind, "{status}"),

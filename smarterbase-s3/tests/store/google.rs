@@ -65,7 +65,7 @@ async fn an_update_expects_the_generation() {
 }
 
 #[tokio::test]
-async fn a_version_of_a_list_guards_no_write() {
+async fn s29_a_version_of_a_list_guards_no_write() {
     let script = Script::of([reply(200).body(
         "<ListBucketResult><Contents><Key>app/users/1.json</Key><Size>2</Size>\
          <LastModified>2026-11-20T12:00:00.123Z</LastModified><ETag>\"tag\"</ETag></Contents></ListBucketResult>",
