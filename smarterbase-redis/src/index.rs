@@ -30,6 +30,8 @@ use crate::{RedisLink, RedisOptions, script};
 
 /// What stands before the nonce in the name of an instance (rule S6).
 const INSTANCE: &str = "redis:";
+/// `begin` replaces whatever instance is there.
+const ANY: &str = "*";
 /// Numbers of Lua are doubles: revisions from here on would lose their last bits.
 const REVISIONS: u64 = 1 << 53;
 /// The most entries of one page.
@@ -114,9 +116,34 @@ impl IndexStore for RedisIndex {
         collection: &IndexedCollection,
         placed: &[Placed],
         fresh: Nonce,
+        replacing: Option<&str>,
     ) -> Result<String, IndexError> {
-        try_join_all(shards(collection).map(|keys| self.begin_shard(keys, placed, fresh))).await?;
-        Ok(format!("{INSTANCE}{fresh}"))
+        let replaced = replacing.and_then(|instance| instance.strip_prefix(INSTANCE)).unwrap_or("");
+        let mut shards = shards(collection);
+        // The first shard decides which instance it is; the others follow.
+        let Some(first) = shards.next() else { return Err(unreadable()) };
+        let nonce = self.begin_shard(first, placed, fresh.as_str(), replaced).await?;
+        try_join_all(shards.map(|keys| self.begin_shard(keys, placed, &nonce, ANY))).await?;
+        Ok(format!("{INSTANCE}{nonce}"))
+    }
+
+    async fn extend(
+        &self,
+        collection: &IndexedCollection,
+        placed: &[Placed],
+    ) -> Result<(), IndexError> {
+        let nonce = nonce_of(collection)?;
+        try_join_all(shards(collection).map(async |keys| {
+            let mut call = script::EXTEND.prepare_invoke();
+            call.key(keys.mark()).key(keys.made());
+            for placed in placed {
+                call.key(keys.index(placed));
+            }
+            call.arg(nonce);
+            self.link.run::<()>(&call).await
+        }))
+        .await?;
+        Ok(())
     }
 
     async fn announce(
@@ -206,8 +233,9 @@ impl RedisIndex {
         &self,
         keys: ShardKeys,
         placed: &[Placed],
-        fresh: Nonce,
-    ) -> Result<(), IndexError> {
+        nonce: &str,
+        replaced: &str,
+    ) -> Result<String, IndexError> {
         let mut made = script::MADE.prepare_invoke();
         made.key(keys.made());
         let made: Vec<String> = self.link.run(&made).await?;
@@ -217,7 +245,7 @@ impl RedisIndex {
         let mut call = script::BEGIN.prepare_invoke();
         call.key(keys.mark()).key(keys.dirty()).key(keys.made());
         call.key(keys.buckets().collect::<Vec<_>>()).key(&new).key(&old);
-        call.arg(fresh.as_str()).arg(keys::BUCKETS).arg(new.len());
+        call.arg(nonce).arg(keys::BUCKETS).arg(new.len()).arg(replaced);
         self.link.run(&call).await
     }
 

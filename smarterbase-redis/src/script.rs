@@ -26,8 +26,10 @@ scripts! {
     INSTANCE = "script/instance.lua";
     /// The index keys that `BEGIN` made before.
     MADE = "script/made.lua";
-    /// Empties the shard and marks it.
+    /// Empties the shard and marks it, unless another instance is there that must not be replaced.
     BEGIN = "script/begin.lua";
+    /// Makes more indexes under the instance that is there.
+    EXTEND = "script/extend.lua";
     /// Adds the entries that a put will need.
     ANNOUNCE = "script/announce.lua";
     /// Tells the outcome of a write.

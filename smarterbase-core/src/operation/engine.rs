@@ -111,7 +111,10 @@ impl Engine {
     /// When a write that starts now stops resolving. Its last attempt may take as long again, and both together stay
     /// within the in-flight bound.
     pub(crate) fn deadline(&self) -> Deadline {
-        let longest = self.limits.write_deadline.min(self.database.in_flight_bound / 2);
+        let longest = self
+            .limits
+            .write_deadline
+            .min(self.database.in_flight_bound / 2);
         Deadline {
             at: self.clock.elapsed() + longest,
         }

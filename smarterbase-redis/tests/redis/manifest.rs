@@ -283,7 +283,7 @@ async fn two_databases_on_one_server_never_mix() {
     let scene = Scene::new().await;
     let mut other = scene.users.collection.clone();
     other.database = Nonce::from_random([8; 13]);
-    other.instance = scene.users.index.begin(&other, &scene.users.placed, Nonce::from_random([9; 13])).await.unwrap();
+    other.instance = scene.users.index.begin(&other, &scene.users.placed, Nonce::from_random([9; 13]), None).await.unwrap();
     scene.users.put(&id("1"), &Live::none(), &[(0, text("ada"))]).await;
     assert_eq!(scene.users.index.count(&other, &scene.users.placed[0], &all()).await.unwrap(), 0);
     assert_eq!(scene.values().await, ["ada"]);

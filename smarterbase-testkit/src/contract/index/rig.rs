@@ -112,7 +112,9 @@ impl Rig {
             .map(|(name, number)| Placed { definition: format!("{name}-0123abcd"), number, generation })
             .collect();
         let fresh = Nonce::from_random([u8::try_from(generation).expect("few generations"); 13]);
-        collection.instance = index.begin(&collection, &placed, fresh).await.expect("begin");
+        let there = index.instance(&collection).await.expect("an instance or none");
+        let begun = index.begin(&collection, &placed, fresh, there.as_deref()).await;
+        collection.instance = begun.expect("begin");
         Self {
             index: index.clone(),
             collection,
@@ -317,13 +319,13 @@ fn delimited(tag: u8, plain: &[u8]) -> EncodedValue {
 /// Everything.
 #[must_use]
 pub fn all() -> ValueRange {
-    ValueRange { lower: Bytes::new(), upper: None }
+    ValueRange { lower: Bytes::new(), upper: None, exact: false }
 }
 
 /// Everything from a value on.
 #[must_use]
 pub fn from(value: &EncodedValue) -> ValueRange {
-    ValueRange { lower: value.0.clone(), upper: None }
+    ValueRange { lower: value.0.clone(), upper: None, exact: false }
 }
 
 /// One value of a text or of bytes, which end with a zero.
@@ -331,7 +333,7 @@ pub fn from(value: &EncodedValue) -> ValueRange {
 pub fn exactly(value: &EncodedValue) -> ValueRange {
     let mut upper = value.0.to_vec();
     *upper.last_mut().expect("a value is not empty") += 1;
-    ValueRange { lower: value.0.clone(), upper: Some(upper.into()) }
+    ValueRange { lower: value.0.clone(), upper: Some(upper.into()), exact: true }
 }
 
 /// Values and ids of a page.
