@@ -180,6 +180,8 @@ impl World {
     /// A document that is the same before and after the scan must be in the scan.
     async fn checker(self: Arc<Self>, mut dice: Dice) {
         while !self.is_over.load(Ordering::Relaxed) {
+            // Without an await on every way round, the checkers would starve the writers of two threads.
+            dice.pause(500).await;
             let id = Self::document(&mut dice);
             let before = self.store.get(&id);
             let Some(entry) = before.entries.first() else { continue };
