@@ -76,7 +76,11 @@ impl RedisIndex {
         let age = u64::try_from(older_than.as_millis()).unwrap_or(u64::MAX);
         let found = try_join_all(shards(collection).map(async |keys| {
             let mut call = script::DIRTY.prepare_invoke();
-            call.key(keys.mark()).key(keys.dirty()).arg(nonce).arg(age).arg(limit);
+            call.key(keys.mark())
+                .key(keys.dirty())
+                .arg(nonce)
+                .arg(age)
+                .arg(limit);
             self.link.run::<Vec<Vec<u8>>>(&call).await
         }))
         .await?;
@@ -108,7 +112,9 @@ impl IndexStore for RedisIndex {
         .await?;
         let first = nonces.first().cloned().flatten();
         let agree = nonces.iter().all(|nonce| *nonce == first);
-        Ok(first.filter(|_| agree).map(|nonce| format!("{INSTANCE}{nonce}")))
+        Ok(first
+            .filter(|_| agree)
+            .map(|nonce| format!("{INSTANCE}{nonce}")))
     }
 
     async fn begin(
@@ -151,7 +157,13 @@ impl IndexStore for RedisIndex {
         collection: &IndexedCollection,
         announcement: &Announcement,
     ) -> Result<(), IndexError> {
-        let Announcement { id, base, write, entries, placed } = announcement;
+        let Announcement {
+            id,
+            base,
+            write,
+            entries,
+            placed,
+        } = announcement;
         let mut call = script::ANNOUNCE.prepare_invoke();
         let document = Document::new(collection, id, placed);
         document.start(&mut call, nonce_of(collection)?);
@@ -190,7 +202,11 @@ impl IndexStore for RedisIndex {
             .map(|bytes| member::decode(collection.key_kind, bytes))
             .collect::<Option<_>>()
             .ok_or_else(unreadable)?;
-        Ok(ScanPage { hits, has_more, requests: u32::from(collection.shards) })
+        Ok(ScanPage {
+            hits,
+            has_more,
+            requests: u32::from(collection.shards),
+        })
     }
 
     async fn count(
@@ -203,7 +219,11 @@ impl IndexStore for RedisIndex {
         let bounds = Bounds::of(range);
         let counts = try_join_all(shards(collection).map(async |keys| {
             let mut call = script::COUNT.prepare_invoke();
-            call.key(keys.mark()).key(keys.index(placed)).arg(nonce).arg(&bounds.lower).arg(&bounds.upper);
+            call.key(keys.mark())
+                .key(keys.index(placed))
+                .arg(nonce)
+                .arg(&bounds.lower)
+                .arg(&bounds.upper);
             self.link.run::<u64>(&call).await
         }))
         .await?;
@@ -244,7 +264,9 @@ impl RedisIndex {
 
         let mut call = script::BEGIN.prepare_invoke();
         call.key(keys.mark()).key(keys.dirty()).key(keys.made());
-        call.key(keys.buckets().collect::<Vec<_>>()).key(&new).key(&old);
+        call.key(keys.buckets().collect::<Vec<_>>())
+            .key(&new)
+            .key(&old);
         call.arg(nonce).arg(keys::BUCKETS).arg(new.len()).arg(replaced);
         self.link.run(&call).await
     }
@@ -262,7 +284,11 @@ impl RedisIndex {
         let pages = try_join_all(shards(collection).map(async |keys| {
             let mut call = script::SCAN.prepare_invoke();
             call.key(keys.mark()).key(keys.index(&scan.placed));
-            call.arg(nonce).arg(&bounds.lower).arg(&bounds.upper).arg(limit).arg(direction);
+            call.arg(nonce)
+                .arg(&bounds.lower)
+                .arg(&bounds.upper)
+                .arg(limit)
+                .arg(direction);
             self.link.run::<Vec<Vec<u8>>>(&call).await
         }))
         .await?;
@@ -298,7 +324,9 @@ impl<'a> Document<'a> {
 
     /// The keys of a write, its nonce and its id.
     fn start(&self, call: &mut ScriptInvocation<'_>, nonce: &str) {
-        call.key(self.keys.mark()).key(self.keys.bucket_of(&self.id)).key(self.keys.dirty());
+        call.key(self.keys.mark())
+            .key(self.keys.bucket_of(&self.id))
+            .key(self.keys.dirty());
         for placed in self.placed {
             call.key(self.keys.index(placed));
         }
@@ -318,7 +346,9 @@ impl<'a> Document<'a> {
         for entry in entries {
             if !self.placed.contains(&entry.placed) {
                 let name = &entry.placed.definition;
-                return Err(IndexError::Corrupt(format!("an entry of {name}, which is not placed")));
+                return Err(IndexError::Corrupt(format!(
+                    "an entry of {name}, which is not placed"
+                )));
             }
             call.arg(member::entry(entry.placed.number, &entry.value));
         }
@@ -348,17 +378,18 @@ fn shards(collection: &IndexedCollection) -> impl Iterator<Item = ShardKeys> {
 }
 
 fn nonce_of(collection: &IndexedCollection) -> Result<&str, IndexError> {
-    collection
-        .instance
-        .strip_prefix(INSTANCE)
-        .ok_or_else(|| IndexError::Lost("the catalog names an instance of another backend".to_owned()))
+    collection.instance.strip_prefix(INSTANCE).ok_or_else(|| {
+        IndexError::Lost("the catalog names an instance of another backend".to_owned())
+    })
 }
 
 fn in_range(revision: u64) -> Result<u64, IndexError> {
     if revision < REVISIONS {
         Ok(revision)
     } else {
-        Err(IndexError::Corrupt(format!("revision {revision} is not below 2^53")))
+        Err(IndexError::Corrupt(format!(
+            "revision {revision} is not below 2^53"
+        )))
     }
 }
 

@@ -15,7 +15,9 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use redis::{FromRedisValue, RedisError, RedisResult, ScriptInvocation, aio::MultiplexedConnection};
+use redis::{
+    FromRedisValue, RedisError, RedisResult, ScriptInvocation, aio::MultiplexedConnection,
+};
 use smarterbase_core::{Result, port::IndexError};
 use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 
@@ -141,7 +143,10 @@ impl Shared {
         if let Some(why) = &*self.refused.load() {
             return Err(IndexError::Refused(why.to_string()));
         }
-        let permit = self.breaker.try_acquire().ok_or_else(|| self.unavailable("the circuit is open"))?;
+        let permit = self
+            .breaker
+            .try_acquire()
+            .ok_or_else(|| self.unavailable("the circuit is open"))?;
         let Some(live) = self.current.load_full() else {
             permit.fail();
             return Err(self.unavailable("no connection"));
@@ -182,7 +187,10 @@ impl Shared {
 
     fn drop_generation(&self, generation: u64) {
         let current = self.current.load_full();
-        if current.as_ref().is_some_and(|live| live.generation == generation) {
+        if current
+            .as_ref()
+            .is_some_and(|live| live.generation == generation)
+        {
             self.current.compare_and_swap(&current, None);
             self.kick.notify_one();
         }

@@ -44,7 +44,8 @@ impl RedisOptions {
     /// [`Misconfigured`](smarterbase_core::ErrorKind::Misconfigured): not such a URL. The text does not repeat it, since
     /// it may hold the password.
     pub fn from_url(url: &str) -> Result<Self> {
-        let url = url::Url::parse(url).map_err(|_| misconfigured("the Redis URL cannot be read"))?;
+        let url =
+            url::Url::parse(url).map_err(|_| misconfigured("the Redis URL cannot be read"))?;
         check_scheme(&url)?;
         let connection = url
             .into_connection_info()
@@ -67,11 +68,19 @@ impl RedisOptions {
         }
         let address = variable("REDIS_ADDR")
             .ok_or_else(|| misconfigured("neither REDIS_URL nor REDIS_ADDR is set"))?;
-        let scheme = if is_tls_enabled(variable("REDIS_TLS_ENABLED"))? { "rediss" } else { "redis" };
+        let scheme = if is_tls_enabled(variable("REDIS_TLS_ENABLED"))? {
+            "rediss"
+        } else {
+            "redis"
+        };
         let database = variable("REDIS_DB").unwrap_or_else(|| "0".to_owned());
         let mut options = Self::from_url(&format!("{scheme}://{address}/{database}"))?;
         if let Some(password) = variable("REDIS_PASSWORD") {
-            let settings = options.connection.redis_settings().clone().set_password(password);
+            let settings = options
+                .connection
+                .redis_settings()
+                .clone()
+                .set_password(password);
             options.connection = options.connection.set_redis_settings(settings);
         }
         Ok(options)
@@ -84,7 +93,9 @@ impl RedisOptions {
             .set_protocol(ProtocolVersion::RESP3)
             .set_lib_name("smarterbase", env!("CARGO_PKG_VERSION"));
         Self {
-            connection: connection.set_redis_settings(settings).set_tcp_settings(tcp_settings()),
+            connection: connection
+                .set_redis_settings(settings)
+                .set_tcp_settings(tcp_settings()),
             deadline: Duration::from_millis(250),
             connect_deadline: Duration::from_millis(500),
             clock: Arc::new(SystemClock),
@@ -138,7 +149,10 @@ impl RedisOptions {
         if self.uses_tls() {
             install_crypto_provider();
         }
-        let certificates = TlsCertificates { client_tls: None, root_cert: self.root_certificate.clone() };
+        let certificates = TlsCertificates {
+            client_tls: None,
+            root_cert: self.root_certificate.clone(),
+        };
         let client = if self.uses_tls() && self.root_certificate.is_some() {
             redis::Client::build_with_tls(self.connection.clone(), certificates)
         } else {
@@ -158,7 +172,10 @@ impl fmt::Debug for RedisOptions {
             .field("address", &self.address())
             .field("tls", &self.uses_tls())
             .field("database", &self.connection.redis_settings().db())
-            .field("has_password", &self.connection.redis_settings().password().is_some())
+            .field(
+                "has_password",
+                &self.connection.redis_settings().password().is_some(),
+            )
             .field("deadline", &self.deadline)
             .field("connect_deadline", &self.connect_deadline)
             .finish_non_exhaustive()
@@ -168,14 +185,16 @@ impl fmt::Debug for RedisOptions {
 /// Only what is tested is accepted: one server, with or without TLS, and never TLS without verification.
 fn check_scheme(url: &url::Url) -> Result<()> {
     match url.scheme() {
-        "redis" | "rediss" if url.fragment().is_some() => {
-            Err(misconfigured("the Redis URL has a fragment; certificates are always verified"))
-        }
+        "redis" | "rediss" if url.fragment().is_some() => Err(misconfigured(
+            "the Redis URL has a fragment; certificates are always verified",
+        )),
         "redis" | "rediss" => Ok(()),
         "redis+sentinel" | "redis-sentinel" => Err(misconfigured(
             "Redis Sentinel is not supported: give the URL of the primary, or of a name that follows it",
         )),
-        other => Err(misconfigured(format!("`{other}:` is no Redis URL: use `redis:` or `rediss:`"))),
+        other => Err(misconfigured(format!(
+            "`{other}:` is no Redis URL: use `redis:` or `rediss:`"
+        ))),
     }
 }
 
@@ -200,7 +219,9 @@ fn is_tls_enabled(value: Option<String>) -> Result<bool> {
     match value.as_deref() {
         None | Some("false" | "0") => Ok(false),
         Some("true" | "1") => Ok(true),
-        Some(_) => Err(misconfigured("REDIS_TLS_ENABLED is neither `true` nor `false`")),
+        Some(_) => Err(misconfigured(
+            "REDIS_TLS_ENABLED is neither `true` nor `false`",
+        )),
     }
 }
 
@@ -216,7 +237,10 @@ mod tests {
 
     fn from(variables: &[(&str, &str)]) -> smarterbase_core::Result<RedisOptions> {
         RedisOptions::from_variables(|name| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            variables
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| (*value).to_owned())
         })
     }
 
@@ -239,7 +263,10 @@ mod tests {
         assert_eq!(options.address(), "cache.internal:6380");
         assert!(options.uses_tls());
         assert_eq!(options.connection.redis_settings().db(), 4);
-        assert_eq!(options.connection.redis_settings().password(), Some("p@ss/word"));
+        assert_eq!(
+            options.connection.redis_settings().password(),
+            Some("p@ss/word")
+        );
     }
 
     #[test]

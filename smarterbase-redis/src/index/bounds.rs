@@ -22,7 +22,10 @@ impl Bounds {
             [] => b"(".to_vec(),
             first => marked(b'[', first),
         };
-        let upper = range.upper.as_ref().map_or_else(|| b"+".to_vec(), |end| marked(b'(', end));
+        let upper = range
+            .upper
+            .as_ref()
+            .map_or_else(|| b"+".to_vec(), |end| marked(b'(', end));
         Self { lower, upper }
     }
 

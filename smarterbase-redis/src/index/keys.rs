@@ -17,7 +17,9 @@ pub(super) struct ShardKeys {
 impl ShardKeys {
     pub(super) fn new(collection: &IndexedCollection, shard: u8) -> Self {
         let IndexedCollection { database, name, .. } = collection;
-        Self { prefix: format!("sb:{{{database}.{name}.{shard}}}:") }
+        Self {
+            prefix: format!("sb:{{{database}.{name}.{shard}}}:"),
+        }
     }
 
     /// STRING `<nonce>|<run id>`: which instance fills the shard.
@@ -84,19 +86,33 @@ mod tests {
             key_kind: KeyKind::Text,
             instance: String::new(),
         };
-        let placed = Placed { definition: "plan-1f0c9a2b".to_owned(), number: 3, generation: 2 };
+        let placed = Placed {
+            definition: "plan-1f0c9a2b".to_owned(),
+            number: 3,
+            generation: 2,
+        };
         let keys = ShardKeys::new(&collection, 15);
         assert_eq!(keys.mark(), "sb:{0123456789abcdefghij.users.15}:ep");
-        assert_eq!(keys.index(&placed), "sb:{0123456789abcdefghij.users.15}:g2:i:3");
-        assert_eq!(keys.bucket_of(b"ada.json"), "sb:{0123456789abcdefghij.users.15}:m:212");
+        assert_eq!(
+            keys.index(&placed),
+            "sb:{0123456789abcdefghij.users.15}:g2:i:3"
+        );
+        assert_eq!(
+            keys.bucket_of(b"ada.json"),
+            "sb:{0123456789abcdefghij.users.15}:m:212"
+        );
     }
 
     #[test]
     fn ids_spread_over_the_buckets() {
         let mut counts = vec![0; usize::try_from(BUCKETS).unwrap()];
         for number in 0..100 * BUCKETS {
-            counts[usize::try_from(hash(format!("{number:020}.json").as_bytes()) % BUCKETS).unwrap()] += 1;
+            counts[usize::try_from(hash(format!("{number:020}.json").as_bytes()) % BUCKETS)
+                .unwrap()] += 1;
         }
-        assert!(counts.iter().all(|count| (50..200).contains(count)), "{counts:?}");
+        assert!(
+            counts.iter().all(|count| (50..200).contains(count)),
+            "{counts:?}"
+        );
     }
 }

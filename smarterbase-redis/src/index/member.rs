@@ -37,8 +37,12 @@ pub(super) fn decode(kind: KeyKind, member: &[u8]) -> Option<Hit> {
 /// Reads the bytes of an id.
 pub(super) fn decode_id(kind: KeyKind, id: &[u8]) -> Option<EncodedId> {
     match kind {
-        KeyKind::Uuid => EncodedId::parse(&uuid::Uuid::from_slice(id).ok()?.as_hyphenated().to_string()),
-        KeyKind::Text | KeyKind::Unsigned => EncodedId::parse(std::str::from_utf8(id).ok()?.strip_suffix(EXTENSION)?),
+        KeyKind::Uuid => {
+            EncodedId::parse(&uuid::Uuid::from_slice(id).ok()?.as_hyphenated().to_string())
+        }
+        KeyKind::Text | KeyKind::Unsigned => {
+            EncodedId::parse(std::str::from_utf8(id).ok()?.strip_suffix(EXTENSION)?)
+        }
     }
 }
 
@@ -79,15 +83,22 @@ fn text_length(text: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use smarterbase_core::document::{
-        ComponentSpec, DocumentKey, DocumentSpec, IndexKind, IndexSpec, KeyKind, KeyText, Scalar, UnknownMembers,
-        index_value::Encoding,
+        ComponentSpec, DocumentKey, DocumentSpec, IndexKind, IndexSpec, KeyKind, KeyText, Scalar,
+        UnknownMembers, index_value::Encoding,
     };
     use smarterbase_core::format::index_key::encode_value;
 
     use super::{EncodedId, EncodedValue, decode, encode};
 
     const fn component(name: &'static str) -> ComponentSpec {
-        ComponentSpec { field: "value", encoding: Encoding { name, optional: true }, lower: None }
+        ComponentSpec {
+            field: "value",
+            encoding: Encoding {
+                name,
+                optional: true,
+            },
+            lower: None,
+        }
     }
     static PAIR: [ComponentSpec; 2] = [component("string"), component("string")];
     static SPEC: DocumentSpec = DocumentSpec {
@@ -98,12 +109,19 @@ mod tests {
         key_field: "id",
         key_kind: KeyKind::Text,
         fields: &[],
-        indexes: &[IndexSpec { name: "pair", kind: IndexKind::Index, each: false, range: true, components: &PAIR }],
+        indexes: &[IndexSpec {
+            name: "pair",
+            kind: IndexKind::Index,
+            each: false,
+            range: true,
+            components: &PAIR,
+        }],
         unknown: UnknownMembers::Keep,
     };
 
     fn scalars() -> Vec<Scalar<'static>> {
-        let long: &'static str = "0\u{0}ü0123456789012345678901234567890123456789012345678901234567890123456789";
+        let long: &'static str =
+            "0\u{0}ü0123456789012345678901234567890123456789012345678901234567890123456789";
         let bytes: &'static [u8] = &[0, 0, 1, 0xFF, 0, 0x20];
         vec![
             Scalar::Null,
@@ -124,8 +142,14 @@ mod tests {
 
     fn values() -> Vec<EncodedValue> {
         let scalars = scalars();
-        let pairs = scalars.iter().flat_map(|first| scalars.iter().map(move |second| [first.clone(), second.clone()]));
-        pairs.map(|pair| encode_value(&SPEC, 0, &pair).unwrap().unwrap()).collect()
+        let pairs = scalars.iter().flat_map(|first| {
+            scalars
+                .iter()
+                .map(move |second| [first.clone(), second.clone()])
+        });
+        pairs
+            .map(|pair| encode_value(&SPEC, 0, &pair).unwrap().unwrap())
+            .collect()
     }
 
     fn ids(kind: KeyKind) -> Vec<EncodedId> {
@@ -136,7 +160,10 @@ mod tests {
                 .map(|id| uuid::Uuid::from_u128(id).as_hyphenated().to_string())
                 .to_vec(),
         };
-        texts.into_iter().map(|text| EncodedId::encode(&KeyText(text)).unwrap()).collect()
+        texts
+            .into_iter()
+            .map(|text| EncodedId::encode(&KeyText(text)).unwrap())
+            .collect()
     }
 
     #[test]
@@ -154,8 +181,10 @@ mod tests {
     #[test]
     fn s22_members_sort_by_value_then_by_path() {
         for kind in [KeyKind::Text, KeyKind::Unsigned, KeyKind::Uuid] {
-            let mut entries: Vec<_> =
-                values().into_iter().flat_map(|value| ids(kind).into_iter().map(move |id| (value.clone(), id))).collect();
+            let mut entries: Vec<_> = values()
+                .into_iter()
+                .flat_map(|value| ids(kind).into_iter().map(move |id| (value.clone(), id)))
+                .collect();
             let mut by_member = entries.clone();
             by_member.sort_by_key(|(value, id)| encode(kind, value, id));
             entries.sort_by_key(|(value, id)| (value.clone(), format!("{id}.json")));
@@ -165,7 +194,15 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_member_are_refused() {
-        for bytes in [&b""[..], b"\x00", b"\x04abc", b"\x09a.json", b"\x03a.json", b"\x00a", b"\x04a\x00\x01a.json"] {
+        for bytes in [
+            &b""[..],
+            b"\x00",
+            b"\x04abc",
+            b"\x09a.json",
+            b"\x03a.json",
+            b"\x00a",
+            b"\x04a\x00\x01a.json",
+        ] {
             for kind in [KeyKind::Text, KeyKind::Unsigned, KeyKind::Uuid] {
                 assert_eq!(decode(kind, bytes), None, "{bytes:?}");
             }

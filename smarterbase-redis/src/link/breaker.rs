@@ -22,9 +22,13 @@ pub(crate) struct Breaker {
 
 #[derive(Debug)]
 enum State {
-    Closed { failures: u32 },
+    Closed {
+        failures: u32,
+    },
     /// Nothing passes before `probe_at`.
-    Open { probe_at: Duration },
+    Open {
+        probe_at: Duration,
+    },
     /// One probe is on its way.
     Probing,
 }
@@ -39,7 +43,10 @@ pub(crate) struct Permit<'a> {
 
 impl Breaker {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, state: Mutex::new(State::Closed { failures: 0 }) }
+        Self {
+            clock,
+            state: Mutex::new(State::Closed { failures: 0 }),
+        }
     }
 
     /// The right to call, or `None` while the breaker is open or its one probe is on its way.
@@ -53,7 +60,11 @@ impl Breaker {
         if is_probe {
             *state = State::Probing;
         }
-        Some(Permit { breaker: self, is_probe, has_verdict: false })
+        Some(Permit {
+            breaker: self,
+            is_probe,
+            has_verdict: false,
+        })
     }
 
     /// Lets the next call through as the probe: somebody else saw that the other side is there again.
@@ -69,7 +80,9 @@ impl Breaker {
     }
 
     fn open(&self) -> State {
-        State::Open { probe_at: self.clock.elapsed() + REST }
+        State::Open {
+            probe_at: self.clock.elapsed() + REST,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -105,7 +118,9 @@ impl Permit<'_> {
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         if self.is_probe && !self.has_verdict {
-            *self.breaker.lock() = State::Open { probe_at: Duration::ZERO };
+            *self.breaker.lock() = State::Open {
+                probe_at: Duration::ZERO,
+            };
         }
     }
 }
@@ -154,7 +169,11 @@ mod tests {
         let breaker = Breaker::new(Arc::new(HandClock::default()));
         for round in 0..20 {
             let permit = breaker.try_acquire().unwrap();
-            if round % 5 == 4 { permit.succeed() } else { permit.fail() }
+            if round % 5 == 4 {
+                permit.succeed()
+            } else {
+                permit.fail()
+            }
         }
         assert!(!breaker.is_open());
     }

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, atomic::AtomicU32};
 
-use redis::{AsyncConnectionConfig, InfoDict, PushInfo, PushKind, RedisError, aio::MultiplexedConnection};
+use redis::{
+    AsyncConnectionConfig, InfoDict, PushInfo, PushKind, RedisError, aio::MultiplexedConnection,
+};
 use smarterbase_core::{Error, error::Code};
 use tokio::time::timeout;
 
@@ -23,7 +25,10 @@ pub(super) enum ConnectError {
 
 impl ConnectError {
     pub(super) fn text(&self) -> &str {
-        let (Self::Down(text) | Self::Denied(text) | Self::Unsupported(text) | Self::Evicting(text)) = self;
+        let (Self::Down(text)
+        | Self::Denied(text)
+        | Self::Unsupported(text)
+        | Self::Evicting(text)) = self;
         text
     }
 
@@ -38,20 +43,37 @@ impl ConnectError {
 }
 
 /// Connects, checks the server and loads the scripts, all within the connect deadline.
-pub(super) async fn connect(shared: &Arc<Shared>, generation: u64) -> Result<Arc<Live>, ConnectError> {
+pub(super) async fn connect(
+    shared: &Arc<Shared>,
+    generation: u64,
+) -> Result<Arc<Live>, ConnectError> {
     let attempt = async {
         let mut connection = dial(shared, generation).await?;
         check(shared, &mut connection).await?;
-        script::load_all(&mut connection).await.map_err(|error| failed(shared, &error))?;
-        Ok(Arc::new(Live { generation, connection, timeouts: AtomicU32::new(0) }))
+        script::load_all(&mut connection)
+            .await
+            .map_err(|error| failed(shared, &error))?;
+        Ok(Arc::new(Live {
+            generation,
+            connection,
+            timeouts: AtomicU32::new(0),
+        }))
     };
     timeout(shared.options.connect_deadline, attempt)
         .await
-        .unwrap_or_else(|_elapsed| Err(ConnectError::Down(format!("Redis at {}: no answer in time", shared.options.address()))))
+        .unwrap_or_else(|_elapsed| {
+            Err(ConnectError::Down(format!(
+                "Redis at {}: no answer in time",
+                shared.options.address()
+            )))
+        })
 }
 
 /// The connection tells us when it breaks, by a push message that is delivered in order with the replies.
-async fn dial(shared: &Arc<Shared>, generation: u64) -> Result<MultiplexedConnection, ConnectError> {
+async fn dial(
+    shared: &Arc<Shared>,
+    generation: u64,
+) -> Result<MultiplexedConnection, ConnectError> {
     let owner = Arc::downgrade(shared);
     let on_push = move |push: PushInfo| {
         if let (PushKind::Disconnection, Some(shared)) = (push.kind, owner.upgrade()) {
@@ -72,21 +94,32 @@ async fn dial(shared: &Arc<Shared>, generation: u64) -> Result<MultiplexedConnec
 }
 
 /// Asks by `INFO`, since `CONFIG` is often not allowed.
-pub(super) async fn check(shared: &Shared, connection: &mut MultiplexedConnection) -> Result<(), ConnectError> {
-    let info: InfoDict =
-        redis::cmd("INFO").query_async(connection).await.map_err(|error| failed(shared, &error))?;
+pub(super) async fn check(
+    shared: &Shared,
+    connection: &mut MultiplexedConnection,
+) -> Result<(), ConnectError> {
+    let info: InfoDict = redis::cmd("INFO")
+        .query_async(connection)
+        .await
+        .map_err(|error| failed(shared, &error))?;
     let address = shared.options.address();
     let text = |name: &str| info.get::<String>(name).unwrap_or_default();
     let version = text("redis_version");
     if !is_new_enough(&version) {
-        return Err(ConnectError::Unsupported(format!("Redis at {address} is version {version}; 6.2 is needed")));
+        return Err(ConnectError::Unsupported(format!(
+            "Redis at {address} is version {version}; 6.2 is needed"
+        )));
     }
     let mode = text("redis_mode");
     if mode == "cluster" || mode == "sentinel" {
-        return Err(ConnectError::Unsupported(format!("Redis at {address} is part of a {mode}, which is not supported")));
+        return Err(ConnectError::Unsupported(format!(
+            "Redis at {address} is part of a {mode}, which is not supported"
+        )));
     }
     if text("role") == "slave" {
-        return Err(ConnectError::Down(format!("Redis at {address} is a replica")));
+        return Err(ConnectError::Down(format!(
+            "Redis at {address} is a replica"
+        )));
     }
     let policy = text("maxmemory_policy");
     if policy.starts_with("allkeys-") {
@@ -98,7 +131,9 @@ pub(super) async fn check(shared: &Shared, connection: &mut MultiplexedConnectio
 }
 
 fn is_new_enough(version: &str) -> bool {
-    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+    let mut numbers = version
+        .split('.')
+        .map(|number| number.parse::<u32>().unwrap_or(0));
     (numbers.next(), numbers.next()) >= (Some(6), Some(2))
 }
 

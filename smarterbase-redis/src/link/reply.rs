@@ -29,9 +29,10 @@ pub(super) fn classify(error: &RedisError, address: &str) -> IndexError {
     }
     match error.code() {
         Some("EPOCH") => IndexError::Lost(error.detail().unwrap_or("no mark").to_owned()),
-        Some(code @ ("OOM" | "LOADING" | "MASTERDOWN" | "READONLY" | "BUSY" | "MISCONF" | "TRYAGAIN" | "NOREPLICAS")) => {
-            IndexError::Unavailable(format!("Redis at {address}: {code}"))
-        }
+        Some(
+            code @ ("OOM" | "LOADING" | "MASTERDOWN" | "READONLY" | "BUSY" | "MISCONF" | "TRYAGAIN"
+            | "NOREPLICAS"),
+        ) => IndexError::Unavailable(format!("Redis at {address}: {code}")),
         Some(code) => IndexError::Corrupt(format!("Redis at {address} answers {code}")),
         None if is_from_server(error) => {
             IndexError::Corrupt(format!("Redis at {address}: {}", error.category()))
@@ -41,5 +42,7 @@ pub(super) fn classify(error: &RedisError, address: &str) -> IndexError {
 }
 
 pub(super) fn denied(address: &str) -> String {
-    format!("Redis at {address} refuses the user, the password, or the permission to run scripts and INFO")
+    format!(
+        "Redis at {address} refuses the user, the password, or the permission to run scripts and INFO"
+    )
 }

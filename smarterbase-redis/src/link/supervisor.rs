@@ -82,7 +82,12 @@ async fn ping(shared: &Shared, live: &Live) {
 
 async fn check(shared: &Shared, live: &Live) {
     let mut connection = live.connection.clone();
-    match timeout(shared.options.deadline, connect::check(shared, &mut connection)).await {
+    match timeout(
+        shared.options.deadline,
+        connect::check(shared, &mut connection),
+    )
+    .await
+    {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             note(shared, &error);
@@ -124,5 +129,9 @@ async fn pause(shared: &Shared, wait: Duration) {
 }
 
 fn is_current(shared: &Shared, live: &Live) -> bool {
-    shared.current.load().as_ref().is_some_and(|current| current.generation == live.generation)
+    shared
+        .current
+        .load()
+        .as_ref()
+        .is_some_and(|current| current.generation == live.generation)
 }

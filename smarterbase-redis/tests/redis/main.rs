@@ -5,6 +5,7 @@ mod link;
 mod loss;
 mod manifest;
 mod memory;
+mod tls;
 mod torture;
 
 use std::{sync::Arc, time::Duration};

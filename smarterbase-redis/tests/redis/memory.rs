@@ -13,7 +13,10 @@ use crate::{index_on, shared};
 const DOCUMENTS: u64 = 10_000;
 
 fn used(server: &RedisServer) -> u64 {
-    let info: InfoDict = redis::cmd("INFO").arg("memory").query(&mut server.connect().unwrap()).unwrap();
+    let info: InfoDict = redis::cmd("INFO")
+        .arg("memory")
+        .query(&mut server.connect().unwrap())
+        .unwrap();
     info.get("used_memory").unwrap()
 }
 
@@ -29,8 +32,13 @@ async fn document_with_two_entries_takes_less_than_500_bytes() {
     stream::iter(0..DOCUMENTS)
         .for_each_concurrent(64, async |number| {
             let id = id(&format!("0199c7f5-5f0a-7e2b-9c1d-{number:012x}"));
-            let values = [(0, text(&format!("user-{number}@example.org"))), (1, text("pro"))];
-            users.tell(&users.write(&id, &Live::none(), &values), Outcome::Restore).await;
+            let values = [
+                (0, text(&format!("user-{number}@example.org"))),
+                (1, text("pro")),
+            ];
+            users
+                .tell(&users.write(&id, &Live::none(), &values), Outcome::Restore)
+                .await;
         })
         .await;
     let per_document = (used(&server) - begun) / DOCUMENTS;

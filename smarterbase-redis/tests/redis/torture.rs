@@ -148,7 +148,9 @@ impl World {
 
     /// The outcome, at once or late, once or twice, and sometimes the announcement again after it.
     async fn tell(self: &Arc<Self>, write: Write, wins: bool, dice: &mut Dice) {
-        let delay = dice.percent(25).then(|| Duration::from_micros(dice.below(20_000)));
+        let delay = dice
+            .percent(25)
+            .then(|| Duration::from_micros(dice.below(20_000)));
         let times = if dice.percent(10) { 2 } else { 1 };
         let announces_again = self.announces && dice.percent(3);
         let world = self.clone();
@@ -172,7 +174,11 @@ impl World {
         if !wins {
             return self.rig.abort(write).await;
         }
-        let outcome = if write.entries.is_empty() { Outcome::Delete } else { Outcome::Put };
+        let outcome = if write.entries.is_empty() {
+            Outcome::Delete
+        } else {
+            Outcome::Put
+        };
         self.rig.tell(write, outcome).await;
         self.commits.fetch_add(1, Ordering::Relaxed);
     }
@@ -180,13 +186,18 @@ impl World {
     /// A document that is the same before and after the scan must be in the scan.
     async fn checker(self: Arc<Self>, mut dice: Dice) {
         while !self.is_over.load(Ordering::Relaxed) {
+            // Without an await on every way round, the checkers would starve the writers of two threads.
+            dice.pause(500).await;
             let id = Self::document(&mut dice);
             let before = self.store.get(&id);
-            let Some(entry) = before.entries.first() else { continue };
+            let Some(entry) = before.entries.first() else {
+                continue;
+            };
             let found = self.rig.ids(0, &exactly(&entry.value)).await;
             if self.store.get(&id).rev == before.rev {
                 self.checks.fetch_add(1, Ordering::Relaxed);
-                self.missing.fetch_add(u64::from(!found.contains(&id)), Ordering::Relaxed);
+                self.missing
+                    .fetch_add(u64::from(!found.contains(&id)), Ordering::Relaxed);
             }
         }
     }
@@ -200,7 +211,12 @@ impl World {
     }
 
     async fn sweep(&self, older_than: Duration) {
-        for id in self.index.dirty(&self.rig.collection, older_than, 100).await.unwrap() {
+        for id in self
+            .index
+            .dirty(&self.rig.collection, older_than, 100)
+            .await
+            .unwrap()
+        {
             let live = self.store.get(&id);
             let truth = Write {
                 base: live.rev.saturating_sub(1),
@@ -216,12 +232,18 @@ impl World {
     async fn run(self: &Arc<Self>, seed: u64, duration: Duration) {
         let mut tasks = Vec::new();
         for number in 0..WRITERS {
-            tasks.push(tokio::spawn(self.clone().writer(Dice(seed ^ (number << 32)))));
+            tasks.push(tokio::spawn(
+                self.clone().writer(Dice(seed ^ (number << 32))),
+            ));
         }
         for number in WRITERS..WRITERS + CHECKERS {
-            tasks.push(tokio::spawn(self.clone().checker(Dice(seed ^ (number << 32)))));
+            tasks.push(tokio::spawn(
+                self.clone().checker(Dice(seed ^ (number << 32))),
+            ));
         }
-        tasks.push(tokio::spawn(self.clone().sweeper(Duration::from_millis(50))));
+        tasks.push(tokio::spawn(
+            self.clone().sweeper(Duration::from_millis(50)),
+        ));
         sleep(duration).await;
         self.is_over.store(true, Ordering::Relaxed);
         for task in join_all(tasks).await {
@@ -252,23 +274,36 @@ impl World {
 
 /// `SMARTERBASE_SEED` replays the choices of a run; the timing is real.
 fn seed() -> u64 {
-    std::env::var("SMARTERBASE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0x5B_2026)
+    std::env::var("SMARTERBASE_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(0x5B_2026)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn committed_document_is_never_missed() {
     let world = World::new(true).await;
     world.run(seed(), Duration::from_secs(4)).await;
-    assert!(world.checks.load(Ordering::Relaxed) > 500, "too few checks to mean something");
+    assert!(
+        world.checks.load(Ordering::Relaxed) > 500,
+        "too few checks to mean something"
+    );
     assert_eq!(world.missing.load(Ordering::Relaxed), 0);
 
     let mut found: BTreeSet<_> = world.rig.found(0).await.into_iter().collect();
-    assert!(found.is_superset(&world.expected()), "an entry is missing at rest");
+    assert!(
+        found.is_superset(&world.expected()),
+        "an entry is missing at rest"
+    );
     // An announcement on the current revision stays until a revision after it: every document is written once more.
     world.sweep(Duration::ZERO).await;
     for number in 0..DOCUMENTS {
         let id = id(&format!("user-{number}"));
-        let write = world.rig.write(&id, &world.store.get(&id), &[(0, text("last")), (1, text("last"))]);
+        let write = world.rig.write(
+            &id,
+            &world.store.get(&id),
+            &[(0, text("last")), (1, text("last"))],
+        );
         world.rig.announce(&write).await;
         assert!(world.store.swap(&write));
         world.rig.commit(&write).await;
@@ -276,7 +311,14 @@ async fn committed_document_is_never_missed() {
     found = world.rig.found(0).await.into_iter().collect();
     assert_eq!(found, world.expected());
     assert_eq!(world.rig.count(1, &all()).await, DOCUMENTS);
-    assert!(world.index.dirty(&world.rig.collection, Duration::ZERO, 100).await.unwrap().is_empty());
+    assert!(
+        world
+            .index
+            .dirty(&world.rig.collection, Duration::ZERO, 100)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 /// The test above can fail: without announcements its checkers find what is missing.

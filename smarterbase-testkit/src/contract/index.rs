@@ -32,7 +32,10 @@ impl Fixture {
     /// A backend that lives on something else.
     #[must_use]
     pub fn new(index: Arc<dyn IndexStore>, keep: impl Any + Send) -> Self {
-        Self { index, keep: Some(Box::new(keep)) }
+        Self {
+            index,
+            keep: Some(Box::new(keep)),
+        }
     }
 }
 
@@ -111,8 +114,12 @@ macro_rules! index_contract {
 pub async fn two_collections_with_the_same_index_never_mix(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
     let orders = Rig::begin(&index, "orders", KeyKind::Text, 1).await;
-    let user = users.put(&id("1"), &Live::none(), &[(0, text("ada"))]).await;
-    orders.put(&id("1"), &Live::none(), &[(0, text("ada"))]).await;
+    let user = users
+        .put(&id("1"), &Live::none(), &[(0, text("ada"))])
+        .await;
+    orders
+        .put(&id("1"), &Live::none(), &[(0, text("ada"))])
+        .await;
     users.delete(&id("1"), &user).await;
     assert_eq!(users.found(0).await, []);
     assert_eq!(orders.found(0).await, [(text("ada"), id("1"))]);
@@ -122,8 +129,12 @@ pub async fn two_collections_with_the_same_index_never_mix(index: Arc<dyn IndexS
 /// Two indexes of one collection share nothing, even where values are equal.
 pub async fn two_indexes_of_a_collection_never_mix(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
-    users.put(&id("1"), &Live::none(), &[(0, text("ada"))]).await;
-    users.put(&id("2"), &Live::none(), &[(1, text("ada"))]).await;
+    users
+        .put(&id("1"), &Live::none(), &[(0, text("ada"))])
+        .await;
+    users
+        .put(&id("2"), &Live::none(), &[(1, text("ada"))])
+        .await;
     assert_eq!(users.found(0).await, [(text("ada"), id("1"))]);
     assert_eq!(users.found(1).await, [(text("ada"), id("2"))]);
 }
@@ -150,7 +161,9 @@ pub async fn backend_that_began_is_empty(index: Arc<dyn IndexStore>) {
         return;
     }
     let before = Rig::begin(&index, "users", KeyKind::Text, 1).await;
-    before.put(&id("1"), &Live::none(), &[(0, text("ada"))]).await;
+    before
+        .put(&id("1"), &Live::none(), &[(0, text("ada"))])
+        .await;
     let after = before.begin_again().await;
     assert_eq!(after.found(0).await, []);
     assert_eq!(after.count(0, &all()).await, 0);
@@ -159,22 +172,34 @@ pub async fn backend_that_began_is_empty(index: Arc<dyn IndexStore>) {
 /// The rule that makes results a superset.
 pub async fn announced_entry_is_found_before_its_document_is_put(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
-    users.announce(&users.write(&id("1"), &Live::none(), &[(0, text("ada"))])).await;
+    users
+        .announce(&users.write(&id("1"), &Live::none(), &[(0, text("ada"))]))
+        .await;
     assert_eq!(users.found(0).await, [(text("ada"), id("1"))]);
 }
 
 /// A committed entry is found, once.
 pub async fn committed_entry_is_found_once(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
-    users.put(&id("1"), &Live::none(), &[(0, text("ada"))]).await;
+    users
+        .put(&id("1"), &Live::none(), &[(0, text("ada"))])
+        .await;
     assert_eq!(users.found(0).await, [(text("ada"), id("1"))]);
 }
 
 /// An update takes away what the document no longer has, and nothing else.
 pub async fn replaced_entry_leaves_and_the_others_stay(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
-    let live = users.put(&id("1"), &Live::none(), &[(0, text("ada")), (1, text("pro"))]).await;
-    users.put(&id("1"), &live, &[(0, text("eve")), (1, text("pro"))]).await;
+    let live = users
+        .put(
+            &id("1"),
+            &Live::none(),
+            &[(0, text("ada")), (1, text("pro"))],
+        )
+        .await;
+    users
+        .put(&id("1"), &live, &[(0, text("eve")), (1, text("pro"))])
+        .await;
     assert_eq!(users.found(0).await, [(text("eve"), id("1"))]);
     assert_eq!(users.found(1).await, [(text("pro"), id("1"))]);
 }
@@ -183,17 +208,30 @@ pub async fn replaced_entry_leaves_and_the_others_stay(index: Arc<dyn IndexStore
 pub async fn every_value_of_a_list_is_found(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
     let tags = |names: &[&str]| names.iter().map(|name| (0, text(name))).collect::<Vec<_>>();
-    let live = users.put(&id("1"), &Live::none(), &tags(&["a", "b", "c"])).await;
+    let live = users
+        .put(&id("1"), &Live::none(), &tags(&["a", "b", "c"]))
+        .await;
     assert_eq!(users.count(0, &all()).await, 3);
     users.put(&id("1"), &live, &tags(&["a", "c", "d"])).await;
-    let values: Vec<_> = users.found(0).await.into_iter().map(|(value, _)| value).collect();
+    let values: Vec<_> = users
+        .found(0)
+        .await
+        .into_iter()
+        .map(|(value, _)| value)
+        .collect();
     assert_eq!(values, [text("a"), text("c"), text("d")]);
 }
 
 /// A deleted document is found nowhere.
 pub async fn deleted_document_is_not_found(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
-    let live = users.put(&id("1"), &Live::none(), &[(0, text("ada")), (1, text("pro"))]).await;
+    let live = users
+        .put(
+            &id("1"),
+            &Live::none(),
+            &[(0, text("ada")), (1, text("pro"))],
+        )
+        .await;
     users.delete(&id("1"), &live).await;
     assert_eq!(users.found(0).await, []);
     assert_eq!(users.found(1).await, []);
@@ -202,12 +240,16 @@ pub async fn deleted_document_is_not_found(index: Arc<dyn IndexStore>) {
 /// An id may live again, with revisions that go on, or from the start once nothing is left of the earlier life.
 pub async fn document_made_again_after_its_deletion_is_found(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
-    let live = users.put(&id("1"), &Live::none(), &[(0, text("ada"))]).await;
+    let live = users
+        .put(&id("1"), &Live::none(), &[(0, text("ada"))])
+        .await;
     let dead = users.delete(&id("1"), &live).await;
     let live = users.put(&id("1"), &dead, &[(0, text("eve"))]).await;
     assert_eq!(users.found(0).await, [(text("eve"), id("1"))]);
     users.delete(&id("1"), &live).await;
-    users.put(&id("1"), &Live::none(), &[(0, text("bob"))]).await;
+    users
+        .put(&id("1"), &Live::none(), &[(0, text("bob"))])
+        .await;
     assert_eq!(users.found(0).await, [(text("bob"), id("1"))]);
 }
 
@@ -236,9 +278,15 @@ pub async fn aborted_announcement_leaves_what_another_write_needs(index: Arc<dyn
 /// A write that loses after another one brought the same value.
 pub async fn aborted_announcement_leaves_what_the_document_has(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
-    let loser = users.write(&id("1"), &Live::none(), &[(0, text("ada")), (1, text("pro"))]);
+    let loser = users.write(
+        &id("1"),
+        &Live::none(),
+        &[(0, text("ada")), (1, text("pro"))],
+    );
     users.announce(&loser).await;
-    users.put(&id("1"), &Live::none(), &[(0, text("ada"))]).await;
+    users
+        .put(&id("1"), &Live::none(), &[(0, text("ada"))])
+        .await;
     users.abort(&loser).await;
     assert_eq!(users.ids(0, &all()).await, [id("1")]);
     assert_eq!(users.ids(1, &all()).await, []);
@@ -247,8 +295,16 @@ pub async fn aborted_announcement_leaves_what_the_document_has(index: Arc<dyn In
 /// Every message may come twice.
 pub async fn repeated_messages_change_nothing(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
-    let first = users.write(&id("1"), &Live::none(), &[(0, text("ada")), (1, text("pro"))]);
-    let second = users.write(&id("1"), &first.after(), &[(0, text("eve")), (1, text("pro"))]);
+    let first = users.write(
+        &id("1"),
+        &Live::none(),
+        &[(0, text("ada")), (1, text("pro"))],
+    );
+    let second = users.write(
+        &id("1"),
+        &first.after(),
+        &[(0, text("eve")), (1, text("pro"))],
+    );
     for write in [&first, &second] {
         for _ in 0..2 {
             users.announce(write).await;
@@ -267,7 +323,9 @@ pub async fn late_announcement_removes_nothing(index: Arc<dyn IndexStore>) {
     let first = users.write(&id("1"), &Live::none(), &[(0, text("ada"))]);
     users.announce(&first).await;
     users.commit(&first).await;
-    users.put(&id("1"), &first.after(), &[(0, text("eve"))]).await;
+    users
+        .put(&id("1"), &first.after(), &[(0, text("eve"))])
+        .await;
     users.announce(&first).await;
     assert!(users.found(0).await.contains(&(text("eve"), id("1"))));
 }
@@ -277,13 +335,22 @@ pub async fn late_commit_removes_nothing_that_is_needed(index: Arc<dyn IndexStor
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
     let first = users.write(&id("1"), &Live::none(), &[(0, text("a"))]);
     let second = users.write(&id("1"), &first.after(), &[(0, text("b"))]);
-    let third = users.write(&id("1"), &second.after(), &[(0, text("a")), (1, text("pro"))]);
+    let third = users.write(
+        &id("1"),
+        &second.after(),
+        &[(0, text("a")), (1, text("pro"))],
+    );
     for write in [&first, &second, &third] {
         users.announce(write).await;
     }
     for late in [&third, &first, &second, &third] {
         users.commit(late).await;
-        assert!(users.ids(0, &rig::exactly(&text("a"))).await.contains(&id("1")));
+        assert!(
+            users
+                .ids(0, &rig::exactly(&text("a")))
+                .await
+                .contains(&id("1"))
+        );
         assert_eq!(users.ids(1, &all()).await, [id("1")]);
     }
     assert_eq!(users.ids(0, &all()).await, [id("1")]);
@@ -294,7 +361,9 @@ pub async fn late_abort_removes_nothing_that_is_needed(index: Arc<dyn IndexStore
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
     let loser = users.write(&id("1"), &Live::none(), &[(0, text("ada"))]);
     users.announce(&loser).await;
-    let live = users.put(&id("1"), &Live::none(), &[(0, text("eve"))]).await;
+    let live = users
+        .put(&id("1"), &Live::none(), &[(0, text("eve"))])
+        .await;
     users.put(&id("1"), &live, &[(0, text("ada"))]).await;
     for _ in 0..2 {
         users.abort(&loser).await;
@@ -305,7 +374,11 @@ pub async fn late_abort_removes_nothing_that_is_needed(index: Arc<dyn IndexStore
 /// A rebuild tells what the store says.
 pub async fn restored_document_is_found(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
-    let write = users.write(&id("1"), &Live::at(6), &[(0, text("ada")), (1, text("pro"))]);
+    let write = users.write(
+        &id("1"),
+        &Live::at(6),
+        &[(0, text("ada")), (1, text("pro"))],
+    );
     users.tell(&write, Outcome::Restore).await;
     assert_eq!(users.found(0).await, [(text("ada"), id("1"))]);
     assert_eq!(users.found(1).await, [(text("pro"), id("1"))]);
@@ -314,7 +387,9 @@ pub async fn restored_document_is_found(index: Arc<dyn IndexStore>) {
 /// A repair replaces what is there for the same revision.
 pub async fn restored_document_has_the_entries_of_an_equal_revision(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
-    let wrong = users.put(&id("1"), &Live::at(6), &[(0, text("wrong"))]).await;
+    let wrong = users
+        .put(&id("1"), &Live::at(6), &[(0, text("wrong"))])
+        .await;
     let mut right = users.write(&id("1"), &Live::at(6), &[(0, text("right"))]);
     right.dropped = wrong.entries;
     users.tell(&right, Outcome::Restore).await;
@@ -324,11 +399,16 @@ pub async fn restored_document_has_the_entries_of_an_equal_revision(index: Arc<d
 /// Two readers may clean the same entry.
 pub async fn removing_a_stale_entry_that_is_gone_succeeds(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
-    let live = users.put(&id("1"), &Live::none(), &[(0, text("ada"))]).await;
+    let live = users
+        .put(&id("1"), &Live::none(), &[(0, text("ada"))])
+        .await;
     let hit = users.hits(0).await.remove(0);
     users.put(&id("1"), &live, &[(0, text("eve"))]).await;
     for _ in 0..2 {
-        index.remove_stale(&users.collection, &users.placed[0], &hit).await.unwrap();
+        index
+            .remove_stale(&users.collection, &users.placed[0], &hit)
+            .await
+            .unwrap();
     }
     assert_eq!(users.found(0).await, [(text("eve"), id("1"))]);
 }
@@ -337,11 +417,15 @@ pub async fn removing_a_stale_entry_that_is_gone_succeeds(index: Arc<dyn IndexSt
 pub async fn scan_is_in_order_of_value_then_id(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
     for name in ["b", "a", "a-", "ab"] {
-        users.put(&id(name), &Live::none(), &[(0, text("x")), (0, text("xy"))]).await;
+        users
+            .put(&id(name), &Live::none(), &[(0, text("x")), (0, text("xy"))])
+            .await;
     }
     let ids = ["a-", "a", "ab", "b"].map(id);
-    let expected: Vec<_> =
-        ["x", "xy"].iter().flat_map(|value| ids.iter().map(|id| (text(value), id.clone()))).collect();
+    let expected: Vec<_> = ["x", "xy"]
+        .iter()
+        .flat_map(|value| ids.iter().map(|id| (text(value), id.clone())))
+        .collect();
     assert_eq!(users.found(0).await, expected);
 }
 
@@ -392,14 +476,29 @@ pub async fn page_says_when_more_follows(index: Arc<dyn IndexStore>) {
 pub async fn range_has_its_lower_end_and_not_its_upper(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
     for name in ["a", "b", "bb", "c", "d"] {
-        users.put(&id(name), &Live::none(), &[(0, text(name))]).await;
+        users
+            .put(&id(name), &Live::none(), &[(0, text(name))])
+            .await;
     }
-    let range = ValueRange { lower: text("b").0, upper: Some(text("d").0), exact: false };
+    let range = ValueRange {
+        lower: text("b").0,
+        upper: Some(text("d").0),
+        exact: false,
+    };
     assert_eq!(users.ids(0, &range).await, ["b", "bb", "c"].map(id));
-    let down: Vec<_> = users.walk(0, &range, true, 2).await.into_iter().map(|(_, id)| id).collect();
+    let down: Vec<_> = users
+        .walk(0, &range, true, 2)
+        .await
+        .into_iter()
+        .map(|(_, id)| id)
+        .collect();
     assert_eq!(down, ["c", "bb", "b"].map(id));
     assert_eq!(users.ids(0, &from(&text("c"))).await, ["c", "d"].map(id));
-    let nothing = ValueRange { lower: text("d").0, upper: Some(text("b").0), exact: false };
+    let nothing = ValueRange {
+        lower: text("d").0,
+        upper: Some(text("b").0),
+        exact: false,
+    };
     assert_eq!(users.ids(0, &nothing).await, []);
 }
 
@@ -409,7 +508,11 @@ pub async fn count_is_the_number_of_entries_in_the_range(index: Arc<dyn IndexSto
     assert_eq!(users.count(0, &all()).await, 25);
     assert_eq!(users.count(1, &all()).await, 0);
     let whole = users.found(0).await;
-    let range = ValueRange { lower: whole[4].0.0.clone(), upper: Some(whole[20].0.0.clone()), exact: false };
+    let range = ValueRange {
+        lower: whole[4].0.0.clone(),
+        upper: Some(whole[20].0.0.clone()),
+        exact: false,
+    };
     let inside = u64::try_from(users.ids(0, &range).await.len()).unwrap();
     assert_eq!(users.count(0, &range).await, inside);
     assert!(inside >= 4);
@@ -427,9 +530,20 @@ pub async fn values_of_any_bytes_are_kept(index: Arc<dyn IndexStore>) {
         rig::bytes_value(&[0xFF, 0xFE, 0]),
     ];
     for (number, value) in values.iter().enumerate() {
-        users.put(&id(&number.to_string()), &Live::none(), &[(0, value.clone())]).await;
+        users
+            .put(
+                &id(&number.to_string()),
+                &Live::none(),
+                &[(0, value.clone())],
+            )
+            .await;
     }
-    let found: Vec<_> = users.found(0).await.into_iter().map(|(value, _)| value).collect();
+    let found: Vec<_> = users
+        .found(0)
+        .await
+        .into_iter()
+        .map(|(value, _)| value)
+        .collect();
     assert_eq!(found, values);
     for value in &values {
         assert_eq!(users.count(0, &rig::exactly(value)).await, 1);
@@ -440,7 +554,11 @@ pub async fn values_of_any_bytes_are_kept(index: Arc<dyn IndexStore>) {
 pub async fn ids_of_every_kind_come_back(index: Arc<dyn IndexStore>) {
     let kinds = [
         ("texts", KeyKind::Text, vec!["-", "0", "A/b", "a.json", "ü"]),
-        ("numbers", KeyKind::Unsigned, vec!["00000000000000000000", "18446744073709551615"]),
+        (
+            "numbers",
+            KeyKind::Unsigned,
+            vec!["00000000000000000000", "18446744073709551615"],
+        ),
         (
             "uuids",
             KeyKind::Uuid,
@@ -482,7 +600,9 @@ pub async fn concurrent_writers_lose_nothing(index: Arc<dyn IndexStore>) {
     join_all(ids.iter().map(async |id| {
         let mut live = Live::none();
         for round in 0..5 {
-            live = users.put(id, &live, &[(0, text(&format!("round-{round}")))]).await;
+            live = users
+                .put(id, &live, &[(0, text(&format!("round-{round}")))])
+                .await;
         }
     }))
     .await;

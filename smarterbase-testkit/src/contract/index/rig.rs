@@ -20,7 +20,8 @@ use smarterbase_core::{
     port::{
         IndexStore,
         index::{
-            Announcement, Commit, Hit, IndexEntry, IndexedCollection, Outcome, Placed, Scan, ScanPage,
+            Announcement, Commit, Hit, IndexEntry, IndexedCollection, Outcome, Placed, Scan,
+            ScanPage,
         },
     },
 };
@@ -57,7 +58,10 @@ impl Live {
     /// A document without entries.
     #[must_use]
     pub fn at(rev: u64) -> Self {
-        Self { rev, entries: Vec::new() }
+        Self {
+            rev,
+            entries: Vec::new(),
+        }
     }
 }
 
@@ -82,13 +86,21 @@ impl Write {
     /// The document after the write was put.
     #[must_use]
     pub fn after(&self) -> Live {
-        Live { rev: self.base + 1, entries: self.entries.clone() }
+        Live {
+            rev: self.base + 1,
+            entries: self.entries.clone(),
+        }
     }
 }
 
 impl Rig {
     /// A fresh collection.
-    pub async fn begin(index: &Arc<dyn IndexStore>, name: &str, key_kind: KeyKind, shards: u8) -> Self {
+    pub async fn begin(
+        index: &Arc<dyn IndexStore>,
+        name: &str,
+        key_kind: KeyKind,
+        shards: u8,
+    ) -> Self {
         let collection = IndexedCollection {
             database: Nonce::from_random([7; 13]),
             name: name.to_owned(),
@@ -105,11 +117,19 @@ impl Rig {
         Self::begin_at(&self.index, self.collection.clone(), generation).await
     }
 
-    async fn begin_at(index: &Arc<dyn IndexStore>, mut collection: IndexedCollection, generation: u64) -> Self {
+    async fn begin_at(
+        index: &Arc<dyn IndexStore>,
+        mut collection: IndexedCollection,
+        generation: u64,
+    ) -> Self {
         let placed: Vec<_> = ["email", "plan"]
             .iter()
             .zip(3..)
-            .map(|(name, number)| Placed { definition: format!("{name}-0123abcd"), number, generation })
+            .map(|(name, number)| Placed {
+                definition: format!("{name}-0123abcd"),
+                number,
+                generation,
+            })
             .collect();
         let fresh = Nonce::from_random([u8::try_from(generation).expect("few generations"); 13]);
         let there = index.instance(&collection).await.expect("an instance or none");
@@ -125,15 +145,27 @@ impl Rig {
     }
 
     /// A collection with `documents` documents that have about three to a value in index 0.
-    pub async fn filled(index: &Arc<dyn IndexStore>, key_kind: KeyKind, shards: u8, documents: u32) -> Self {
+    pub async fn filled(
+        index: &Arc<dyn IndexStore>,
+        key_kind: KeyKind,
+        shards: u8,
+        documents: u32,
+    ) -> Self {
         let rig = Self::begin(index, "users", key_kind, shards).await;
         for number in 0..documents {
             let plain = match key_kind {
-                KeyKind::Uuid => format!("0199c7f5-5f0a-7e2b-9c1d-{:012x}", u64::from(number) * 7_919),
+                KeyKind::Uuid => {
+                    format!("0199c7f5-5f0a-7e2b-9c1d-{:012x}", u64::from(number) * 7_919)
+                }
                 KeyKind::Unsigned => format!("{number:020}"),
                 KeyKind::Text => format!("user-{}", number * 7 % 100),
             };
-            rig.put(&id(&plain), &Live::none(), &[(0, text(&format!("v{}", number * 5 % 11)))]).await;
+            rig.put(
+                &id(&plain),
+                &Live::none(),
+                &[(0, text(&format!("v{}", number * 5 % 11)))],
+            )
+            .await;
         }
         rig
     }
@@ -145,16 +177,38 @@ impl Rig {
         let (mut entries, mut new) = (Vec::new(), Vec::new());
         for (number, value) in values {
             let placed = &self.placed[*number];
-            let known = before.entries.iter().find(|entry| entry.placed == *placed && entry.value == *value);
+            let known = before
+                .entries
+                .iter()
+                .find(|entry| entry.placed == *placed && entry.value == *value);
             entries.push(known.cloned().unwrap_or_else(|| {
-                let tag = self.index.uses_tags().then(|| Tag::new(before.rev, write, value));
-                let entry = IndexEntry { placed: placed.clone(), value: value.clone(), tag };
+                let tag = self
+                    .index
+                    .uses_tags()
+                    .then(|| Tag::new(before.rev, write, value));
+                let entry = IndexEntry {
+                    placed: placed.clone(),
+                    value: value.clone(),
+                    tag,
+                };
                 new.push(entry.clone());
                 entry
             }));
         }
-        let dropped = before.entries.iter().filter(|entry| !entries.contains(entry)).cloned().collect();
-        Write { id: id.clone(), base: before.rev, write, entries, new, dropped }
+        let dropped = before
+            .entries
+            .iter()
+            .filter(|entry| !entries.contains(entry))
+            .cloned()
+            .collect();
+        Write {
+            id: id.clone(),
+            base: before.rev,
+            write,
+            entries,
+            new,
+            dropped,
+        }
     }
 
     /// Announces the write.
@@ -166,7 +220,10 @@ impl Rig {
             entries: write.new.clone(),
             placed: self.placed.clone(),
         };
-        self.index.announce(&self.collection, &announcement).await.expect("announce");
+        self.index
+            .announce(&self.collection, &announcement)
+            .await
+            .expect("announce");
     }
 
     /// Tells that the write was put.
@@ -176,7 +233,11 @@ impl Rig {
 
     /// Tells that the write finally lost.
     pub async fn abort(&self, write: &Write) {
-        let lost = Write { dropped: write.new.clone(), entries: Vec::new(), ..write.clone() };
+        let lost = Write {
+            dropped: write.new.clone(),
+            entries: Vec::new(),
+            ..write.clone()
+        };
         self.tell(&lost, Outcome::Abort).await;
     }
 
@@ -192,15 +253,26 @@ impl Rig {
             placed: self.placed.clone(),
             e_tag: Some(format!("\"{}\"", write.write)),
         };
-        self.index.commit(&self.collection, &commit).await.expect("commit");
+        self.index
+            .commit(&self.collection, &commit)
+            .await
+            .expect("commit");
     }
 
     /// A whole write: announce, (put,) commit.
-    pub async fn put(&self, id: &EncodedId, before: &Live, values: &[(usize, EncodedValue)]) -> Live {
+    pub async fn put(
+        &self,
+        id: &EncodedId,
+        before: &Live,
+        values: &[(usize, EncodedValue)],
+    ) -> Live {
         let write = self.write(id, before, values);
         self.announce(&write).await;
         self.commit(&write).await;
-        self.live.lock().expect("no test panics with it").insert(id.clone(), write.after());
+        self.live
+            .lock()
+            .expect("no test panics with it")
+            .insert(id.clone(), write.after());
         write.after()
     }
 
@@ -228,9 +300,23 @@ impl Rig {
         limit: usize,
     ) -> ScanPage {
         let placed = self.placed[number].clone();
-        let scan = Scan { placed, range: range.clone(), after, descending, limit };
-        let page = self.index.scan(&self.collection, &scan).await.expect("scan");
-        assert!(page.hits.len() <= limit, "{} hits for a limit of {limit}", page.hits.len());
+        let scan = Scan {
+            placed,
+            range: range.clone(),
+            after,
+            descending,
+            limit,
+        };
+        let page = self
+            .index
+            .scan(&self.collection, &scan)
+            .await
+            .expect("scan");
+        assert!(
+            page.hits.len() <= limit,
+            "{} hits for a limit of {limit}",
+            page.hits.len()
+        );
         page
     }
 
@@ -244,12 +330,17 @@ impl Rig {
     ) -> Vec<(EncodedValue, EncodedId)> {
         let mut found: Vec<(EncodedValue, EncodedId)> = Vec::new();
         loop {
-            let page = self.page(number, range, found.last().cloned(), descending, limit).await;
+            let page = self
+                .page(number, range, found.last().cloned(), descending, limit)
+                .await;
             found.extend(pairs(&page));
             if !page.has_more {
                 return found;
             }
-            assert!(!page.hits.is_empty(), "a page says that more follows, and holds nothing to go on from");
+            assert!(
+                !page.hits.is_empty(),
+                "a page says that more follows, and holds nothing to go on from"
+            );
         }
     }
 
@@ -265,7 +356,12 @@ impl Rig {
 
     /// The documents of a range, one after the other, without repeats in a row.
     pub async fn ids(&self, number: usize, range: &ValueRange) -> Vec<EncodedId> {
-        let mut ids: Vec<_> = self.walk(number, range, false, 1_000).await.into_iter().map(|(_, id)| id).collect();
+        let mut ids: Vec<_> = self
+            .walk(number, range, false, 1_000)
+            .await
+            .into_iter()
+            .map(|(_, id)| id)
+            .collect();
         // Where entries have tags, two announcements of one value are two entries until one is gone.
         ids.dedup();
         ids
@@ -273,7 +369,10 @@ impl Rig {
 
     /// The number of entries in a range.
     pub async fn count(&self, number: usize, range: &ValueRange) -> u64 {
-        self.index.count(&self.collection, &self.placed[number], range).await.expect("count")
+        self.index
+            .count(&self.collection, &self.placed[number], range)
+            .await
+            .expect("count")
     }
 
     fn nonce(&self) -> Nonce {
@@ -319,13 +418,21 @@ fn delimited(tag: u8, plain: &[u8]) -> EncodedValue {
 /// Everything.
 #[must_use]
 pub fn all() -> ValueRange {
-    ValueRange { lower: Bytes::new(), upper: None, exact: false }
+    ValueRange {
+        lower: Bytes::new(),
+        upper: None,
+        exact: false,
+    }
 }
 
 /// Everything from a value on.
 #[must_use]
 pub fn from(value: &EncodedValue) -> ValueRange {
-    ValueRange { lower: value.0.clone(), upper: None, exact: false }
+    ValueRange {
+        lower: value.0.clone(),
+        upper: None,
+        exact: false,
+    }
 }
 
 /// One value of a text or of bytes, which end with a zero.
@@ -333,11 +440,18 @@ pub fn from(value: &EncodedValue) -> ValueRange {
 pub fn exactly(value: &EncodedValue) -> ValueRange {
     let mut upper = value.0.to_vec();
     *upper.last_mut().expect("a value is not empty") += 1;
-    ValueRange { lower: value.0.clone(), upper: Some(upper.into()), exact: true }
+    ValueRange {
+        lower: value.0.clone(),
+        upper: Some(upper.into()),
+        exact: true,
+    }
 }
 
 /// Values and ids of a page.
 #[must_use]
 pub fn pairs(page: &ScanPage) -> Vec<(EncodedValue, EncodedId)> {
-    page.hits.iter().map(|hit| (hit.value.clone(), hit.id.clone())).collect()
+    page.hits
+        .iter()
+        .map(|hit| (hit.value.clone(), hit.id.clone()))
+        .collect()
 }
