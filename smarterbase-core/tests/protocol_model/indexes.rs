@@ -64,7 +64,7 @@ pub(crate) struct Indexer<R: Rules> {
 enum Doing<R: Rules> {
     Reading,
     Announcing,
-    Putting(Written, PutMachine<R>),
+    Putting(Written, Box<PutMachine<R>>),
     AnnouncingLate,
     Removing,
     Picking,
@@ -159,7 +159,7 @@ impl<R: Rules> Indexer<R> {
         let written = (envelope.rev, envelope.write);
         let bytes = envelope.seal(b"{}");
         let machine = PutMachine::sealed(self.key.clone(), self.base.clone(), &envelope, bytes);
-        self.doing = Doing::Putting(written, machine);
+        self.doing = Doing::Putting(written, Box::new(machine));
         self.step(Told::Store(Reply::Start), rng)
     }
 

@@ -80,7 +80,7 @@ pub(crate) struct Writer<R: Rules> {
 enum Doing<R: Rules> {
     Starting,
     Reading,
-    Putting(Written, PutMachine<R>),
+    Putting(Written, Box<PutMachine<R>>),
 }
 
 impl<R: Rules> Writer<R> {
@@ -109,7 +109,7 @@ impl<R: Rules> Writer<R> {
         let written: (u64, Nonce) = (envelope.rev, envelope.write);
         let bytes = envelope.seal(b"{}");
         let machine = PutMachine::sealed(self.key.clone(), base, &envelope, bytes);
-        self.doing = Doing::Putting(written, machine);
+        self.doing = Doing::Putting(written, Box::new(machine));
         self.step(Told::Store(Reply::Start), rng)
     }
 
