@@ -1,8 +1,9 @@
 //! Only cursors that were sealed with the key are opened.
 #![no_main]
 
+use arbitrary::Arbitrary;
 use bytes::Bytes;
-use libfuzzer_sys::{arbitrary::Arbitrary, fuzz_target};
+use libfuzzer_sys::fuzz_target;
 use smarterbase_core::format::{
     Nonce,
     cursor::{CursorKeys, Position},

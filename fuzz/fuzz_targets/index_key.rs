@@ -3,7 +3,8 @@
 
 use std::{cmp::Ordering, ops::Bound};
 
-use libfuzzer_sys::{arbitrary::Arbitrary, fuzz_target};
+use arbitrary::Arbitrary;
+use libfuzzer_sys::fuzz_target;
 use smarterbase_core::{
     document::{KeyText, Scalar},
     format::{

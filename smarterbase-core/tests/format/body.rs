@@ -101,13 +101,11 @@ fn a_body_without_the_id_gets_it_from_its_path() {
 #[test]
 fn a_body_with_another_id_than_its_path_is_corrupt() {
     let other = ADA.replace("ab", "ac");
-    for id in [format!("\"{other}\"")] {
-        let error = decode(&format!(r#"{{"id":{id},"email":"a"}}"#)).unwrap_err();
-        assert_eq!(
-            (error.kind(), error.code()),
-            (ErrorKind::Corrupt, "SB-CORRUPT-ID")
-        );
-    }
+    let error = decode(&format!(r#"{{"id":"{other}","email":"a"}}"#)).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.code()),
+        (ErrorKind::Corrupt, "SB-CORRUPT-ID")
+    );
     let error = decode(r#"{"id":null,"email":"a"}"#).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
 }
