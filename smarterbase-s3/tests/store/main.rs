@@ -9,5 +9,6 @@ mod google;
 mod listing;
 mod mistakes;
 mod place;
+mod probe;
 mod races;
 mod script;
