@@ -1,14 +1,30 @@
 //! Every name that the derives may emit. Not an API: it changes with the derive, which is pinned to this version.
 
+pub mod automatic;
+pub mod component;
+pub mod list;
+pub mod newtype;
+
 pub use std::{
+    assert,
+    borrow::Cow,
     clone::Clone,
     convert::Into,
+    default::Default,
+    fmt::{self, Debug},
+    marker::Copy,
     option::Option::{self, None, Some},
     result::Result::{self, Err, Ok},
     string::String,
+    stringify, unreachable,
     vec::Vec,
 };
 
+pub use crate::format::lower::LATEST as LOWER;
+pub use automatic::{AutomaticKey, AutomaticTime};
+pub use component::Component;
+pub use list::IndexList;
+pub use newtype::{InnerAutomaticKey, InnerIndexValue, InnerKey, InnerPresentValue, KeyNewtype};
 pub use serde;
 pub use serde_json;
 pub use validator;

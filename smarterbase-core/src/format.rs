@@ -14,6 +14,8 @@ pub mod lower;
 pub mod nonce;
 pub mod path;
 
+mod json;
+
 pub use envelope::Envelope;
 pub use nonce::Nonce;
 pub use path::{Key, Prefix};

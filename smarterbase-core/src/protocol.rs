@@ -5,12 +5,21 @@
 
 pub mod claim;
 pub mod drive;
+mod fence;
+mod lineage;
 pub mod put;
 pub mod release;
+mod rules;
 pub mod stale;
+mod trouble;
 
+pub use claim::{ClaimMachine, ClaimOutcome, ClaimPlan, TakenClaim};
 pub use drive::{Deadline, drive};
 pub use put::{PutMachine, PutOutcome};
+pub use release::{ReleaseMachine, SeeClaimMachine};
+#[doc(hidden)]
+pub use rules::{Rules, Shipped};
+pub use trouble::nothing_happened;
 
 use bytes::Bytes;
 

@@ -4,6 +4,7 @@ pub mod clock;
 pub mod contract;
 pub mod fault;
 pub mod record;
+pub mod server;
 
 pub use clock::{SeededRng, TestClock};
 pub use fault::{Fault, FaultStore};

@@ -87,8 +87,11 @@ pub enum Shape {
     Leaf(&'static str),
     /// A type with parameters: `Vec<…>`, `Option<…>`, `Map<…, …>`.
     Generic(&'static str, &'static [&'static Shape]),
-    /// A type with `#[derive(Embedded)]`: its stored name and version, and its parts.
+    /// A type with `#[derive(Embedded)]`: its stored name and version, and its parts: the members of a struct, the
+    /// variants of an enum. The representation that serde gives an enum comes first, in parts whose names start with `@`.
     Embedded(&'static str, u32, &'static [(&'static str, &'static Shape)]),
+    /// Named members without a name of their own: the body of an enum's struct variant.
+    Members(&'static [(&'static str, &'static Shape)]),
     /// A type whose shape is not tracked: `#[field(opaque)]`.
     Opaque,
 }

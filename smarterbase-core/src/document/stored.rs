@@ -33,8 +33,8 @@ pub struct Meta {
 /// Where a document came from: the stored bytes and the version that they were read at.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
-    /// The version that a save must still find.
-    pub(crate) version: Version,
+    /// The version that a save must still find; unknown when the document was overwritten before the reply came.
+    pub(crate) version: Option<Version>,
     /// The whole object: the envelope, the index values and the unknown members are taken from it when they are needed.
     pub(crate) bytes: Bytes,
 }

@@ -1,14 +1,19 @@
 //! The catalog object of one collection: what its writers agreed on.
 
+mod text;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::Envelope;
+use super::{Envelope, envelope, json};
 use crate::{document::IndexKind, error::Result};
 
-/// The state of a definition, or of a definition on one backend. An unknown text reads as `Down` (rule S9).
+/// The state of a definition, or of a definition on one backend.
+///
+/// An unknown text reads as [`Down`](Self::Down), and stands as `state` in the `unknown` members beside it. It is written
+/// again as it was as long as the state is `Down` (rule S9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Declared, not maintained by anyone yet.
@@ -77,10 +82,12 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// The bytes of the catalog.
+    /// The bytes: `{"_sb":{…},"collection":"users",…}`. Unknown members come after the known ones, sorted by name.
     #[must_use]
     pub fn seal(&self) -> Bytes {
-        todo!()
+        let body = serde_json::to_vec(&text::Body::from(self))
+            .expect("a catalog is JSON, and memory takes it");
+        self.envelope.seal(&body)
     }
 
     /// Reads a catalog.
@@ -88,7 +95,10 @@ impl Catalog {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): as
     /// [`envelope::open`](super::envelope::open).
-    pub fn open(_bytes: &Bytes) -> Result<Self> {
-        todo!()
+    pub fn open(bytes: &Bytes) -> Result<Self> {
+        let opened = envelope::open(bytes)?;
+        let body: text::Body = serde_json::from_slice(&opened.body)
+            .map_err(|error| json::corrupt("the catalog", &error))?;
+        Ok(body.into_catalog(opened.envelope))
     }
 }

@@ -1,9 +1,15 @@
 //! Claim objects: who holds a unique value.
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use super::{Envelope, index_key::EncodedValue};
+use super::{Envelope, envelope, index_key::EncodedValue, json};
 use crate::error::Result;
+
+/// How many hex digits name a claim: 160 bits.
+const HASH_LENGTH: usize = 40;
 
 /// A decoded claim. `owner` is the path of a document, `users/0199….json`; `None` when it was released.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,25 +20,48 @@ pub struct Claim {
     pub owner: Option<String>,
 }
 
+/// The members beside the envelope.
+#[derive(Serialize, Deserialize)]
+struct Body {
+    owner: Option<String>,
+}
+
 /// The first 40 hex digits of sha256(collection 00 index 00 uncut encoded value).
 #[must_use]
-pub fn hash(_collection: &str, _index: &str, _value: &EncodedValue) -> String {
-    todo!()
+pub fn hash(collection: &str, index: &str, value: &EncodedValue) -> String {
+    let digest = Sha256::new()
+        .chain_update(collection)
+        .chain_update([0])
+        .chain_update(index)
+        .chain_update([0])
+        .chain_update(&value.0)
+        .finalize();
+    HEXLOWER.encode(&digest)[..HASH_LENGTH].to_owned()
 }
 
 impl Claim {
     /// The bytes: `{"_sb":{…},"owner":"users/….json"}`. The value itself is not stored: it can be a secret.
     #[must_use]
     pub fn seal(&self) -> Bytes {
-        todo!()
+        let body = Body {
+            owner: self.owner.clone(),
+        };
+        let body = serde_json::to_vec(&body).expect("a claim is JSON, and memory takes it");
+        self.envelope.seal(&body)
     }
 
-    /// Reads a claim.
+    /// Reads a claim. One without `owner` is released: that is what a fence leaves.
     ///
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): as
     /// [`envelope::open`](super::envelope::open).
-    pub fn open(_bytes: &Bytes) -> Result<Self> {
-        todo!()
+    pub fn open(bytes: &Bytes) -> Result<Self> {
+        let opened = envelope::open(bytes)?;
+        let body: Body = serde_json::from_slice(&opened.body)
+            .map_err(|error| json::corrupt("the claim", &error))?;
+        Ok(Self {
+            envelope: opened.envelope,
+            owner: body.owner,
+        })
     }
 }

@@ -3,13 +3,14 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Envelope, Nonce};
+use super::{Envelope, Nonce, envelope, json};
 use crate::error::Result;
 
 /// The outcome of the conformance probe, stamped in the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeReport {
     /// The version of the probe that ran.
     pub version: u32,
@@ -18,13 +19,14 @@ pub struct ProbeReport {
 }
 
 /// One check of the probe.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeCheck {
     /// The number of the check, 1 to 13.
     pub number: u8,
     /// What is checked, `concurrent creates have one winner`.
     pub name: String,
     /// What was seen, when it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
 }
 
@@ -43,11 +45,29 @@ pub struct Database {
     pub unknown: BTreeMap<String, Value>,
 }
 
+/// The members beside the envelope, in the order in which they are written.
+#[derive(Serialize, Deserialize)]
+struct Body {
+    id: Nonce,
+    #[serde(rename = "in_flight_bound_ms", with = "milliseconds")]
+    in_flight_bound: Duration,
+    probe: ProbeReport,
+    #[serde(flatten)]
+    unknown: BTreeMap<String, Value>,
+}
+
 impl Database {
-    /// The bytes.
+    /// The bytes: `{"_sb":{…},"id":"…","in_flight_bound_ms":60000,"probe":{…}}`, then the unknown members.
     #[must_use]
     pub fn seal(&self) -> Bytes {
-        todo!()
+        let body = Body {
+            id: self.id,
+            in_flight_bound: self.in_flight_bound,
+            probe: self.probe.clone(),
+            unknown: self.unknown.clone(),
+        };
+        let body = serde_json::to_vec(&body).expect("the settings are JSON, and memory takes it");
+        self.envelope.seal(&body)
     }
 
     /// Reads the object.
@@ -55,7 +75,34 @@ impl Database {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): as
     /// [`envelope::open`](super::envelope::open).
-    pub fn open(_bytes: &Bytes) -> Result<Self> {
-        todo!()
+    pub fn open(bytes: &Bytes) -> Result<Self> {
+        let opened = envelope::open(bytes)?;
+        let body: Body = serde_json::from_slice(&opened.body)
+            .map_err(|error| json::corrupt("the database's settings", &error))?;
+        Ok(Self {
+            envelope: opened.envelope,
+            id: body.id,
+            in_flight_bound: body.in_flight_bound,
+            probe: body.probe,
+            unknown: body.unknown,
+        })
+    }
+}
+
+/// A duration as whole milliseconds.
+mod milliseconds {
+    use super::{Deserialize, Deserializer, Duration, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
     }
 }

@@ -1,6 +1,16 @@
 //! Definitions of indexes: their canonical text and its hash.
 
-use crate::document::{DocumentSpec, IndexSpec};
+use data_encoding::HEXLOWER;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::document::{ComponentSpec, DocumentSpec, IndexKind, IndexSpec};
+
+/// How many hex digits of sha256 a definition's name ends with.
+const HASH_LENGTH: usize = 8;
+
+/// The last schema version whose steps touched a component. No type has steps yet.
+const UNTOUCHED: u32 = 1;
 
 /// One definition as it is stored in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +23,65 @@ pub struct Definition {
 }
 
 /// The definition of `index` of the type.
+///
+/// ```json
+/// {"kind":"index","each":false,"fields":[{"name":"plan","encoding":"string","optional":false,"lower":null}],"touched":1}
+/// ```
+///
+/// Whatever changes the stored entries or claims is in it, and nothing else: not the ordinal, not whether ranges may be
+/// asked for, not the name of the Rust field.
 #[must_use]
-pub fn define(_spec: &DocumentSpec, _index: &IndexSpec) -> Definition {
-    todo!()
+pub fn define(_spec: &DocumentSpec, index: &IndexSpec) -> Definition {
+    let canonical = Canonical {
+        kind: kind_name(index.kind),
+        each: index.each,
+        fields: index.components.iter().map(Component::from).collect(),
+        touched: UNTOUCHED,
+    };
+    let text = serde_json::to_string(&canonical).expect("a definition is JSON");
+    Definition {
+        name: format!("{}-{}", index.name, hash(&text)),
+        text,
+    }
+}
+
+/// The first 8 hex digits of sha256 of the text.
+fn hash(text: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(text))[..HASH_LENGTH].to_owned()
+}
+
+/// The stored name of a kind.
+pub(crate) const fn kind_name(kind: IndexKind) -> &'static str {
+    match kind {
+        IndexKind::Index => "index",
+        IndexKind::Unique => "unique",
+    }
+}
+
+/// The members of the canonical text, in its order.
+#[derive(Serialize)]
+struct Canonical {
+    kind: &'static str,
+    each: bool,
+    fields: Vec<Component>,
+    touched: u32,
+}
+
+#[derive(Serialize)]
+struct Component {
+    name: &'static str,
+    encoding: &'static str,
+    optional: bool,
+    lower: Option<u8>,
+}
+
+impl From<&ComponentSpec> for Component {
+    fn from(component: &ComponentSpec) -> Self {
+        Self {
+            name: component.field,
+            encoding: component.encoding.name,
+            optional: component.encoding.optional,
+            lower: component.lower,
+        }
+    }
 }

@@ -1,14 +1,29 @@
 //! The envelope: the reserved first member `_sb` of every object that is compare-and-swapped.
 
+mod split;
+mod text;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
-use super::{Nonce, intent::Intent};
-use crate::{document::Timestamp, error::Result};
+use super::{
+    FORMAT_VERSION, Nonce,
+    intent::Intent,
+    json::{self, Members, ObjectWriter},
+};
+use crate::{
+    document::Timestamp,
+    error::{Code, Error, Result},
+};
+
+/// The reserved member.
+const MEMBER: &str = "_sb";
 
 /// Whether a document is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// The document exists.
     Live,
@@ -19,7 +34,7 @@ pub enum State {
 }
 
 /// One earlier version in `prev`: `[rev, write]`, or `[rev, write, true]` for a background rewrite (rule S21).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Past {
     /// Its revision.
     pub rev: u64,
@@ -30,7 +45,7 @@ pub struct Past {
 }
 
 /// The decoded `_sb` member. Members appear in this order, `put` always first.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Envelope {
     /// New for every physical put.
     pub put: Nonce,
@@ -82,33 +97,144 @@ impl Envelope {
     /// The `prev` of the version that follows this one: this version first, then its own, at most [`Self::PREVIOUS`].
     #[must_use]
     pub fn lineage(&self) -> Vec<Past> {
-        todo!()
+        let this = Past {
+            rev: self.rev,
+            write: self.write,
+            rewrite: self.rewrite,
+        };
+        std::iter::once(this)
+            .chain(self.prev.iter().copied())
+            .take(Self::PREVIOUS)
+            .collect()
     }
 
     /// Writes the object: `{"_sb":{…},…body…}`. `body` is the JSON text of an object, `{}` when there is none.
     #[must_use]
-    pub fn seal(&self, _body: &[u8]) -> Bytes {
-        todo!()
+    pub fn seal(&self, body: &[u8]) -> Bytes {
+        let mut object = Vec::with_capacity(512 + body.len());
+        object.extend_from_slice(b"{\"_sb\":");
+        serde_json::to_writer(&mut object, &text::Written::from(self))
+            .expect("an envelope is JSON, and memory takes it");
+        match members_of(body) {
+            b"" => {}
+            members => {
+                object.push(b',');
+                object.extend_from_slice(members);
+            }
+        }
+        object.push(b'}');
+        object.into()
     }
+
+    /// The envelope of the first version of an object that is no document: revision 1, written by the put itself.
+    #[must_use]
+    pub fn first(put: Nonce) -> Self {
+        Self {
+            rev: 1,
+            ..Self::of_hand_made(put)
+        }
+    }
+
+    /// The envelope of an object that has none: revision 0, with nonces made of sha256 of its bytes.
+    fn of_hand_made(made: Nonce) -> Self {
+        Self {
+            put: made,
+            format: FORMAT_VERSION,
+            needs: Vec::new(),
+            schema: 0,
+            state: State::Live,
+            rev: 0,
+            write: made,
+            rewrite: false,
+            prev: Vec::new(),
+            created: None,
+            updated: None,
+            catalog: 0,
+            index: BTreeMap::new(),
+            unique: BTreeMap::new(),
+            intent: None,
+        }
+    }
+}
+
+/// What stands between the braces of an object's text.
+fn members_of(body: &[u8]) -> &[u8] {
+    let inner = json::trim(body)
+        .strip_prefix(b"{")
+        .and_then(|rest| rest.strip_suffix(b"}"));
+    json::trim(inner.expect("a body is the text of a JSON object"))
 }
 
 /// Splits an object. `_sb` first is the fast path; elsewhere (a person ran `jq -S`) the slow path finds it.
 ///
+/// With `_sb` first, only the envelope is parsed: of the body, just its braces are checked here, and the rest by
+/// [`body::decode`](super::body::decode). An object without `_sb` has revision 0 and its own bytes as body.
+///
 /// # Errors
-/// - [`Corrupt`](crate::ErrorKind::Corrupt): not a JSON object, or a malformed envelope.
+/// - [`Corrupt`](crate::ErrorKind::Corrupt): not a JSON object in UTF-8, or a malformed or second envelope.
 /// - [`Unsupported`](crate::ErrorKind::Unsupported): a newer format, or a feature in `needs` that this build lacks.
-pub fn open(_bytes: &Bytes) -> Result<Opened> {
-    todo!()
+pub fn open(bytes: &Bytes) -> Result<Opened> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| Error::new(Code::CORRUPT, "the object is not UTF-8"))?;
+    match split::first_member(text) {
+        Some((envelope, rest)) => open_fast(envelope?, rest),
+        None => open_slow(bytes),
+    }
+}
+
+fn open_fast(envelope: &RawValue, rest: &str) -> Result<Opened> {
+    Ok(Opened {
+        envelope: text::read(envelope)?,
+        has_envelope: true,
+        body: split::body(rest)?,
+    })
+}
+
+fn open_slow(bytes: &Bytes) -> Result<Opened> {
+    let members = Members::read(bytes).map_err(|error| json::corrupt("the object", &error))?;
+    let mut envelopes = members.0.iter().filter(|(name, _)| name == MEMBER);
+    match (envelopes.next(), envelopes.next()) {
+        (None, _) => Ok(Opened {
+            envelope: Envelope::of_hand_made(digest_nonce(bytes)),
+            has_envelope: false,
+            body: bytes.clone(),
+        }),
+        (Some((_, envelope)), None) => Ok(Opened {
+            envelope: text::read(envelope)?,
+            has_envelope: true,
+            body: without_envelope(&members),
+        }),
+        (Some(_), Some(_)) => Err(Error::new(Code::CORRUPT, "the object has two envelopes")),
+    }
+}
+
+fn without_envelope(members: &Members<'_>) -> Bytes {
+    let mut body = ObjectWriter::default();
+    for (name, value) in members.0.iter().filter(|(name, _)| name != MEMBER) {
+        body.push(name, value.get());
+    }
+    body.finish().into()
 }
 
 /// The physical nonce of an object, when it starts with `{"_sb":{"put":"…20 characters…"`. Never parses further.
 #[must_use]
-pub fn physical_nonce(_bytes: &[u8]) -> Option<Nonce> {
-    todo!()
+pub fn physical_nonce(bytes: &[u8]) -> Option<Nonce> {
+    let (nonce, rest) = bytes
+        .strip_prefix(b"{\"_sb\":{\"put\":\"")?
+        .split_at_checked(Nonce::LENGTH)?;
+    let nonce = Nonce::parse(std::str::from_utf8(nonce).ok()?)?;
+    rest.starts_with(b"\"").then_some(nonce)
 }
 
 /// What identifies the bytes of any object: its physical nonce, else one made of sha256 of the bytes.
 #[must_use]
-pub fn fingerprint(_bytes: &[u8]) -> Nonce {
-    todo!()
+pub fn fingerprint(bytes: &[u8]) -> Nonce {
+    physical_nonce(bytes).unwrap_or_else(|| digest_nonce(bytes))
+}
+
+/// The first 100 bits of sha256.
+fn digest_nonce(bytes: &[u8]) -> Nonce {
+    let digest: [u8; 32] = Sha256::digest(bytes).into();
+    let (first, _) = digest.split_first_chunk().expect("32 is more than 13");
+    Nonce::from_random(*first)
 }

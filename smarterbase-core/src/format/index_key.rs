@@ -1,13 +1,28 @@
 //! Order-preserving bytes of index values.
 
+mod component;
+mod range;
+
+use std::{borrow::Cow, ops::Bound};
+
 use bytes::Bytes;
 
+use self::component::{Component, Limit};
+use super::lower;
 use crate::{
-    document::{DocumentSpec, IndexSink, Scalar},
-    error::Result,
+    document::{ComponentSpec, DocumentSpec, IndexKind, IndexSink, IndexSpec, Scalar},
+    error::{Error, Result},
 };
 
-/// The encoded value of one entry: at most 150 bytes, self-delimiting, in the order of the values.
+/// How many bytes of escaped text a component keeps, by the number of components (rule S26). With its tag, its end and
+/// the hash, a value is at most 150 bytes then: 240 characters of base32hex.
+const KEPT: [usize; 4] = [96, 56, 31, 18];
+
+/// The encoded value of one entry: at most 150 bytes unless it is a unique one (those are hashed, never stored),
+/// self-delimiting, in the order of the values.
+///
+/// A value is the concatenation of its components: `00` null, `01` false, `02` true, `03` number, `04` text, `05` bytes,
+/// `06` UUID, `07` timestamp, each followed by its own bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EncodedValue(pub Bytes);
 
@@ -22,28 +37,50 @@ pub struct IndexEntries {
 /// Encodes what a document pushes.
 #[derive(Debug)]
 pub struct IndexEncoder {
-    _private: (),
+    spec: &'static DocumentSpec,
+    entries: IndexEntries,
+    failure: Option<Error>,
 }
 
 impl IndexEncoder {
     /// An encoder for documents of this type.
     #[must_use]
-    pub fn new(_spec: &'static DocumentSpec) -> Self {
-        todo!()
+    pub fn new(spec: &'static DocumentSpec) -> Self {
+        Self {
+            spec,
+            entries: IndexEntries {
+                values: vec![Vec::new(); spec.indexes.len()],
+            },
+            failure: None,
+        }
     }
 
     /// The entries, sorted and distinct.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid): a value cannot be indexed (`NaN`, infinite); names the field.
-    pub fn finish(self) -> Result<IndexEntries> {
-        todo!()
+    pub fn finish(mut self) -> Result<IndexEntries> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        for values in &mut self.entries.values {
+            values.sort_unstable();
+            values.dedup();
+        }
+        Ok(self.entries)
     }
 }
 
 impl IndexSink for IndexEncoder {
-    fn entry(&mut self, _ordinal: u16, _components: &[Scalar<'_>]) {
-        todo!()
+    fn entry(&mut self, ordinal: u16, components: &[Scalar<'_>]) {
+        match encode_value(self.spec, ordinal, components) {
+            Ok(Some(value)) => self.entries.values[usize::from(ordinal)].push(value),
+            Ok(None) => {}
+            // The trait has no way to say no: `finish` tells the first failure.
+            Err(failure) => {
+                self.failure.get_or_insert(failure);
+            }
+        }
     }
 }
 
@@ -51,35 +88,158 @@ impl IndexSink for IndexEncoder {
 /// `None` when the definition is unique and a component is `Null`.
 ///
 /// # Errors
-/// [`Invalid`](crate::ErrorKind::Invalid): a value cannot be indexed.
+/// [`Invalid`](crate::ErrorKind::Invalid) (`SB-INVALID-VALUE`): a value cannot be indexed (`NaN`, infinite); names the
+/// field.
 pub fn encode_value(
-    _spec: &DocumentSpec,
-    _ordinal: u16,
-    _components: &[Scalar<'_>],
+    spec: &DocumentSpec,
+    ordinal: u16,
+    components: &[Scalar<'_>],
 ) -> Result<Option<EncodedValue>> {
-    todo!()
+    let index = &spec.indexes[usize::from(ordinal)];
+    if index.kind == IndexKind::Unique && components.contains(&Scalar::Null) {
+        return Ok(None);
+    }
+    let bytes = encode_under(index, components, limit_of(index))?;
+    Ok(Some(EncodedValue(bytes.into())))
 }
 
-/// A half-open range of encoded values: `lower ≤ value < upper`; `upper: None` is no bound.
+/// A half-open range of encoded values: `lower ≤ value < upper`; `upper: None` is no bound. It holds nothing when `upper`
+/// is not above `lower`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueRange {
     /// The first bytes that are inside.
     pub lower: Bytes,
     /// The first bytes that are outside.
     pub upper: Option<Bytes>,
+    /// Whether the range holds exactly one value: `lower` is a whole value.
+    pub exact: bool,
+}
+
+impl ValueRange {
+    /// Whether the value lies in the range.
+    #[must_use]
+    pub fn contains(&self, value: &[u8]) -> bool {
+        self.lower <= value && self.upper.as_ref().is_none_or(|upper| value < upper)
+    }
 }
 
 /// The range of values whose leading components equal `prefix` and whose next component lies in the bounds. Bounds that
 /// were cut are inclusive (rule S25): the caller checks the document.
 ///
+/// - `Null` lies below every value, but a range with a bound on one side only asks for present values: `..x` begins
+///   above `Null`. The full range (`..`) contains it.
+/// - With an empty prefix and the full range, everything; with a prefix and the full range, all that begins with it.
+/// - Components after the bounded one are free.
+///
 /// # Errors
-/// [`Invalid`](crate::ErrorKind::Invalid): a bound cannot be indexed.
+/// [`Invalid`](crate::ErrorKind::Invalid) (`SB-INVALID-VALUE`): a bound cannot be indexed; names the field.
 pub fn encode_range(
-    _spec: &DocumentSpec,
-    _ordinal: u16,
-    _prefix: &[Scalar<'_>],
-    _lower: std::ops::Bound<Scalar<'_>>,
-    _upper: std::ops::Bound<Scalar<'_>>,
+    spec: &DocumentSpec,
+    ordinal: u16,
+    prefix: &[Scalar<'_>],
+    lower: Bound<Scalar<'_>>,
+    upper: Bound<Scalar<'_>>,
 ) -> Result<ValueRange> {
-    todo!()
+    let index = &spec.indexes[usize::from(ordinal)];
+    range_under(index, prefix, lower, upper, limit_of(index))
+}
+
+fn transpose(bound: Bound<Result<Component>>) -> Result<Bound<Component>> {
+    Ok(match bound {
+        Bound::Included(component) => Bound::Included(component?),
+        Bound::Excluded(component) => Bound::Excluded(component?),
+        Bound::Unbounded => Bound::Unbounded,
+    })
+}
+
+fn encode_component(
+    index: &IndexSpec,
+    position: usize,
+    scalar: &Scalar<'_>,
+    limit: Limit,
+) -> Result<Component> {
+    let spec = &index.components[position];
+    component::encode(&folded(spec, scalar), limit).map_err(|error| error.on_field(spec.field))
+}
+
+/// The scalar as the definition wants it: text in lower case where it says so.
+fn folded<'a>(spec: &ComponentSpec, scalar: &'a Scalar<'_>) -> Cow<'a, Scalar<'a>> {
+    match (spec.lower, scalar) {
+        (Some(version), Scalar::Text(text)) => {
+            Cow::Owned(Scalar::Text(lower::fold(version, text).into()))
+        }
+        _ => Cow::Borrowed(scalar),
+    }
+}
+
+/// Unique values are hashed, so that they need no cut, and two long ones that differ late are two.
+fn limit_of(index: &IndexSpec) -> Limit {
+    match index.kind {
+        IndexKind::Unique => Limit::Uncut,
+        IndexKind::Index => Limit::Kept(KEPT[index.components.len() - 1]),
+    }
+}
+
+/// The bytes of one value without any cut: what documents are compared by, since a cut value is not exact (rule S25).
+///
+/// # Errors
+/// As [`encode_value`].
+pub fn exact_value(
+    spec: &DocumentSpec,
+    ordinal: u16,
+    components: &[Scalar<'_>],
+) -> Result<Vec<u8>> {
+    encode_under(
+        &spec.indexes[usize::from(ordinal)],
+        components,
+        Limit::Uncut,
+    )
+}
+
+/// The range of [`encode_range`] over the values of [`exact_value`].
+///
+/// # Errors
+/// As [`encode_range`].
+pub fn exact_range(
+    spec: &DocumentSpec,
+    ordinal: u16,
+    prefix: &[Scalar<'_>],
+    lower: Bound<Scalar<'_>>,
+    upper: Bound<Scalar<'_>>,
+) -> Result<ValueRange> {
+    range_under(
+        &spec.indexes[usize::from(ordinal)],
+        prefix,
+        lower,
+        upper,
+        Limit::Uncut,
+    )
+}
+
+fn range_under(
+    index: &IndexSpec,
+    prefix: &[Scalar<'_>],
+    lower: Bound<Scalar<'_>>,
+    upper: Bound<Scalar<'_>>,
+    limit: Limit,
+) -> Result<ValueRange> {
+    let leading = encode_under(index, prefix, limit)?;
+    let bound = |bound: Bound<Scalar<'_>>| {
+        transpose(bound.map(|scalar| encode_component(index, prefix.len(), &scalar, limit)))
+    };
+    let free = index.components.len() - prefix.len();
+    Ok(range::between(
+        &leading,
+        free,
+        &bound(lower)?,
+        &bound(upper)?,
+    ))
+}
+
+fn encode_under(index: &IndexSpec, components: &[Scalar<'_>], limit: Limit) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for (position, scalar) in components.iter().enumerate() {
+        bytes.extend(encode_component(index, position, scalar, limit)?.bytes);
+    }
+    Ok(bytes)
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 /// 100 random bits as 20 characters of lower-case base32hex (RFC 4648 §7, `0-9a-v`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Nonce([u8; 20]);
@@ -46,5 +48,27 @@ impl fmt::Display for Nonce {
 impl fmt::Debug for Nonce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+impl Serialize for Nonce {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+impl<'de> Deserialize<'de> for Nonce {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Characters;
+        impl de::Visitor<'_> for Characters {
+            type Value = Nonce;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a nonce of 20 characters")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Nonce, E> {
+                Nonce::parse(text).ok_or_else(|| E::custom("not a nonce"))
+            }
+        }
+        deserializer.deserialize_str(Characters)
     }
 }

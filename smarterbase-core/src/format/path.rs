@@ -2,9 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
 use crate::{
-    document::{KeyKind, KeyText},
-    error::Result,
+    document::{DocumentKey, KeyKind, KeyText},
+    error::{Code, Error, Result},
 };
 
 /// The path of one object, relative to the root of the database: segments joined by `/`, ASCII, no empty segment.
@@ -46,24 +50,46 @@ impl Prefix {
     }
 }
 impl EncodedId {
-    /// Encodes the plain text of a key (DESIGN rules: everything outside `a-z 0-9 - _ .` as `%xx` with lower-case hex).
+    /// The longest encoded id in bytes: with `.json`, a tag and its `!` it still is one file name.
+    pub const LONGEST: usize = 200;
+
+    /// Encodes the plain text of a key: everything outside `a-z 0-9 - _ .` becomes `%xx`, the lower-case hex of its UTF-8
+    /// bytes. The same on every store, and safe where file names ignore case.
+    ///
+    /// ```
+    /// use smarterbase_core::{document::KeyText, format::path::EncodedId};
+    /// let id = EncodedId::encode(&KeyText("Ada/1".into())).unwrap();
+    /// assert_eq!(id.as_str(), "%41da%2f1");
+    /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid): empty, `..` inside, or over 200 bytes when encoded.
-    pub fn encode(_text: &KeyText) -> Result<Self> {
-        todo!()
+    /// [`Invalid`](crate::ErrorKind::Invalid) (`SB-INVALID-ID`): empty, `..` inside, or over 200 bytes when encoded.
+    pub fn encode(text: &KeyText) -> Result<Self> {
+        let refuse = |why: &str| Err(Error::new(Code::INVALID_ID, why));
+        if text.0.is_empty() {
+            return refuse("the id is empty");
+        }
+        if text.0.contains("..") {
+            return refuse("the id holds `..`");
+        }
+        let encoded = escape(&text.0);
+        if encoded.len() > Self::LONGEST {
+            return refuse("the id is longer than 200 bytes in its encoded form");
+        }
+        Ok(Self(encoded.into()))
     }
 
     /// Reads an encoded id; `None` when it is not the minimal encoding of its own text (rule S24).
     #[must_use]
-    pub fn parse(_encoded: &str) -> Option<Self> {
-        todo!()
+    pub fn parse(encoded: &str) -> Option<Self> {
+        let id = Self::encode(&KeyText(unescape(encoded)?)).ok()?;
+        (id.as_str() == encoded).then_some(id)
     }
 
     /// The plain text.
     #[must_use]
     pub fn decode(&self) -> KeyText {
-        todo!()
+        KeyText(unescape(&self.0).expect("an encoded id was made by `encode`"))
     }
 
     /// The encoded text, without `.json`.
@@ -73,63 +99,117 @@ impl EncodedId {
     }
 }
 
+/// What stands for itself in an encoded id.
+const PLAIN: &AsciiSet = &lower_case_alphanumeric()
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.');
+
+/// Every ASCII character to escape, except `a-z` and `0-9`.
+const fn lower_case_alphanumeric() -> AsciiSet {
+    let mut set = NON_ALPHANUMERIC.add(b'A');
+    let mut letter = b'B';
+    while letter <= b'Z' {
+        set = set.add(letter);
+        letter += 1;
+    }
+    set
+}
+
+fn escape(text: &str) -> String {
+    // The crate writes upper-case hex; the only upper-case letters in its output are those digits.
+    utf8_percent_encode(text, PLAIN)
+        .to_string()
+        .to_ascii_lowercase()
+}
+
+fn unescape(encoded: &str) -> Option<String> {
+    percent_decode_str(encoded)
+        .decode_utf8()
+        .ok()
+        .map(Into::into)
+}
+
+/// Whether `name` can be the stored name of a collection: `[a-z][a-z0-9-]*` (rule S24).
+#[must_use]
+pub fn is_collection_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
 /// `<collection>/<id>.json`, or `<collection>/<x>/<id>.json` with 16 shards.
 #[must_use]
-pub fn document(_collection: &str, _shards: u8, _id: &EncodedId) -> Key {
-    todo!()
+pub fn document(collection: &str, shards: u8, id: &EncodedId) -> Key {
+    let folder = documents(collection, shards, shard_of(shards, id));
+    Key(format!("{folder}{id}.json").into())
 }
 
 /// The prefix of one shard (`0..shards`) of a collection's documents.
 #[must_use]
-pub fn documents(_collection: &str, _shards: u8, _shard: u8) -> Prefix {
-    todo!()
+pub fn documents(collection: &str, shards: u8, shard: u8) -> Prefix {
+    match shards {
+        0 | 1 => Prefix(format!("{collection}/").into()),
+        _ => Prefix(format!("{collection}/{shard:x}/").into()),
+    }
 }
 
 /// The shard of an id: the first hex digit of sha256(plain id text) with 16 shards, else 0.
 #[must_use]
-pub fn shard_of(_shards: u8, _id: &EncodedId) -> u8 {
-    todo!()
+pub fn shard_of(shards: u8, id: &EncodedId) -> u8 {
+    match shards {
+        0 | 1 => 0,
+        _ => Sha256::digest(id.decode().0)[0] >> 4,
+    }
 }
 
-/// The id of a document path of this collection; `None` for anything that is not a document.
+/// The id of a document path of this collection; `None` for anything that is not a document: another folder, another
+/// shard than the id's, an escape that is not minimal (rule S24), an id that is no key of this kind.
 #[must_use]
-pub fn parse_document(
-    _collection: &str,
-    _shards: u8,
-    _kind: KeyKind,
-    _key: &Key,
-) -> Option<EncodedId> {
-    todo!()
+pub fn parse_document(collection: &str, shards: u8, kind: KeyKind, key: &Key) -> Option<EncodedId> {
+    let (_, name) = key.as_str().rsplit_once('/')?;
+    let id = EncodedId::parse(name.strip_suffix(".json")?)?;
+    (is_key_of(kind, &id) && document(collection, shards, &id) == *key).then_some(id)
+}
+
+/// Whether the id is written as keys of this kind are: one key has one path.
+fn is_key_of(kind: KeyKind, id: &EncodedId) -> bool {
+    match kind {
+        KeyKind::Text => true,
+        KeyKind::Uuid => Uuid::from_text(id.as_str()).is_ok(),
+        KeyKind::Unsigned => u64::from_text(id.as_str()).is_ok(),
+    }
 }
 
 /// `_unique/<collection>/<index>/<hash>.json`.
 #[must_use]
-pub fn claim(_collection: &str, _index: &str, _hash: &str) -> Key {
-    todo!()
+pub fn claim(collection: &str, index: &str, hash: &str) -> Key {
+    Key(format!("_unique/{collection}/{index}/{hash}.json").into())
 }
 
 /// `_index/<collection>/<index>/`.
 #[must_use]
-pub fn entries(_collection: &str, _index: &str) -> Prefix {
-    todo!()
+pub fn entries(collection: &str, index: &str) -> Prefix {
+    Prefix(format!("_index/{collection}/{index}/").into())
 }
 
 /// `_sys/collection/<collection>.json`.
 #[must_use]
-pub fn catalog(_collection: &str) -> Key {
-    todo!()
+pub fn catalog(collection: &str) -> Key {
+    Key(format!("_sys/collection/{collection}.json").into())
 }
 
 /// `_sys/format.json`.
 #[must_use]
 pub fn database() -> Key {
-    todo!()
+    Key("_sys/format.json".into())
 }
 
 /// `_sys/cursor-keys.json`.
 #[must_use]
 pub fn cursor_keys() -> Key {
-    todo!()
+    Key("_sys/cursor-keys.json".into())
 }
 
 macro_rules! text_traits {

@@ -33,8 +33,9 @@ pub trait IndexStore: Send + Sync + std::fmt::Debug + 'static {
     /// [`IndexError::Unavailable`]: no answer.
     async fn instance(&self, collection: &IndexedCollection) -> Result<Option<String>, IndexError>;
 
-    /// Makes the backend empty and ready to be filled for the placements, under a new instance, which is returned.
-    /// `fresh` is used for the instance's nonce.
+    /// Makes the backend empty and ready to be filled for the placements, under a new instance named with `fresh`, if
+    /// the instance now is `replacing` (`None`: there is none). Gives the instance that is there afterwards: processes
+    /// that begin at the same time agree on one.
     ///
     /// # Errors
     /// [`IndexError::Unavailable`], [`IndexError::Refused`].
@@ -43,7 +44,18 @@ pub trait IndexStore: Send + Sync + std::fmt::Debug + 'static {
         collection: &IndexedCollection,
         placed: &[Placed],
         fresh: Nonce,
+        replacing: Option<&str>,
     ) -> Result<String, IndexError>;
+
+    /// Makes more placements ready to be filled under the instance that is there. Placements that are there stay.
+    ///
+    /// # Errors
+    /// As [`announce`](Self::announce).
+    async fn extend(
+        &self,
+        collection: &IndexedCollection,
+        placed: &[Placed],
+    ) -> Result<(), IndexError>;
 
     /// Adds the entries that a put will need. Returns once they are durable.
     ///

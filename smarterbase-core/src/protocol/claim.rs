@@ -1,15 +1,31 @@
 //! Taking a unique value (storage-protocol §3.2 step 2 and 3): fence before steal, refresh when already ours.
+//!
+//! A claim is effective while its owner is live and stores the claim's hash (rule S12); any other claim may be moved. Two
+//! documents cannot both end with the value: whoever moves a claim away from an owner has read the owner without the
+//! value and fenced it, and the owner's own put expects a version that was read before the owner took the claim. So that
+//! put was either seen, or can no longer be applied.
 
-use super::{Machine, Reply, Step};
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::{
+    Machine, PutMachine, PutOutcome, Reply, Request, Rules, Shipped, Step, drive::LONGEST_PAUSE,
+    fence::Fence, trouble::nothing_happened,
+};
 use crate::{
     document::Version,
-    error::Error,
-    format::{Envelope, Key, Nonce},
-    port::Rng,
+    error::{Code, Error},
+    format::{
+        Envelope, FORMAT_VERSION, Key, Nonce,
+        claim::Claim,
+        envelope::{State, open},
+    },
+    port::{Attempt, Object, Rng, StoreError, StoreErrorKind},
 };
 
 /// What to claim, and for whom.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClaimPlan {
     /// The path of the claim.
     pub claim: Key,
@@ -27,17 +43,22 @@ pub struct ClaimPlan {
 
 /// How taking a claim ended.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one per claim, moved once, and nearly always the large one"
+)]
 pub enum ClaimOutcome {
     /// The claim is ours. To give it back, [`ReleaseMachine`](super::release::ReleaseMachine) needs what is here.
     Taken(TakenClaim),
-    /// A live document holds the value: its path.
+    /// A live document holds the value: its path. Also a document that cannot be read, since it may hold it.
     Held(Key),
-    /// The store refused or did not answer; the claim may be ours.
+    /// The store refused or did not answer, or others kept taking the claim. The claim may be ours, or become ours:
+    /// that is harmless, since it is not effective and anyone may take it.
     Failed(Error),
 }
 
 /// A claim that was taken or seen: what is needed to release it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TakenClaim {
     /// The path.
     pub claim: Key,
@@ -50,23 +71,364 @@ pub struct TakenClaim {
 }
 
 /// The machine that takes one claim.
-#[derive(Debug)]
-pub struct ClaimMachine {
-    _private: (),
+///
+/// A new value costs one put. Steps are bounded: at most [`MOST_TRIES`](Self::MOST_TRIES) times it starts again because
+/// others moved the claim or its owner, and as often because the store did not answer. When the time is up it stops where
+/// it is: a claim that is put too late is harmless.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClaimMachine<R: Rules = Shipped> {
+    plan: ClaimPlan,
+    doing: Doing<R>,
+    tries: u32,
+    pauses: u32,
+    waited: Option<(Key, u32)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Doing<R: Rules> {
+    Starting,
+    ReadingClaim,
+    ReadingOwner(Seen),
+    Fencing(Seen),
+    Claiming(Box<Claiming<R>>),
+    Resting,
+}
+
+/// A claim as it was read, before its owner was.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Seen {
+    version: Version,
+    envelope: Envelope,
+    owner: Key,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Claiming<R: Rules> {
+    machine: PutMachine<R>,
+    envelope: Envelope,
+    was_ours: bool,
 }
 
 impl ClaimMachine {
     /// A machine for `plan`. The version of the owner must have been read before (§3.2 step 1).
     #[must_use]
-    pub fn new(_plan: ClaimPlan) -> Self {
-        todo!()
+    pub fn new(plan: ClaimPlan) -> Self {
+        Self::under(plan)
     }
 }
 
-impl Machine for ClaimMachine {
+impl<R: Rules> ClaimMachine<R> {
+    /// How often the machine starts again because it lost against others.
+    pub const MOST_TRIES: u32 = 16;
+    /// How often it lets the insert finish that a claim of a missing document seems to belong to: two pauses of up to
+    /// 1 s. Politeness only, which spares that insert a retry; an orphan of a crash costs the next one this wait.
+    pub const POLITE_PAUSES: u32 = 2;
+
+    /// As `new`, under other rules.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn under(plan: ClaimPlan) -> Self {
+        Self {
+            plan,
+            doing: Doing::Starting,
+            tries: 0,
+            pauses: 0,
+            waited: None,
+        }
+    }
+}
+
+impl<R: Rules> Machine for ClaimMachine<R> {
     type Output = ClaimOutcome;
 
-    fn step(&mut self, _reply: Reply, _rng: &dyn Rng) -> Step<ClaimOutcome> {
-        todo!()
+    fn step(&mut self, reply: Reply, rng: &dyn Rng) -> Step<ClaimOutcome> {
+        if matches!(reply, Reply::TimeIsUp) {
+            return failed(no_answer(&self.plan.claim));
+        }
+        match std::mem::replace(&mut self.doing, Doing::Starting) {
+            Doing::Starting if self.plan.create_first => self.put_claim(None, false, rng),
+            Doing::Starting | Doing::Resting => self.read_claim(),
+            Doing::ReadingClaim => self.read_claim_answer(reply, rng),
+            Doing::ReadingOwner(seen) => self.read_owner_answer(seen, reply, rng),
+            Doing::Fencing(seen) => self.fence_answer(seen, reply, rng),
+            Doing::Claiming(claiming) => self.put_claim_answer(claiming, reply, rng),
+        }
     }
+}
+
+/// Step 2: the claim.
+impl<R: Rules> ClaimMachine<R> {
+    fn read_claim(&mut self) -> Step<ClaimOutcome> {
+        self.doing = Doing::ReadingClaim;
+        Step::Do(Request::Get(self.plan.claim.clone()))
+    }
+
+    fn read_claim_answer(&mut self, reply: Reply, rng: &dyn Rng) -> Step<ClaimOutcome> {
+        match got(reply) {
+            Ok(found) => self.decide(found, rng),
+            Err(error) => self.pause_after(error),
+        }
+    }
+
+    fn decide(&mut self, found: Option<Object>, rng: &dyn Rng) -> Step<ClaimOutcome> {
+        let Some(object) = found else {
+            return self.put_claim(None, false, rng);
+        };
+        let claim = match Claim::open(&object.bytes) {
+            Ok(claim) if claim.envelope.intent.is_some() => return failed(pending(&self.plan)),
+            Ok(claim) => claim,
+            Err(error) => return failed(error),
+        };
+        let (version, envelope) = (object.version, claim.envelope);
+        match claim.owner {
+            None => self.put_claim(Some((version, envelope)), false, rng),
+            Some(owner) if owner == self.plan.owner.as_str() => {
+                self.refresh(version, envelope, rng)
+            }
+            Some(owner) => self.read_owner(Seen {
+                version,
+                envelope,
+                owner: Key::from_stored(owner),
+            }),
+        }
+    }
+
+    fn refresh(
+        &mut self,
+        version: Version,
+        envelope: Envelope,
+        rng: &dyn Rng,
+    ) -> Step<ClaimOutcome> {
+        if R::REFRESH_OWN_CLAIM {
+            return self.put_claim(Some((version, envelope)), true, rng);
+        }
+        Step::Done(ClaimOutcome::Taken(TakenClaim {
+            claim: self.plan.claim.clone(),
+            version,
+            envelope,
+            was_ours: true,
+        }))
+    }
+
+    fn put_claim(
+        &mut self,
+        base: Option<(Version, Envelope)>,
+        was_ours: bool,
+        rng: &dyn Rng,
+    ) -> Step<ClaimOutcome> {
+        let owner = Some(self.plan.owner.as_str().to_owned());
+        let before = base.as_ref().map(|(_, envelope)| envelope);
+        let (envelope, bytes) = next_claim(before, owner, self.plan.write, rng);
+        let machine = PutMachine::sealed(self.plan.claim.clone(), base, &envelope, bytes);
+        let claiming = Claiming {
+            machine,
+            envelope,
+            was_ours,
+        };
+        self.put_claim_answer(Box::new(claiming), Reply::Start, rng)
+    }
+
+    fn put_claim_answer(
+        &mut self,
+        mut claiming: Box<Claiming<R>>,
+        reply: Reply,
+        rng: &dyn Rng,
+    ) -> Step<ClaimOutcome> {
+        match claiming.machine.step(reply, rng) {
+            Step::Do(request) => {
+                self.doing = Doing::Claiming(claiming);
+                Step::Do(request)
+            }
+            Step::Done(PutOutcome::Applied(Some(version))) => {
+                Step::Done(ClaimOutcome::Taken(TakenClaim {
+                    claim: self.plan.claim.clone(),
+                    version,
+                    envelope: claiming.envelope,
+                    was_ours: claiming.was_ours,
+                }))
+            }
+            // It was ours for a while, and moved on since.
+            Step::Done(PutOutcome::Applied(None)) => self.start_again(Self::read_claim),
+            Step::Done(PutOutcome::Lost(found)) => {
+                self.start_again(|machine| machine.decide(found, rng))
+            }
+            Step::Done(PutOutcome::Refused(error) | PutOutcome::Unknown(error)) => {
+                failed(nothing_happened(error))
+            }
+        }
+    }
+}
+
+/// Step 3: another document is the owner.
+impl<R: Rules> ClaimMachine<R> {
+    fn read_owner(&mut self, seen: Seen) -> Step<ClaimOutcome> {
+        let request = Request::Get(seen.owner.clone());
+        self.doing = Doing::ReadingOwner(seen);
+        Step::Do(request)
+    }
+
+    fn read_owner_answer(&mut self, seen: Seen, reply: Reply, rng: &dyn Rng) -> Step<ClaimOutcome> {
+        let found = match got(reply) {
+            Ok(found) => found,
+            Err(error) => return self.pause_after(error),
+        };
+        match found
+            .as_ref()
+            .map_or(Owner::Missing, |object| self.look_at(object))
+        {
+            Owner::Holds => Step::Done(ClaimOutcome::Held(seen.owner)),
+            Owner::Missing if self.has_to_wait(&seen.owner) => self.rest(LONGEST_PAUSE),
+            Owner::Missing | Owner::Lacks => self.fence(seen, found.as_ref(), rng),
+        }
+    }
+
+    /// Rule S12. What cannot be read, and what a pending write may change, holds the value.
+    fn look_at(&self, object: &Object) -> Owner {
+        let Ok(opened) = open(&object.bytes) else {
+            return Owner::Holds;
+        };
+        let envelope = opened.envelope;
+        let stores_hash = envelope.unique.get(&self.plan.definition) == Some(&self.plan.hash);
+        match envelope.state {
+            _ if envelope.intent.is_some() => Owner::Holds,
+            State::Live if stores_hash => Owner::Holds,
+            State::Live | State::Deleted => Owner::Lacks,
+            State::Stub => Owner::Missing,
+        }
+    }
+
+    fn has_to_wait(&mut self, owner: &Key) -> bool {
+        let pauses = match &self.waited {
+            Some((waited_for, pauses)) if waited_for == owner => *pauses,
+            _ => 0,
+        };
+        self.waited = Some((owner.clone(), (pauses + 1).min(Self::POLITE_PAUSES)));
+        pauses < Self::POLITE_PAUSES
+    }
+
+    fn fence(&mut self, seen: Seen, found: Option<&Object>, rng: &dyn Rng) -> Step<ClaimOutcome> {
+        if !R::FENCE_BEFORE_STEALING {
+            return self.put_claim(Some((seen.version, seen.envelope)), false, rng);
+        }
+        match Fence::at::<R>(found, rng) {
+            Err(_) => Step::Done(ClaimOutcome::Held(seen.owner)),
+            Ok(fence) => {
+                let request = fence.request(&seen.owner);
+                self.doing = Doing::Fencing(seen);
+                Step::Do(request)
+            }
+        }
+    }
+
+    /// Only a fence that is known to be there counts. A lost or unclear one is made again, from the claim on.
+    fn fence_answer(&mut self, seen: Seen, reply: Reply, rng: &dyn Rng) -> Step<ClaimOutcome> {
+        match reply {
+            Reply::Put(Attempt::Applied(_)) => {
+                self.put_claim(Some((seen.version, seen.envelope)), false, rng)
+            }
+            Reply::Put(Attempt::Unknown(error)) => self.pause_after(error),
+            Reply::Put(Attempt::Refused(error)) => failed(nothing_happened(error)),
+            _ => self.start_again(Self::read_claim),
+        }
+    }
+}
+
+/// What the owner of a claim is to the value.
+enum Owner {
+    Holds,
+    Lacks,
+    /// Absent or a stub: perhaps an insert that took the claim and is about to put its document.
+    Missing,
+}
+
+/// Trying again, a bounded number of times.
+impl<R: Rules> ClaimMachine<R> {
+    fn start_again(
+        &mut self,
+        next: impl FnOnce(&mut Self) -> Step<ClaimOutcome>,
+    ) -> Step<ClaimOutcome> {
+        self.tries += 1;
+        if self.tries > Self::MOST_TRIES {
+            return failed(contended(&self.plan.claim));
+        }
+        next(self)
+    }
+
+    fn pause_after(&mut self, error: StoreError) -> Step<ClaimOutcome> {
+        self.pauses += 1;
+        if !error.is_transient() || self.pauses > Self::MOST_TRIES {
+            return failed(nothing_happened(error));
+        }
+        self.rest(self.pauses)
+    }
+
+    fn rest(&mut self, attempt: u32) -> Step<ClaimOutcome> {
+        self.doing = Doing::Resting;
+        Step::Do(Request::Pause(attempt))
+    }
+}
+
+fn got(reply: Reply) -> Result<Option<Object>, StoreError> {
+    match reply {
+        Reply::Got(result) => result,
+        _ => Err(StoreError::new(
+            StoreErrorKind::Unavailable,
+            "no answer to a read",
+        )),
+    }
+}
+
+fn failed(error: Error) -> Step<ClaimOutcome> {
+    Step::Done(ClaimOutcome::Failed(error))
+}
+
+fn no_answer(claim: &Key) -> Error {
+    Error::new(
+        Code::UNAVAILABLE,
+        format!("{claim}: the time was up before the claim was taken"),
+    )
+}
+
+fn contended(claim: &Key) -> Error {
+    Error::new(
+        Code::CONTENTION,
+        format!("{claim}: others kept changing the claim"),
+    )
+}
+
+fn pending(plan: &ClaimPlan) -> Error {
+    let message = format!(
+        "{}: a transaction of a newer build has the claim",
+        plan.claim
+    );
+    Error::new(Code::UNSUPPORTED_FORMAT, message)
+}
+
+/// The next version of a claim: its envelope, and its bytes with a new physical nonce.
+pub(super) fn next_claim(
+    before: Option<&Envelope>,
+    owner: Option<String>,
+    write: Nonce,
+    rng: &dyn Rng,
+) -> (Envelope, Bytes) {
+    let envelope = Envelope {
+        put: rng.nonce(),
+        format: FORMAT_VERSION,
+        needs: Vec::new(),
+        schema: 0,
+        state: State::Live,
+        rev: before.map_or(0, |envelope| envelope.rev) + 1,
+        write,
+        rewrite: false,
+        prev: before.map_or_else(Vec::new, Envelope::lineage),
+        created: None,
+        updated: None,
+        catalog: 0,
+        index: BTreeMap::new(),
+        unique: BTreeMap::new(),
+        intent: None,
+    };
+    let claim = Claim { envelope, owner };
+    let bytes = claim.seal();
+    (claim.envelope, bytes)
 }

@@ -5,14 +5,21 @@ use std::time::Duration;
 use super::{Machine, Reply, Request, Step};
 use crate::port::{CasStore, Clock, Rng};
 
-/// How long a machine may go on trying, and how it waits in between.
+/// The number of the pause from which on pauses are the longest: up to 1 s.
+pub const LONGEST_PAUSE: u32 = 7;
+
+/// How long a machine may go on trying.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     /// [`Clock::elapsed`] at which the time is up.
     pub at: Duration,
 }
 
-/// Runs `machine` to its end. Pauses are full jitter, 10 ms × 2^n up to 1 s, never past the deadline.
+/// Runs `machine` to its end.
+///
+/// Pauses are full jitter: the `n`th takes from nothing up to 10 ms × 2^n, and up to 1 s from the seventh on. None reaches
+/// past the deadline; the first one after it, and every later one, tells the machine that its time is up.
+/// A request that the deadline overtakes is waited for: the store has timeouts of its own.
 pub async fn drive<M: Machine>(
     store: &dyn CasStore,
     clock: &dyn Clock,
@@ -34,11 +41,87 @@ pub async fn drive<M: Machine>(
 }
 
 async fn rest(clock: &dyn Clock, rng: &dyn Rng, deadline: Deadline, attempt: u32) -> Reply {
-    let longest = 10 << attempt.clamp(1, 7).min(7);
-    let pause = Duration::from_millis(rng.below(u64::min(longest, 1_000)) + 1);
-    if clock.elapsed() + pause >= deadline.at {
+    let left = deadline.at.saturating_sub(clock.elapsed());
+    if left.is_zero() {
         return Reply::TimeIsUp;
     }
-    clock.sleep(pause).await;
+    let drawn = Duration::from_millis(rng.below(longest_pause(attempt)) + 1);
+    clock.sleep(drawn.min(left)).await;
     Reply::Rested
+}
+
+/// In milliseconds: 20, 40, 80, 160, 320, 640, then 1,000.
+fn longest_pause(attempt: u32) -> u64 {
+    (10 << attempt.clamp(1, LONGEST_PAUSE)).min(1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    };
+
+    use futures::future::BoxFuture;
+
+    use super::*;
+    use crate::document::Timestamp;
+
+    /// A clock that only sleeping moves.
+    #[derive(Clone, Debug, Default)]
+    struct Asleep(Arc<AtomicU64>);
+
+    impl Clock for Asleep {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::from_millis(self.0.load(Ordering::Relaxed))
+        }
+
+        fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+            let slept = u64::try_from(duration.as_millis()).expect("short");
+            self.0.fetch_add(slept, Ordering::Relaxed);
+            Box::pin(async {})
+        }
+    }
+
+    /// Draws the same bytes every time.
+    #[derive(Debug)]
+    struct Same(u8);
+
+    impl Rng for Same {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+        }
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_second() {
+        let longest: Vec<u64> = (0..9).map(longest_pause).collect();
+        assert_eq!(longest, [20, 20, 40, 80, 160, 320, 640, 1_000, 1_000]);
+        assert_eq!(longest_pause(u32::MAX), 1_000);
+    }
+
+    #[tokio::test]
+    async fn no_pause_reaches_past_the_deadline_and_the_time_stays_up() {
+        let clock = Asleep::default();
+        let at = Duration::from_millis(2_500);
+        let mut pauses = 0;
+        while matches!(
+            rest(&clock, &Same(0xff), Deadline { at }, LONGEST_PAUSE).await,
+            Reply::Rested
+        ) {
+            pauses += 1;
+            assert!(clock.elapsed() <= at);
+            assert!(pauses < 10_000, "it never ends");
+        }
+        assert_eq!(clock.elapsed(), at);
+        for _ in 0..2 {
+            let again = rest(&clock, &Same(0), Deadline { at }, 1).await;
+            assert!(matches!(again, Reply::TimeIsUp));
+        }
+        assert_eq!(clock.elapsed(), at);
+    }
 }

@@ -1,0 +1,246 @@
+//! The JSON text of the `_sb` member.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, SeqAccess, Visitor},
+    ser::SerializeTuple,
+};
+use serde_json::value::RawValue;
+
+use super::{Envelope, Past, State};
+use crate::{
+    document::Timestamp,
+    error::{Code, Error, Result},
+    format::{FORMAT_VERSION, KNOWN_FEATURES, Nonce, intent::Intent, json},
+};
+
+/// The members in the order in which they are written.
+#[derive(Serialize)]
+pub(super) struct Written<'a> {
+    put: Nonce,
+    format: u32,
+    needs: &'a [String],
+    schema: u32,
+    state: State,
+    rev: u64,
+    write: Nonce,
+    #[serde(skip_serializing_if = "is_false")]
+    rewrite: bool,
+    prev: &'a [Past],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated: Option<Timestamp>,
+    catalog: u64,
+    index: &'a BTreeMap<String, Vec<String>>,
+    unique: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intent: Option<&'a RawValue>,
+}
+
+impl<'a> From<&'a Envelope> for Written<'a> {
+    fn from(envelope: &'a Envelope) -> Self {
+        Self {
+            put: envelope.put,
+            format: envelope.format,
+            needs: &envelope.needs,
+            schema: envelope.schema,
+            state: envelope.state,
+            rev: envelope.rev,
+            write: envelope.write,
+            rewrite: envelope.rewrite,
+            prev: &envelope.prev,
+            created: envelope.created,
+            updated: envelope.updated,
+            catalog: envelope.catalog,
+            index: &envelope.index,
+            unique: &envelope.unique,
+            intent: envelope.intent.as_ref().map(raw),
+        }
+    }
+}
+
+fn raw(intent: &Intent) -> &RawValue {
+    serde_json::from_str(&intent.text).expect("the text of an intent is JSON")
+}
+
+/// The members that are read. Others are not: what a reader must know is announced in `needs`.
+#[derive(Deserialize)]
+struct Read<'a> {
+    put: Nonce,
+    format: u32,
+    #[serde(default)]
+    needs: Vec<String>,
+    schema: u32,
+    state: State,
+    rev: u64,
+    write: Nonce,
+    #[serde(default)]
+    rewrite: bool,
+    #[serde(default)]
+    prev: Vec<Past>,
+    created: Option<Timestamp>,
+    updated: Option<Timestamp>,
+    #[serde(default)]
+    catalog: u64,
+    #[serde(default)]
+    index: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    unique: BTreeMap<String, String>,
+    #[serde(borrow)]
+    intent: Option<&'a RawValue>,
+}
+
+/// What every format keeps, so that a newer one is refused by name instead of being called corrupt.
+#[derive(Deserialize)]
+struct Promise {
+    format: u32,
+    #[serde(default)]
+    needs: Vec<String>,
+}
+
+/// Reads the value of `_sb`.
+pub(super) fn read(envelope: &RawValue) -> Result<Envelope> {
+    let members = serde_json::from_str::<Read<'_>>(envelope.get());
+    let refusal = match &members {
+        Ok(members) => refusal(members.format, &members.needs),
+        Err(_) => serde_json::from_str::<Promise>(envelope.get())
+            .ok()
+            .and_then(|promise| refusal(promise.format, &promise.needs)),
+    };
+    if let Some(refusal) = refusal {
+        return Err(refusal);
+    }
+    let envelope = members
+        .and_then(Envelope::try_from)
+        .map_err(|error| json::corrupt("the envelope", &error))?;
+    check_lineage(&envelope)?;
+    Ok(envelope)
+}
+
+impl TryFrom<Read<'_>> for Envelope {
+    type Error = serde_json::Error;
+
+    fn try_from(members: Read<'_>) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            put: members.put,
+            format: members.format,
+            needs: members.needs,
+            schema: members.schema,
+            state: members.state,
+            rev: members.rev,
+            write: members.write,
+            rewrite: members.rewrite,
+            prev: members.prev,
+            created: members.created,
+            updated: members.updated,
+            catalog: members.catalog,
+            index: members.index,
+            unique: members.unique,
+            intent: members.intent.map(Intent::read).transpose()?,
+        })
+    }
+}
+
+fn refusal(format: u32, needs: &[String]) -> Option<Error> {
+    let unsupported = |text: String| Some(Error::new(Code::UNSUPPORTED_FORMAT, text));
+    if format > FORMAT_VERSION {
+        return unsupported(format!(
+            "the object has format {format}; this build reads up to {FORMAT_VERSION}"
+        ));
+    }
+    match needs
+        .iter()
+        .find(|need| !KNOWN_FEATURES.contains(&need.as_str()))
+    {
+        Some(need) => unsupported(format!(
+            "the object needs the feature `{}`, which this build does not know",
+            need.escape_debug()
+        )),
+        None => None,
+    }
+}
+
+/// Rule S20 concludes from `prev` what happened, so it is taken only as it was made: newest first, below `rev`.
+fn check_lineage(envelope: &Envelope) -> Result<()> {
+    let revisions = std::iter::once(envelope.rev).chain(envelope.prev.iter().map(|past| past.rev));
+    if revisions.is_sorted_by(|newer, older| newer > older) {
+        Ok(())
+    } else {
+        Err(Error::new(
+            Code::CORRUPT,
+            "the envelope's `prev` is not in order",
+        ))
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl State {
+    /// The stored name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Deleted => "deleted",
+            Self::Stub => "stub",
+        }
+    }
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+impl<'de> Deserialize<'de> for State {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        [Self::Live, Self::Deleted, Self::Stub]
+            .into_iter()
+            .find(|state| state.name() == name)
+            .ok_or_else(|| de::Error::custom("not a state"))
+    }
+}
+
+impl Serialize for Past {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pair = serializer.serialize_tuple(if self.rewrite { 3 } else { 2 })?;
+        pair.serialize_element(&self.rev)?;
+        pair.serialize_element(&self.write)?;
+        if self.rewrite {
+            pair.serialize_element(&true)?;
+        }
+        pair.end()
+    }
+}
+impl<'de> Deserialize<'de> for Past {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pair;
+        impl<'de> Visitor<'de> for Pair {
+            type Value = Past;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("[rev, write] or [rev, write, true]")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut pair: A) -> Result<Past, A::Error> {
+                let short = || de::Error::custom("too short");
+                Ok(Past {
+                    rev: pair.next_element()?.ok_or_else(short)?,
+                    write: pair.next_element()?.ok_or_else(short)?,
+                    rewrite: pair.next_element()?.unwrap_or(false),
+                })
+            }
+        }
+        deserializer.deserialize_seq(Pair)
+    }
+}

@@ -1,0 +1,356 @@
+//! Index entries as empty objects: the query is a LIST. Survives everything, needs no other service.
+//!
+//! An entry's name is `<value>/<id>.json!<tag>` and is never used twice, so a late duplicate of its creation or removal
+//! does no harm. Nothing can be lost, so [`IndexError::Lost`] does not occur.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::future::try_join_all;
+
+use crate::{
+    format::{
+        Key, Nonce, Prefix,
+        entry::{self, EntryName},
+        index_key::{EncodedValue, ValueRange},
+        path::{self, EncodedId},
+    },
+    port::{
+        Attempt, CasStore, Clock, Expect, IndexError, IndexStore, StoreError,
+        index::{
+            Announcement, Commit, Hit, IndexEntry, IndexedCollection, Outcome, Placed, Scan,
+            ScanPage,
+        },
+    },
+};
+
+/// How often the creation of one entry is sent before the write gives up.
+const ATTEMPTS: u32 = 5;
+/// A LIST answers with at most this many objects.
+const LIST_PAGE: usize = 1_000;
+
+/// The index backend `objects`.
+#[derive(Clone, Debug)]
+pub struct ObjectIndex {
+    store: Arc<dyn CasStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl ObjectIndex {
+    /// The name in the catalog, and the name of its only instance.
+    pub const NAME: &'static str = "objects";
+
+    /// Entries in `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn CasStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
+    }
+
+    async fn create_all(
+        &self,
+        collection: &str,
+        id: &EncodedId,
+        entries: &[IndexEntry],
+    ) -> Result<(), IndexError> {
+        try_join_all(
+            entries
+                .iter()
+                .map(|entry| self.create(collection, id, entry)),
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Creates one entry. `Rejected` means that it is there: its name belongs to this write alone.
+    async fn create(
+        &self,
+        collection: &str,
+        id: &EncodedId,
+        entry: &IndexEntry,
+    ) -> Result<(), IndexError> {
+        let key = entry_key(collection, id, entry)?;
+        let mut last = None;
+        for attempt in 0..ATTEMPTS {
+            match self.store.put(&key, &Expect::Absent, Bytes::new()).await {
+                Attempt::Applied(_) | Attempt::Rejected => return Ok(()),
+                Attempt::Refused(error) => return Err(unavailable(&error)),
+                Attempt::Unknown(error) => last = Some(error),
+            }
+            self.clock.sleep(Duration::from_millis(20 << attempt)).await;
+        }
+        Err(last.map_or_else(
+            || IndexError::Unavailable("no attempt".into()),
+            |error| unavailable(&error),
+        ))
+    }
+
+    async fn remove_all(
+        &self,
+        collection: &str,
+        id: &EncodedId,
+        entries: &[IndexEntry],
+    ) -> Result<(), IndexError> {
+        let removals = entries
+            .iter()
+            .filter(|entry| entry.tag.is_some())
+            .map(|entry| async move {
+                let key = entry_key(collection, id, entry)?;
+                self.store
+                    .delete_retired(&key)
+                    .await
+                    .map_err(|error| unavailable(&error))
+            });
+        try_join_all(removals).await?;
+        Ok(())
+    }
+
+    /// Walks the entries of a range in order, page by page, until `visit` says stop. Gives the number of LISTs.
+    async fn walk(
+        &self,
+        prefix: &Prefix,
+        range: &ValueRange,
+        start: Option<Key>,
+        page: usize,
+        mut visit: impl FnMut(Hit) -> Walk + Send,
+    ) -> Result<u32, IndexError> {
+        let listed_prefix = narrowest_prefix(prefix, range);
+        let mut after = Some(start.unwrap_or_else(|| entry::seek(prefix, &range.lower)));
+        let mut requests = 0;
+        loop {
+            let listed = self
+                .store
+                .list(&listed_prefix, after.as_ref(), page)
+                .await
+                .map_err(|error| unavailable(&error))?;
+            requests += 1;
+            for object in &listed.objects {
+                let Some(name) = EntryName::parse(prefix, &object.key) else {
+                    continue;
+                };
+                if is_past(range, &name.value.0) {
+                    return Ok(requests);
+                }
+                if name.value.0 < range.lower || !name.tag.matches(&name.value) {
+                    continue; // Rule S14: a tag of another value is no tag.
+                }
+                let hit = Hit {
+                    value: name.value,
+                    id: name.id,
+                    tag: Some(name.tag),
+                    last_modified: object.last_modified,
+                };
+                if matches!(visit(hit), Walk::Stop) {
+                    return Ok(requests);
+                }
+            }
+            match listed.objects.last() {
+                Some(last) if listed.has_more => after = Some(last.key.clone()),
+                _ => return Ok(requests),
+            }
+        }
+    }
+
+    async fn scan_up(&self, prefix: &Prefix, scan: &Scan) -> Result<ScanPage, IndexError> {
+        let start = scan
+            .after
+            .as_ref()
+            .map(|(value, id)| after_all_tags(prefix, value, id));
+        let mut page = ScanPage::default();
+        // One more than asked tells whether more follow.
+        let size = (scan.limit + 1).min(LIST_PAGE);
+        page.requests = self
+            .walk(prefix, &scan.range, start, size, |hit| {
+                page.has_more = page.hits.len() == scan.limit;
+                if page.has_more {
+                    return Walk::Stop;
+                }
+                page.hits.push(hit);
+                Walk::On
+            })
+            .await?;
+        Ok(page)
+    }
+
+    /// A LIST goes upwards only: the whole range is walked and its last part kept. Memory is bounded by the limit.
+    async fn scan_down(&self, prefix: &Prefix, scan: &Scan) -> Result<ScanPage, IndexError> {
+        let mut kept = std::collections::VecDeque::new();
+        let mut has_more = false;
+        let requests = self
+            .walk(prefix, &scan.range, None, LIST_PAGE, |hit| {
+                let position = (&hit.value, hit.id.as_str());
+                if scan
+                    .after
+                    .as_ref()
+                    .is_some_and(|(value, id)| !precedes(position, (value, id.as_str())))
+                {
+                    return Walk::Stop;
+                }
+                kept.push_back(hit);
+                if kept.len() > scan.limit {
+                    kept.pop_front();
+                    has_more = true;
+                }
+                Walk::On
+            })
+            .await?;
+        Ok(ScanPage {
+            hits: kept.into_iter().rev().collect(),
+            has_more,
+            requests,
+        })
+    }
+}
+
+enum Walk {
+    On,
+    Stop,
+}
+
+#[async_trait]
+impl IndexStore for ObjectIndex {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn uses_tags(&self) -> bool {
+        true
+    }
+
+    async fn instance(
+        &self,
+        _collection: &IndexedCollection,
+    ) -> Result<Option<String>, IndexError> {
+        Ok(Some(Self::NAME.to_owned()))
+    }
+
+    async fn begin(
+        &self,
+        _: &IndexedCollection,
+        _: &[Placed],
+        _: Nonce,
+        _: Option<&str>,
+    ) -> Result<String, IndexError> {
+        Ok(Self::NAME.to_owned())
+    }
+
+    async fn extend(&self, _: &IndexedCollection, _: &[Placed]) -> Result<(), IndexError> {
+        Ok(())
+    }
+
+    async fn announce(
+        &self,
+        collection: &IndexedCollection,
+        announcement: &Announcement,
+    ) -> Result<(), IndexError> {
+        self.create_all(&collection.name, &announcement.id, &announcement.entries)
+            .await
+    }
+
+    async fn commit(
+        &self,
+        collection: &IndexedCollection,
+        commit: &Commit,
+    ) -> Result<(), IndexError> {
+        match commit.outcome {
+            Outcome::Restore => {
+                self.create_all(&collection.name, &commit.id, &commit.entries)
+                    .await
+            }
+            Outcome::Put | Outcome::Delete | Outcome::Abort => {
+                self.remove_all(&collection.name, &commit.id, &commit.dropped)
+                    .await
+            }
+        }
+    }
+
+    async fn scan(
+        &self,
+        collection: &IndexedCollection,
+        scan: &Scan,
+    ) -> Result<ScanPage, IndexError> {
+        let prefix = path::entries(&collection.name, &scan.placed.definition);
+        if scan.descending {
+            self.scan_down(&prefix, scan).await
+        } else {
+            self.scan_up(&prefix, scan).await
+        }
+    }
+
+    async fn count(
+        &self,
+        collection: &IndexedCollection,
+        placed: &Placed,
+        range: &ValueRange,
+    ) -> Result<u64, IndexError> {
+        let prefix = path::entries(&collection.name, &placed.definition);
+        let mut entries = 0;
+        self.walk(&prefix, range, None, LIST_PAGE, |_| {
+            entries += 1;
+            Walk::On
+        })
+        .await?;
+        Ok(entries)
+    }
+
+    async fn remove_stale(
+        &self,
+        collection: &IndexedCollection,
+        placed: &Placed,
+        hit: &Hit,
+    ) -> Result<(), IndexError> {
+        let Some(tag) = hit.tag.clone() else {
+            return Ok(());
+        };
+        let name = EntryName {
+            value: hit.value.clone(),
+            id: hit.id.clone(),
+            tag,
+        };
+        let key = name.key(&collection.name, &placed.definition);
+        self.store
+            .delete_retired(&key)
+            .await
+            .map_err(|error| unavailable(&error))
+    }
+}
+
+fn entry_key(collection: &str, id: &EncodedId, entry: &IndexEntry) -> Result<Key, IndexError> {
+    let tag = entry
+        .tag
+        .clone()
+        .ok_or_else(|| IndexError::Corrupt("an object entry needs a tag".into()))?;
+    let name = EntryName {
+        value: entry.value.clone(),
+        id: id.clone(),
+        tag,
+    };
+    Ok(name.key(collection, &entry.placed.definition))
+}
+
+/// The folder of the one value that the range holds, else the folder of the definition.
+fn narrowest_prefix(prefix: &Prefix, range: &ValueRange) -> Prefix {
+    if range.exact {
+        entry::folder(prefix, &range.lower)
+    } else {
+        prefix.clone()
+    }
+}
+
+/// A path after every entry of this value and document, and before every other: `~` is greater than any tag.
+fn after_all_tags(prefix: &Prefix, value: &EncodedValue, id: &EncodedId) -> Key {
+    Key::from_stored(format!("{}{id}.json!~", entry::folder(prefix, &value.0)))
+}
+
+fn is_past(range: &ValueRange, value: &Bytes) -> bool {
+    range.upper.as_ref().is_some_and(|upper| value >= upper)
+}
+
+fn precedes(left: (&EncodedValue, &str), right: (&EncodedValue, &str)) -> bool {
+    // Ids compare as `<id>.json` does (rule S22).
+    (left.0, format!("{}.json", left.1)) < (right.0, format!("{}.json", right.1))
+}
+
+fn unavailable(error: &StoreError) -> IndexError {
+    IndexError::Unavailable(error.to_string())
+}

@@ -1,0 +1,17 @@
+//! What a user can ask for: one file per thing. [`write`] and [`read`] read as a table of contents.
+
+pub(crate) mod agreement;
+pub(crate) mod attach;
+pub(crate) mod change;
+pub(crate) mod collection;
+pub(crate) mod engine;
+pub mod limits;
+pub(crate) mod plan;
+pub(crate) mod read;
+pub(crate) mod secure;
+pub(crate) mod settle;
+pub(crate) mod verb;
+pub(crate) mod write;
+
+pub(crate) use collection::Collection;
+pub(crate) use engine::Engine;

@@ -1,0 +1,173 @@
+//! One change of one document, before anything is asked of a store.
+
+use bytes::Bytes;
+
+use super::{
+    Collection, Engine,
+    read::{self, Fetched},
+};
+use crate::{
+    document::{Document, Stored, Version, stored::Origin},
+    error::{Code, Error, Result},
+    format::{
+        Envelope, FORMAT_VERSION, Nonce,
+        body::{self, UnknownMembers},
+        envelope::{self, Past, State},
+        index_key::IndexEntries,
+        path::EncodedId,
+    },
+};
+
+/// What a change replaces.
+#[derive(Clone, Debug)]
+pub(crate) struct Base {
+    pub(crate) version: Version,
+    pub(crate) envelope: Envelope,
+    /// The entries of the replaced document; empty for a tombstone or a stub.
+    pub(crate) entries: IndexEntries,
+}
+
+/// One change: what is replaced, and by what.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) id: EncodedId,
+    /// `None`: a create that expects nothing to be there.
+    pub(crate) base: Option<Base>,
+    /// The new envelope; `put`, `catalog`, `index` and `unique` are set by the plan.
+    pub(crate) envelope: Envelope,
+    pub(crate) body: Bytes,
+    pub(crate) entries: IndexEntries,
+}
+
+impl Change {
+    /// The document becomes `value`, with the unknown members of what it replaces.
+    pub(crate) fn write<T: Document>(
+        engine: &Engine,
+        collection: &Collection,
+        id: &EncodedId,
+        base: Option<Base>,
+        value: &T,
+        unknown: &UnknownMembers,
+    ) -> Result<Self> {
+        let body = body::encode(value, unknown)?;
+        if body.len() > engine.limits.document_bytes {
+            let text = format!(
+                "the document takes {} bytes, the limit is {}",
+                body.len(),
+                engine.limits.document_bytes
+            );
+            return Err(read::at(collection, id, Error::new(Code::TOO_LARGE, text)));
+        }
+        let entries = read::index_entries(collection, value)
+            .map_err(|error| read::at(collection, id, error))?;
+        let envelope = next_envelope(engine, collection, base.as_ref(), State::Live);
+        Ok(Self {
+            id: id.clone(),
+            base,
+            envelope,
+            body,
+            entries,
+        })
+    }
+
+    /// The document is deleted: a tombstone without members (rule S28).
+    pub(crate) fn delete(
+        engine: &Engine,
+        collection: &Collection,
+        id: &EncodedId,
+        base: Base,
+    ) -> Self {
+        let envelope = next_envelope(engine, collection, Some(&base), State::Deleted);
+        let entries = read::no_entries(collection);
+        Self {
+            id: id.clone(),
+            base: Some(base),
+            envelope,
+            body: Bytes::from_static(b"{}"),
+            entries,
+        }
+    }
+}
+
+impl Base {
+    /// What a fetched object is replaced as.
+    pub(crate) fn of<T: Document>(
+        collection: &Collection,
+        id: &EncodedId,
+        fetched: &Fetched,
+    ) -> Result<Self> {
+        let entries = read::entries_of::<T>(collection, id, fetched)?;
+        Ok(Self {
+            version: fetched.version.clone(),
+            envelope: fetched.envelope().clone(),
+            entries,
+        })
+    }
+
+    /// What a loaded document is replaced as. `None` when its version is not known any more: it was overwritten.
+    pub(crate) fn of_stored<T: Document>(
+        collection: &Collection,
+        id: &EncodedId,
+        stored: &Stored<T>,
+    ) -> Result<Option<(Self, Fetched)>> {
+        let Origin {
+            version: Some(version),
+            bytes,
+        } = stored.origin().clone()
+        else {
+            return Ok(None);
+        };
+        let opened = envelope::open(&bytes).map_err(|error| read::at(collection, id, error))?;
+        let fetched = Fetched {
+            version,
+            bytes,
+            opened,
+        };
+        Ok(Some((Self::of::<T>(collection, id, &fetched)?, fetched)))
+    }
+}
+
+fn next_envelope(
+    engine: &Engine,
+    collection: &Collection,
+    base: Option<&Base>,
+    state: State,
+) -> Envelope {
+    let now = engine.now();
+    let was_live = base.filter(|base| base.envelope.state == State::Live);
+    Envelope {
+        put: engine.nonce(),
+        format: FORMAT_VERSION,
+        needs: Vec::new(),
+        schema: collection.spec.schema_version,
+        state,
+        rev: base.map_or(1, |base| base.envelope.rev + 1),
+        write: engine.nonce(),
+        rewrite: false,
+        prev: base.map_or_else(Vec::new, |base| base.envelope.lineage()),
+        created: was_live.map_or(Some(now), |base| base.envelope.created),
+        updated: Some(now),
+        catalog: 0,
+        index: Default::default(),
+        unique: Default::default(),
+        intent: None,
+    }
+}
+
+/// Whether everything that happened to a document since `(rev, write)` was a background rewrite (rule S21), so that a
+/// `save` may try again by itself.
+pub(crate) fn only_rewrites_since(rev: u64, write: Nonce, current: &Envelope) -> bool {
+    let newest = Past {
+        rev: current.rev,
+        write: current.write,
+        rewrite: current.rewrite,
+    };
+    let mut chain = std::iter::once(&newest).chain(&current.prev);
+    loop {
+        match chain.next() {
+            Some(past) if (past.rev, past.write) == (rev, write) => return true,
+            Some(past) if past.rewrite => {}
+            _ => return false,
+        }
+    }
+}

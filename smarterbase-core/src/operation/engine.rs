@@ -1,0 +1,194 @@
+//! What every operation works with: the store, the index backends, time, limits, and the tasks of detached writes.
+
+use std::{
+    any::TypeId,
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, RwLock},
+    time::Duration,
+};
+
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio_util::task::TaskTracker;
+
+use super::{Collection, limits::Limits};
+use crate::{
+    document::{Document, Moment, Timestamp},
+    error::{Code, Error, Result},
+    format::{Nonce, cursor::CursorKeys, database::Database},
+    port::{CasStore, Clock, IndexStore, Rng, StoreError, StoreErrorKind},
+    protocol::Deadline,
+    store::layer::RequestCounts,
+};
+
+/// Why nothing may be written.
+#[derive(Clone, Debug)]
+pub(crate) enum WriteGuard {
+    Open,
+    /// Opened with `read_only`.
+    ReadOnly,
+    /// The store failed a required check of the probe: its number, name and what was seen.
+    ProbeFailed(String),
+}
+
+/// One open database.
+pub(crate) struct Engine {
+    pub(crate) store: Arc<dyn CasStore>,
+    pub(crate) counts: Arc<RequestCounts>,
+    /// The first one takes new definitions and is asked first.
+    pub(crate) backends: Vec<Arc<dyn IndexStore>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rng: Arc<dyn Rng>,
+    pub(crate) limits: Limits,
+    /// How long tombstones, stubs and entries without a document are kept.
+    pub(crate) retention: Duration,
+    pub(crate) database: Database,
+    pub(crate) guard: WriteGuard,
+    /// A backend that the catalog names and nobody registered is marked down instead of refused (rule S6).
+    pub(crate) abandon_missing_backends: bool,
+    pub(crate) cursor_keys: OnceCell<CursorKeys>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) writes: Arc<Semaphore>,
+    /// Stale entries that are removed in the background at the same time.
+    pub(crate) sweeps: Arc<Semaphore>,
+    pub(crate) collections: RwLock<HashMap<TypeId, Arc<Collection>>>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("store", &self.store)
+            .field("guard", &self.guard)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// The collection of `T`; registered at first use.
+    pub(crate) fn collection<T: Document>(&self) -> Arc<Collection> {
+        let type_id = TypeId::of::<T>();
+        if let Some(known) = self
+            .collections
+            .read()
+            .expect("no panic while holding the lock")
+            .get(&type_id)
+        {
+            return known.clone();
+        }
+        let mut collections = self
+            .collections
+            .write()
+            .expect("no panic while holding the lock");
+        collections
+            .entry(type_id)
+            .or_insert_with(|| Arc::new(Collection::new(T::SPEC)))
+            .clone()
+    }
+
+    pub(crate) fn backend(&self, name: &str) -> Option<&Arc<dyn IndexStore>> {
+        self.backends.iter().find(|backend| backend.name() == name)
+    }
+
+    pub(crate) fn nonce(&self) -> Nonce {
+        self.rng.nonce()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Runs `stamp` with a moment of this engine's clock and randomness.
+    pub(crate) fn moment<R>(
+        &self,
+        now: Timestamp,
+        is_new: bool,
+        stamp: impl FnOnce(&mut Moment<'_>) -> R,
+    ) -> R {
+        let mut random = |bytes: &mut [u8]| self.rng.fill(bytes);
+        stamp(&mut Moment::new(now, is_new, &mut random))
+    }
+
+    /// When a write that starts now stops resolving. Its last attempt may take as long again, and both together stay
+    /// within the in-flight bound.
+    pub(crate) fn deadline(&self) -> Deadline {
+        let longest = self.limits.write_deadline.min(self.database.in_flight_bound / 2);
+        Deadline {
+            at: self.clock.elapsed() + longest,
+        }
+    }
+
+    /// Refuses when nothing may be written.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        match &self.guard {
+            WriteGuard::Open => Ok(()),
+            WriteGuard::ReadOnly => Err(Error::new(
+                Code::READ_ONLY,
+                "the database was opened read-only",
+            )),
+            WriteGuard::ProbeFailed(check) => Err(Error::new(
+                Code::PROBE_FAILED,
+                format!(
+                    "the store failed a check that writing depends on, so it is open for reading only: {check}"
+                ),
+            )),
+        }
+    }
+
+    /// A place among the writes that may run at the same time.
+    pub(crate) async fn admit(&self) -> Result<OwnedSemaphorePermit> {
+        self.check_writable()?;
+        if self.tasks.is_closed() {
+            return Err(closed());
+        }
+        self.writes
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|_| closed())
+    }
+
+    /// Runs a write on a task that the database owns and gives its reply. Dropping the returned future only detaches
+    /// from the write; what `write` does after its reply goes on too. [`TaskTracker::wait`] waits for all.
+    pub(crate) async fn detach<R, F>(
+        self: &Arc<Self>,
+        write: impl FnOnce(Arc<Self>, oneshot::Sender<Result<R>>) -> F,
+    ) -> Result<R>
+    where
+        R: Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let permit = self.admit().await?;
+        let (reply, answer) = oneshot::channel();
+        let running = write(self.clone(), reply);
+        self.tasks.spawn(async move {
+            running.await;
+            drop(permit);
+        });
+        answer.await.unwrap_or_else(|_| {
+            Err(Error::new(
+                Code::OUTCOME_UNKNOWN,
+                "the write's task ended without a reply (was the runtime shut down?)",
+            ))
+        })
+    }
+}
+
+fn closed() -> Error {
+    Error::new(Code::CLOSED, "the database is closed")
+}
+
+/// A store's failure as the user sees it, when nothing was changed by it.
+pub(crate) fn store_failure(error: StoreError) -> Error {
+    let code = match error.kind {
+        StoreErrorKind::Unavailable | StoreErrorKind::Timeout | StoreErrorKind::Throttled => {
+            Code::UNAVAILABLE
+        }
+        StoreErrorKind::Denied => Code::DENIED,
+        StoreErrorKind::NoSuchStore => Code::NO_SUCH_STORE,
+        StoreErrorKind::Full => Code::FULL,
+        StoreErrorKind::ReadOnly => Code::READ_ONLY,
+        StoreErrorKind::Invalid => Code::INVALID,
+        StoreErrorKind::Unsupported => Code::UNSUPPORTED,
+    };
+    Error::new(code, error.message.clone()).with_source(error)
+}

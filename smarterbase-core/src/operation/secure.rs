@@ -1,0 +1,253 @@
+//! Before the put: entries are announced and unique values claimed, all at the same time. All of it can be undone.
+
+use std::sync::Arc;
+
+use futures::{
+    FutureExt,
+    future::{join, join_all},
+};
+
+use super::{
+    Collection, Engine, attach,
+    plan::{BackendPlan, Plan, UniqueValue},
+};
+use crate::{
+    error::{Code, Error, Result},
+    format::path::EncodedId,
+    port::{
+        IndexError,
+        index::{Announcement, Commit, Outcome},
+    },
+    protocol::{
+        claim::{ClaimMachine, ClaimOutcome, ClaimPlan, TakenClaim},
+        drive,
+        release::{ReleaseMachine, SeeClaimMachine},
+    },
+};
+
+/// A plan whose entries are announced and whose claims are taken: the document may be put.
+#[derive(Debug)]
+pub(crate) struct Secured {
+    pub(crate) plan: Plan,
+    /// Claims that this write took, or refreshed.
+    pub(crate) taken: Vec<TakenClaim>,
+    /// Claims to release after the put, as they were read before it.
+    pub(crate) seen: Vec<TakenClaim>,
+}
+
+/// Announces, claims, and reads the claims that will be released. When a value is held, what was done is undone.
+///
+/// # Errors
+/// [`Unique`](crate::ErrorKind::Unique), or the failure of a store; nothing was changed.
+pub(crate) async fn secure(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    plan: Plan,
+) -> Result<Secured> {
+    let announced = join_all(plan.backends.iter().map(|backend| announce(&plan, backend)));
+    let claimed = join_all(
+        plan.gains
+            .iter()
+            .map(|value| claim(engine, collection, &plan, value)),
+    );
+    let seen = join_all(
+        plan.losses
+            .iter()
+            .map(|value| see(engine, collection, &plan.change.id, value)),
+    );
+    // The futures are large; boxing them keeps the write's own future small.
+    let ((announced, claimed), seen) = join(join(announced, claimed).boxed(), seen.boxed()).await;
+
+    let (taken, refused) = split(claimed);
+    let lost: Vec<usize> = (0..announced.len())
+        .filter(|&position| announced[position].is_err())
+        .collect();
+    let mut secured = Secured {
+        plan,
+        taken,
+        seen: seen.into_iter().flatten().collect(),
+    };
+    if let Some(error) = refused {
+        undo(engine, collection, &secured).await;
+        return Err(error);
+    }
+    for position in lost.into_iter().rev() {
+        if let Err(error) = give_up_backend(engine, collection, &mut secured.plan, position).await {
+            undo(engine, collection, &secured).await;
+            return Err(error);
+        }
+    }
+    Ok(secured)
+}
+
+async fn announce(plan: &Plan, backend: &BackendPlan) -> Result<(), IndexError> {
+    if backend.is_unchanged() {
+        return Ok(());
+    }
+    let announcement = Announcement {
+        id: plan.change.id.clone(),
+        base: plan
+            .change
+            .base
+            .as_ref()
+            .map_or(0, |base| base.envelope.rev),
+        write: plan.change.envelope.write,
+        entries: backend.added.clone(),
+        placed: backend.placed.clone(),
+    };
+    // An object entry that leaves needs no announcement; a manifest must know that a write is under way.
+    if announcement.entries.is_empty() && backend.backend.uses_tags() {
+        return Ok(());
+    }
+    backend
+        .backend
+        .announce(&backend.collection, &announcement)
+        .await
+}
+
+async fn claim(
+    engine: &Engine,
+    collection: &Collection,
+    plan: &Plan,
+    value: &UniqueValue,
+) -> Result<TakenClaim> {
+    let machine = ClaimMachine::new(ClaimPlan {
+        claim: value.claim.clone(),
+        definition: value.definition.clone(),
+        hash: value.hash.clone(),
+        owner: collection.key(&plan.change.id),
+        write: plan.change.envelope.write,
+        create_first: true,
+    });
+    match drive(
+        &*engine.store,
+        &*engine.clock,
+        &*engine.rng,
+        engine.deadline(),
+        machine,
+    )
+    .await
+    {
+        ClaimOutcome::Taken(claim) => Ok(claim),
+        ClaimOutcome::Failed(error) => Err(error),
+        ClaimOutcome::Held(holder) => Err(held(collection, value, collection.id_of(&holder))),
+    }
+}
+
+fn held(collection: &Collection, value: &UniqueValue, holder: Option<EncodedId>) -> Error {
+    let components = collection.spec.indexes[value.ordinal].components;
+    let field = components
+        .iter()
+        .map(|component| component.field)
+        .collect::<Vec<_>>()
+        .join("+");
+    let holder = holder.map_or_else(
+        || "another document".to_owned(),
+        |id| format!("{}/{id}", collection.name()),
+    );
+    Error::new(
+        Code::UNIQUE,
+        format!("unique field \"{field}\" is held by {holder}"),
+    )
+    .on_field(field)
+    .held_by(holder)
+}
+
+/// Reads a claim that will be given up: its version must be known before the document is put.
+async fn see(
+    engine: &Engine,
+    collection: &Collection,
+    id: &EncodedId,
+    value: &UniqueValue,
+) -> Option<TakenClaim> {
+    let machine = SeeClaimMachine::new(value.claim.clone(), collection.key(id));
+    // A claim that cannot be read is not released; it is stolen when somebody wants it.
+    drive(
+        &*engine.store,
+        &*engine.clock,
+        &*engine.rng,
+        engine.deadline(),
+        machine,
+    )
+    .await
+}
+
+fn split(claimed: Vec<Result<TakenClaim>>) -> (Vec<TakenClaim>, Option<Error>) {
+    let mut taken = Vec::new();
+    let mut refused: Option<Error> = None;
+    for outcome in claimed {
+        match outcome {
+            Ok(claim) => taken.push(claim),
+            Err(error) => refused = Some(refused.unwrap_or(error)),
+        }
+    }
+    (taken, refused)
+}
+
+/// A backend that lost entries or does not answer is marked down, and the write goes on without it.
+async fn give_up_backend(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    plan: &mut Plan,
+    position: usize,
+) -> Result<()> {
+    let backend = plan.backends.remove(position);
+    plan.agreement =
+        attach::mark_down(engine, collection, backend.backend.name(), &plan.agreement).await?;
+    for placed in &backend.placed {
+        plan.change.envelope.index.remove(&placed.definition); // Rule S7.
+    }
+    plan.change.envelope.catalog = plan.agreement.catalog.envelope.rev;
+    Ok(())
+}
+
+/// Undoes what was done for a write that will never be put, or that finally lost (rule S15).
+pub(crate) async fn undo(engine: &Engine, collection: &Collection, secured: &Secured) {
+    let released = secured
+        .taken
+        .iter()
+        .filter(|claim| !claim.was_ours)
+        .map(|claim| release(engine, claim));
+    let withdrawn = secured
+        .plan
+        .backends
+        .iter()
+        .map(|backend| withdraw(collection, &secured.plan, backend));
+    join(join_all(released), join_all(withdrawn)).await;
+}
+
+pub(crate) async fn release(engine: &Engine, claim: &TakenClaim) {
+    let machine = ReleaseMachine::new(claim.clone(), engine.nonce());
+    // Losing is fine: an ineffective claim is stolen when somebody wants it.
+    drive(
+        &*engine.store,
+        &*engine.clock,
+        &*engine.rng,
+        engine.deadline(),
+        machine,
+    )
+    .await;
+}
+
+async fn withdraw(collection: &Collection, plan: &Plan, backend: &BackendPlan) {
+    if backend.is_unchanged() {
+        return;
+    }
+    let commit = Commit {
+        id: plan.change.id.clone(),
+        rev: plan
+            .change
+            .base
+            .as_ref()
+            .map_or(0, |base| base.envelope.rev),
+        write: Some(plan.change.envelope.write),
+        outcome: Outcome::Abort,
+        entries: Vec::new(),
+        dropped: backend.added.clone(),
+        placed: backend.placed.clone(),
+        e_tag: None,
+    };
+    if let Err(error) = backend.backend.commit(&backend.collection, &commit).await {
+        tracing::debug!(collection = collection.name(), %error, "an announcement stays until a query finds it stale");
+    }
+}

@@ -1,0 +1,89 @@
+//! `overwrite` and `upsert`: whatever was there is replaced, by the protocol.
+
+use std::sync::Arc;
+
+use super::{contention, encode_key, stored, update, validate};
+use crate::{
+    ErrorKind,
+    document::{Document, IntoDocument, Stored},
+    error::Result,
+    format::{
+        body::{self, UnknownMembers},
+        path::EncodedId,
+    },
+    operation::{
+        Collection, Engine,
+        change::{Base, Change},
+        read::{self, Fetched},
+        write::{Verdict, write},
+    },
+};
+
+/// What happens to the members of the replaced document that the type does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Members {
+    /// `upsert`: they stay.
+    Keep,
+    /// `overwrite`: they go (rule S28).
+    Drop,
+}
+
+/// Reads and swaps in a loop: ignores what was there, not the protocol.
+pub(crate) async fn replace<T: Document>(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    new: impl IntoDocument<T>,
+    members: Members,
+) -> Result<Stored<T>> {
+    let value = engine.moment(engine.now(), true, |moment| {
+        let mut value = new.into_document(moment);
+        value.stamp(moment);
+        value
+    });
+    validate(collection, &value)?;
+    let id = encode_key(collection, value.key())?;
+    engine.check_writable()?;
+    let mut current = read::fetch(engine, collection, &id).await?;
+    for attempt in 0..engine.limits.update_attempts {
+        let base = current
+            .as_ref()
+            .map(|fetched| base_of::<T>(collection, &id, fetched, members))
+            .transpose()?;
+        let unknown = kept_members(collection, current.as_ref(), members)?;
+        let change = Change::write(engine, collection, &id, base, &value, &unknown)?;
+        match write(engine, collection, change).await? {
+            Verdict::Written(written) => return Ok(stored(value, written)),
+            Verdict::Lost(object) => current = update::open(collection, &id, object)?,
+        }
+        update::back_off(engine, attempt).await;
+    }
+    Err(contention(collection, &id, engine.limits.update_attempts))
+}
+
+/// `overwrite` also replaces a body that cannot be decoded: its entries are then found stale by queries.
+fn base_of<T: Document>(
+    collection: &Collection,
+    id: &EncodedId,
+    fetched: &Fetched,
+    members: Members,
+) -> Result<Base> {
+    match Base::of::<T>(collection, id, fetched) {
+        Err(error) if error.kind() == ErrorKind::Corrupt && members == Members::Drop => Ok(Base {
+            version: fetched.version.clone(),
+            envelope: fetched.envelope().clone(),
+            entries: read::no_entries(collection),
+        }),
+        other => other,
+    }
+}
+
+fn kept_members(
+    collection: &Collection,
+    current: Option<&Fetched>,
+    members: Members,
+) -> Result<UnknownMembers> {
+    match current.filter(|fetched| fetched.is_live() && members == Members::Keep) {
+        Some(fetched) => body::unknown_members(collection.spec, &fetched.opened.body),
+        None => Ok(Vec::new()),
+    }
+}

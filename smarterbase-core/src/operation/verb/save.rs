@@ -1,0 +1,125 @@
+//! `save` and `reload`: a loaded document goes back, at the revision that it was read at.
+
+use std::sync::Arc;
+
+use super::{encode_key, not_found, revision_conflict, validate};
+use crate::{
+    document::{Document, Stored, stored::Origin},
+    error::{Code, Error, Result},
+    format::{body, path::EncodedId},
+    operation::{
+        Collection, Engine,
+        change::{Base, Change, only_rewrites_since},
+        read::{self, Fetched},
+        write::{Verdict, Written, write},
+    },
+};
+
+/// Saves a document by compare-and-swap. An unchanged one writes nothing. After nothing but background rewrites it tries
+/// again by itself (rule S21).
+pub(crate) async fn save<T: Document>(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    document: &mut Stored<T>,
+) -> Result<()> {
+    validate(collection, &**document)?;
+    let id = encode_key(collection, document.key())?;
+    let Some((mut base, mut fetched)) = Base::of_stored(collection, &id, document)? else {
+        return Err(revision_conflict(collection, &id));
+    };
+    check_identity::<T>(collection, &id, &fetched, document)?;
+    check_expected(collection, &id, &fetched, &**document)?;
+    for _ in 0..engine.limits.update_attempts {
+        let unknown = body::unknown_members(collection.spec, &fetched.opened.body)?;
+        if body::encode(&**document, &unknown)? == fetched.opened.body {
+            return Ok(());
+        }
+        engine.moment(engine.now(), false, |moment| document.stamp(moment));
+        let change = Change::write(
+            engine,
+            collection,
+            &id,
+            Some(base.clone()),
+            &**document,
+            &unknown,
+        )?;
+        match write(engine, collection, change).await? {
+            Verdict::Written(written) => return Ok(renew(document, written)),
+            Verdict::Lost(object) => {
+                let current = object
+                    .map(|object| read::open(collection, &id, object))
+                    .transpose()?;
+                let rewritten = current.filter(|current| is_only_rewritten(&base, current));
+                fetched = rewritten.ok_or_else(|| revision_conflict(collection, &id))?;
+                base = Base::of::<T>(collection, &id, &fetched)?;
+            }
+        }
+    }
+    Err(super::contention(
+        collection,
+        &id,
+        engine.limits.update_attempts,
+    ))
+}
+
+fn renew<T: Document>(document: &mut Stored<T>, written: Written) {
+    document.set_revision(written.envelope.rev);
+    let meta = read::meta(&written.envelope, written.bytes.len());
+    document.renew(
+        meta,
+        Origin {
+            version: written.version,
+            bytes: written.bytes,
+        },
+    );
+}
+
+fn is_only_rewritten(base: &Base, current: &Fetched) -> bool {
+    current.is_live()
+        && only_rewrites_since(base.envelope.rev, base.envelope.write, current.envelope())
+}
+
+/// The key of a loaded document must not be changed: it would be another document.
+fn check_identity<T: Document>(
+    collection: &Collection,
+    id: &EncodedId,
+    fetched: &Fetched,
+    document: &Stored<T>,
+) -> Result<()> {
+    match body::decode::<T>(&fetched.opened.body, document.key()) {
+        Err(_) => {
+            let text =
+                "the key of a stored document must not change; create a new document instead";
+            Err(read::at(collection, id, Error::new(Code::INVALID_ID, text)))
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+/// A `#[field(revision)]` that came back from a client must still be the one that was read.
+fn check_expected<T: Document>(
+    collection: &Collection,
+    id: &EncodedId,
+    fetched: &Fetched,
+    value: &T,
+) -> Result<()> {
+    match value.expected_revision() {
+        Some(expected) if expected != fetched.envelope().rev => {
+            Err(revision_conflict(collection, id))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads the document again.
+pub(crate) async fn reload<T: Document>(
+    engine: &Engine,
+    collection: &Collection,
+    document: &mut Stored<T>,
+) -> Result<()> {
+    let id = encode_key(collection, document.key())?;
+    *document = read::load(engine, collection, &id)
+        .await?
+        .ok_or_else(|| not_found(collection, &id))?;
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! `update`: read, change by a closure, compare-and-swap; again when somebody else was faster.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{contention, encode_key, not_found, stored, validate};
+use crate::{
+    document::{Document, Stored},
+    error::{Code, Error, Result},
+    format::{body, path::EncodedId},
+    operation::{
+        Collection, Engine,
+        change::{Base, Change},
+        read::{self, Fetched},
+        write::{Verdict, write},
+    },
+    port::Object,
+};
+
+/// Changes a document by `change`, which runs again after every lost race. It must be pure.
+pub(crate) async fn update<T: Document>(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    key: &T::Key,
+    mut change: impl FnMut(&mut T) -> Result<()> + Send,
+) -> Result<Stored<T>> {
+    let id = encode_key(collection, key)?;
+    engine.check_writable()?;
+    let mut current = read::fetch(engine, collection, &id).await?;
+    for attempt in 0..engine.limits.update_attempts {
+        let fetched = current
+            .take()
+            .filter(Fetched::is_live)
+            .ok_or_else(|| not_found(collection, &id))?;
+        match attempt_once(engine, collection, &id, fetched, &mut change).await? {
+            Attempted::Done(document) => return Ok(*document),
+            Attempted::Lost(object) => current = open(collection, &id, object)?,
+        }
+        back_off(engine, attempt).await;
+    }
+    Err(contention(collection, &id, engine.limits.update_attempts))
+}
+
+enum Attempted<T> {
+    Done(Box<Stored<T>>),
+    Lost(Option<Object>),
+}
+
+async fn attempt_once<T: Document>(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    id: &EncodedId,
+    fetched: Fetched,
+    change: &mut (impl FnMut(&mut T) -> Result<()> + Send),
+) -> Result<Attempted<T>> {
+    let base = Base::of::<T>(collection, id, &fetched)?;
+    let unknown = body::unknown_members(collection.spec, &fetched.opened.body)?;
+    let mut document = read::decode::<T>(collection, id, fetched.clone())?;
+    change(&mut document)?;
+    if encode_key(collection, document.key())? != *id {
+        let text = "the key of a stored document must not change";
+        return Err(read::at(collection, id, Error::new(Code::INVALID_ID, text)));
+    }
+    validate(collection, &*document)?;
+    if body::encode(&*document, &unknown)? == fetched.opened.body {
+        return Ok(Attempted::Done(Box::new(document)));
+    }
+    engine.moment(engine.now(), false, |moment| document.stamp(moment));
+    let value = document.into_inner();
+    let planned = Change::write(engine, collection, id, Some(base), &value, &unknown)?;
+    Ok(match write(engine, collection, planned).await? {
+        Verdict::Written(written) => Attempted::Done(Box::new(stored(value, written))),
+        Verdict::Lost(object) => Attempted::Lost(object),
+    })
+}
+
+pub(super) fn open(
+    collection: &Collection,
+    id: &EncodedId,
+    object: Option<Object>,
+) -> Result<Option<Fetched>> {
+    object
+        .map(|object| read::open(collection, id, object))
+        .transpose()
+}
+
+/// Full jitter, 2 ms × 2^n up to 250 ms: losers of one race do not meet again at once.
+pub(super) async fn back_off(engine: &Engine, attempt: u32) {
+    let longest = (2_000_u64 << attempt.min(7)).min(250_000);
+    let pause = Duration::from_micros(engine.rng.below(longest));
+    engine.clock.sleep(pause).await;
+}

@@ -1,0 +1,20 @@
+//! Attributes: from tokens to typed options with spans. One parser per attribute; every mistake is pushed and skipped.
+
+mod document;
+mod embedded;
+mod field;
+mod item;
+pub(crate) mod serde;
+
+pub(crate) use document::{CompositeOptions, DocumentOptions, NewOptions, Unknown};
+pub(crate) use embedded::EmbeddedOptions;
+pub(crate) use field::{DefaultValue, FieldOptions, IndexOptions, UniqueOptions};
+
+use proc_macro2::Span;
+
+/// A value and the place where it was written.
+#[derive(Clone)]
+pub(crate) struct Spanned<T> {
+    pub(crate) value: T,
+    pub(crate) span: Span,
+}

@@ -1,0 +1,100 @@
+//! Rules about indexes and unique values. A definition that breaks one is taken out, so that it causes no other errors.
+
+use proc_macro2::Span;
+
+use crate::{
+    errors::Errors,
+    model::{Definition, DocumentModel, FieldModel, Role},
+};
+
+pub(super) fn check(model: &mut DocumentModel, errors: &mut Errors) {
+    let mut definitions = std::mem::take(&mut model.definitions);
+    definitions.retain(|definition| {
+        on_stored_fields(definition, &model.fields, errors) && options(definition, errors)
+    });
+    model.definitions = distinct(definitions, errors);
+}
+
+fn on_stored_fields(definition: &Definition, fields: &[FieldModel], errors: &mut Errors) -> bool {
+    for field in definition
+        .components
+        .iter()
+        .map(|position| &fields[*position])
+    {
+        let name = field.name();
+        let problem = match field.role() {
+            Some(role @ (Role::Skip | Role::Revision)) => {
+                format!(
+                    "`{name}` is `{}`, so it is not stored and cannot be indexed",
+                    role.name()
+                )
+            }
+            _ if field.serde.flatten.is_some() => {
+                format!("`{name}` is flattened, so it has no value that could be indexed")
+            }
+            _ if field.key.is_some() && definition.components.len() == 1 => {
+                let cure = "`get` finds a document by its key, and keys are unique";
+                format!("`{name}` is the key, so it needs no index\n  help: remove this: {cure}")
+            }
+            _ => continue,
+        };
+        errors.push(definition.span, problem);
+        return false;
+    }
+    true
+}
+
+/// Options that exclude each other (S27: a list has many values, so it has no order).
+fn options(definition: &Definition, errors: &mut Errors) -> bool {
+    if let (Some(_), Some(range)) = (definition.each, definition.range) {
+        errors.push(
+            range,
+            "`each` and `range` exclude each other: a list has many values, so it has no place in an order\n  \
+             help: write `#[index(each)]`, and keep the value to order by in a field of its own",
+        );
+        return false;
+    }
+    true
+}
+
+/// Leaves out definitions whose methods or names an earlier one has.
+fn distinct(definitions: Vec<Definition>, errors: &mut Errors) -> Vec<Definition> {
+    let mut kept: Vec<Definition> = Vec::new();
+    for definition in definitions {
+        match kept
+            .iter()
+            .find_map(|earlier| clash(earlier, &definition).map(|what| (earlier.span, what)))
+        {
+            Some((earlier, what)) => report(&definition, earlier, &what, errors),
+            None => kept.push(definition),
+        }
+    }
+    kept
+}
+
+/// What two definitions share.
+fn clash(earlier: &Definition, later: &Definition) -> Option<String> {
+    let methods = earlier.methods();
+    let shared = later
+        .methods()
+        .into_iter()
+        .find(|method| methods.contains(method));
+    shared
+        .map(|method| format!("two definitions give the method `{method}`"))
+        .or_else(|| {
+            (earlier.name == later.name)
+                .then(|| format!("two definitions have the name `{}`", later.name))
+        })
+}
+
+fn report(later: &Definition, earlier: Span, what: &str, errors: &mut Errors) {
+    errors.push_pair(
+        later.span,
+        format_args!(
+            "{what}\n  help: choose another one for one of them: `{}`",
+            later.cure
+        ),
+        earlier,
+        "the other definition is here",
+    );
+}

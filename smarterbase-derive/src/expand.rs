@@ -1,0 +1,62 @@
+//! From the derive's input to its output: read, check, expand. The whole interface is emitted even when there are errors,
+//! so that one mistake is one error and completion goes on working.
+
+mod assertions;
+mod components;
+mod docs;
+mod document_impl;
+mod embedded;
+mod fallback;
+mod fields;
+mod finders;
+mod new_struct;
+mod spec;
+
+pub(crate) use embedded::embedded;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::DeriveInput;
+
+use crate::{check, errors::Errors, model::DocumentModel};
+
+/// The output of `#[derive(Document)]`.
+pub(crate) fn document(input: &DeriveInput) -> TokenStream {
+    let mut errors = Errors::default();
+    let output = match DocumentModel::read(input, &mut errors) {
+        Some(mut model) => {
+            check::document(&mut model, &mut errors);
+            expand(&model)
+        }
+        None => fallback::document(input),
+    };
+    let errors = errors.into_tokens();
+    quote!(#output #errors)
+}
+
+fn expand(model: &DocumentModel) -> TokenStream {
+    let components = components::expand(model);
+    let assertions = assertions::expand(model);
+    let spec = spec::expand(model);
+    let fields = fields::expand(model);
+    let document_impl = document_impl::expand(model);
+    let finders = finders::expand(model);
+    let new_struct = new_struct::structure(model);
+    let new_impl = new_struct::implementation(model);
+    let wrapped = wrap(
+        &model.crate_path,
+        &quote!(#components #assertions #spec #fields #document_impl #finders #new_impl),
+    );
+    quote!(#new_struct #wrapped)
+}
+
+/// Wraps items so that no name of ours enters the user's module.
+fn wrap(crate_path: &syn::Path, items: &TokenStream) -> TokenStream {
+    quote! {
+        #[doc(hidden)]
+        const _: () = {
+            use #crate_path::__private as __sb;
+            #items
+        };
+    }
+}

@@ -1,0 +1,86 @@
+//! One constant per component: the only place that asks a field's type for its encoding, so that a type without one is
+//! one error, on the type.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+
+use crate::model::{Definition, DocumentModel, span_of};
+
+/// The constants of a model.
+pub(super) fn expand(model: &DocumentModel) -> TokenStream {
+    needed(model)
+        .into_iter()
+        .map(|component| constant(model, &component))
+        .collect()
+}
+
+/// A component, apart from the definition that it stands in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Component {
+    position: usize,
+    each: bool,
+    lower: bool,
+}
+
+/// The components of a definition.
+pub(super) fn of(definition: &Definition) -> impl Iterator<Item = Component> {
+    definition.components.iter().map(|position| Component {
+        position: *position,
+        each: definition.each.is_some(),
+        lower: definition.folded() == Some(*position),
+    })
+}
+
+/// The name of a component's constant.
+pub(super) fn name(model: &DocumentModel, component: Component) -> Ident {
+    let folded = if component.lower { "_LOWER" } else { "" };
+    let each = if component.each { "_EACH" } else { "" };
+    let field = model.fields[component.position].name();
+    format_ident!("__SB_{}{}{}", field, each, folded)
+}
+
+/// The type of a component's values: the field's, or that of its elements.
+pub(super) fn value_type(model: &DocumentModel, component: Component) -> TokenStream {
+    let ty = &model.fields[component.position].ty;
+    if component.each {
+        let span = span_of(ty);
+        quote_spanned!(span=> <#ty as __sb::IndexList>::Element)
+    } else {
+        quote!(#ty)
+    }
+}
+
+fn needed(model: &DocumentModel) -> Vec<Component> {
+    let mut needed = Vec::new();
+    for component in model.definitions.iter().flat_map(of) {
+        if !needed.contains(&component) {
+            needed.push(component);
+        }
+    }
+    needed
+}
+
+fn constant(model: &DocumentModel, component: &Component) -> TokenStream {
+    let name = name(model, *component);
+    let ty = value_type(model, *component);
+    let field = &model.fields[component.position];
+    let span = span_of(&field.ty);
+    let stored = &field.stored;
+    // The type stands in the call only: rustc would report an obligation once for each place that names the type.
+    let call = quote_spanned!(span=> __sb::Component::<#ty>::new);
+    let lower = if component.lower {
+        quote!(__sb::Some(__sb::LOWER))
+    } else {
+        quote!(__sb::None)
+    };
+    let assertion = component.lower.then(|| {
+        quote_spanned! {span=>
+            const _: () = __sb::assert!(#name.is_text(), "`lower` folds text, and this field is not text");
+        }
+    });
+    quote! {
+        #[allow(non_upper_case_globals)]
+        const #name: __sb::Component<#ty> = #call(#stored, #lower);
+        #assertion
+    }
+}

@@ -1,0 +1,131 @@
+//! `impl Document`: one-line bodies.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+
+use super::{components, fields};
+use crate::model::{Definition, DocumentModel, FieldModel, Role, span_of};
+
+pub(super) fn expand(model: &DocumentModel) -> TokenStream {
+    let ident = &model.ident;
+    let (key_type, key_value) = key(model);
+    let fields = fields::name(model);
+    let handles = fields::values(model);
+    let index_values = model
+        .definitions
+        .iter()
+        .enumerate()
+        .map(|(ordinal, definition)| entry(model, ordinal, definition));
+    let stamp = stamp(model);
+    let revision = revision(model);
+    quote! {
+        #[automatically_derived]
+        impl __sb::Document for #ident {
+            type Key = #key_type;
+            type Fields = #fields;
+            const SPEC: &'static __sb::DocumentSpec = &__SB_SPEC;
+            const HANDLES: #fields = #handles;
+
+            fn key(&self) -> &Self::Key {
+                #key_value
+            }
+
+            fn index_values(&self, __sb_sink: &mut dyn __sb::IndexSink) {
+                #(#index_values)*
+            }
+
+            fn stamp(&mut self, __sb_moment: &mut __sb::Moment<'_>) {
+                #stamp
+            }
+
+            #revision
+
+            fn validate(&self) -> __sb::Result<(), __sb::Vec<__sb::Violation>> {
+                #[allow(unused_imports)]
+                use __sb::{NotValidated as _, Validated as _};
+                (&__sb::Probe(self)).violations()
+            }
+        }
+    }
+}
+
+/// The key's type and value. A model without a key was reported; a stand-in keeps everything else working.
+fn key(model: &DocumentModel) -> (TokenStream, TokenStream) {
+    match model.key() {
+        Some(FieldModel { ident, ty, .. }) => (quote!(#ty), quote!(&self.#ident)),
+        None => (quote!(__sb::String), quote!(__sb::unreachable!())),
+    }
+}
+
+fn entry(model: &DocumentModel, ordinal: usize, definition: &Definition) -> TokenStream {
+    let ordinal = super::finders::ordinal(ordinal);
+    let scalars =
+        components::of(definition)
+            .zip(&definition.components)
+            .map(|(component, position)| {
+                let constant = components::name(model, component);
+                let ident = &model.fields[*position].ident;
+                if definition.each.is_some() {
+                    quote!((#constant.scalar)(__sb_element))
+                } else {
+                    quote!((#constant.scalar)(&self.#ident))
+                }
+            });
+    let entry = quote!(__sb_sink.entry(#ordinal, &[#(#scalars),*]););
+    if definition.each.is_none() {
+        return entry;
+    }
+    let field = &model.fields[definition.components[0]].ident;
+    quote! {
+        for __sb_element in __sb::IndexList::elements(&self.#field) {
+            #entry
+        }
+    }
+}
+
+fn stamp(model: &DocumentModel) -> TokenStream {
+    let key = model.key().filter(|key| key.automatic_key).map(|key| {
+        let ident = &key.ident;
+        // The argument's type decides where rustc points when the type cannot be made.
+        let span = span_of(&key.ty);
+        let ty = &key.ty;
+        quote_spanned!(span=> <#ty as __sb::AutomaticKey>::fill(&mut self.#ident, __sb_moment);)
+    });
+    let created = times(model, Role::CreatedAt);
+    let created = (!created.is_empty()).then(|| quote!(if __sb_moment.is_new { #created }));
+    let updated = times(model, Role::UpdatedAt);
+    quote!(#key #created #updated)
+}
+
+fn times(model: &DocumentModel, role: Role) -> TokenStream {
+    let set = |field: &FieldModel| {
+        let (ident, ty) = (&field.ident, &field.ty);
+        let span = span_of(ty);
+        quote_spanned!(span=> self.#ident = <#ty as __sb::AutomaticTime>::at(__sb_moment.now);)
+    };
+    model
+        .fields
+        .iter()
+        .filter(|field| field.role() == Some(role))
+        .map(set)
+        .collect()
+}
+
+fn revision(model: &DocumentModel) -> Option<TokenStream> {
+    let field = model
+        .fields
+        .iter()
+        .find(|field| field.role() == Some(Role::Revision))?;
+    let ident = &field.ident;
+    let span = span_of(&field.ty);
+    let set = quote_spanned!(span=> self.#ident = __sb::Some::<u64>(__sb_revision););
+    Some(quote! {
+        fn set_revision(&mut self, __sb_revision: u64) {
+            #set
+        }
+
+        fn expected_revision(&self) -> __sb::Option<u64> {
+            self.#ident
+        }
+    })
+}

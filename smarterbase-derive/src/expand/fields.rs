@@ -1,0 +1,96 @@
+//! The struct of field handles: `User::FIELDS.email`.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+use super::{components, docs, finders};
+use crate::{
+    model::{Definition, DocumentModel, FieldModel, Kind},
+    names,
+};
+
+/// The struct and what `Document::Fields` asks of it.
+pub(super) fn expand(model: &DocumentModel) -> TokenStream {
+    let visibility = &model.visibility;
+    let document = &model.ident;
+    let name = name(model);
+    let about = docs::handles(model);
+    let label = format!("{}::FIELDS", names::plain(document));
+    let members = model.stored().map(|field| {
+        let (ident, about) = (&field.ident, docs::handle(model, field));
+        let (value, capability) = capability(model, field);
+        quote!(#[doc = #about] pub #ident: __sb::Field<#document, #value, __sb::#capability>)
+    });
+    quote! {
+        #[doc = #about]
+        #[allow(private_interfaces, unreachable_pub, dead_code)]
+        #visibility struct #name { #(#members),* }
+        impl __sb::Clone for #name {
+            fn clone(&self) -> Self { *self }
+        }
+        impl __sb::Copy for #name {}
+        impl __sb::Debug for #name {
+            fn fmt(&self, __sb_formatter: &mut __sb::fmt::Formatter<'_>) -> __sb::fmt::Result {
+                __sb_formatter.write_str(#label)
+            }
+        }
+    }
+}
+
+/// The name of the struct. Nobody can write it: it lives inside the expansion's block.
+pub(super) fn name(model: &DocumentModel) -> Ident {
+    format_ident!("__{}Fields", names::plain(&model.ident))
+}
+
+/// The value of the struct.
+pub(super) fn values(model: &DocumentModel) -> TokenStream {
+    let name = name(model);
+    let members = model.stored().map(|field| {
+        let (ident, stored) = (&field.ident, &field.stored);
+        let ordinal = match serving(model, field) {
+            Some((ordinal, _)) => {
+                let ordinal = finders::ordinal(ordinal);
+                quote!(__sb::Some(#ordinal))
+            }
+            None => quote!(__sb::None),
+        };
+        quote!(#ident: __sb::Field::new(#stored, #ordinal))
+    });
+    quote!(#name { #(#members),* })
+}
+
+/// The definition that serves a field alone: a range index if there is one, else another index, else a unique value.
+pub(super) fn serving<'a>(
+    model: &'a DocumentModel,
+    field: &FieldModel,
+) -> Option<(usize, &'a Definition)> {
+    let alone = |definition: &&(usize, &'a Definition)| matches!(definition.1.components[..], [position] if model.fields[position].ident == field.ident);
+    let definitions: Vec<_> = model.definitions.iter().enumerate().collect();
+    let rank =
+        |definition: &Definition| (definition.range.is_none(), definition.kind == Kind::Unique);
+    definitions
+        .iter()
+        .filter(alone)
+        .min_by_key(|(_, definition)| rank(definition))
+        .copied()
+}
+
+/// The type of the handle's values, and what the field can be asked.
+fn capability(model: &DocumentModel, field: &FieldModel) -> (TokenStream, TokenStream) {
+    let ty = &field.ty;
+    match serving(model, field) {
+        None => (quote!(#ty), quote!(Unindexed)),
+        Some((_, definition)) => {
+            let component = components::of(definition)
+                .next()
+                .expect("a definition has a component");
+            let value = components::value_type(model, component);
+            let capability = if definition.range.is_some() {
+                quote!(Ranged)
+            } else {
+                quote!(Indexed)
+            };
+            (value, capability)
+        }
+    }
+}

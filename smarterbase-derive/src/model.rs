@@ -1,0 +1,245 @@
+//! What the user said, with every name resolved: the input of the checks and of the expansion.
+
+mod definition;
+mod embedded;
+mod field;
+
+pub(crate) use definition::{Definition, Kind};
+pub(crate) use embedded::{Body, EmbeddedModel, Part, Variant, VariantFields};
+pub(crate) use field::{FieldModel, Role};
+
+use proc_macro2::{Ident, Span};
+use quote::quote;
+use syn::{Data, DeriveInput, Fields, Path, Visibility};
+
+use crate::{
+    attr::{DocumentOptions, NewOptions, Unknown, serde},
+    errors::Errors,
+    names,
+};
+
+/// A struct with `#[derive(Document)]`.
+pub(crate) struct DocumentModel {
+    pub(crate) ident: Ident,
+    pub(crate) visibility: Visibility,
+    pub(crate) crate_path: Path,
+    pub(crate) collection: String,
+    pub(crate) version: u32,
+    pub(crate) shards: u8,
+    pub(crate) unknown: Unknown,
+    pub(crate) new: Option<NewOptions>,
+    pub(crate) fields: Vec<FieldModel>,
+    pub(crate) definitions: Vec<Definition>,
+    pub(crate) serde: serde::Container,
+}
+
+impl DocumentModel {
+    /// The model of `input`; `None` when it has a form that no document has, which is reported.
+    pub(crate) fn read(input: &DeriveInput, errors: &mut Errors) -> Option<Self> {
+        let options = DocumentOptions::read(&input.attrs, errors);
+        let named = form(input, errors)?;
+        let container = serde::Container::read(&input.attrs);
+        let mut fields = Vec::new();
+        let mut definitions = Vec::new();
+        for (position, field) in named.iter().enumerate() {
+            let (model, indexes, uniques) =
+                FieldModel::read(field, &input.ident, &container, errors);
+            definitions.push((position, indexes, uniques));
+            fields.push(model);
+        }
+        let definitions = definition::resolve(definitions, &options.indexes, &fields, errors);
+        Some(Self {
+            collection: collection(&input.ident, &options, errors),
+            version: version(&options, errors),
+            shards: shards(&options, errors),
+            unknown: options.unknown.unwrap_or(Unknown::Keep),
+            crate_path: options.crate_path.clone().unwrap_or_else(default_crate),
+            ident: input.ident.clone(),
+            visibility: input.vis.clone(),
+            new: options.new,
+            fields,
+            definitions,
+            serde: container,
+        })
+    }
+
+    /// The key field; the checks have reported it when there is none.
+    pub(crate) fn key(&self) -> Option<&FieldModel> {
+        self.fields.iter().find(|field| field.key.is_some())
+    }
+
+    /// The fields that are stored.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = &FieldModel> {
+        self.fields.iter().filter(|field| field.is_stored())
+    }
+}
+
+/// `::smarterbase`.
+pub(crate) fn default_crate() -> Path {
+    syn::parse_quote!(::smarterbase)
+}
+
+/// The named fields of a struct without parameters.
+fn form<'a>(
+    input: &'a DeriveInput,
+    errors: &mut Errors,
+) -> Option<&'a syn::punctuated::Punctuated<syn::Field, syn::Token![,]>> {
+    let before = generics(input, errors);
+    let span = input.ident.span();
+    let fields = match &input.data {
+        Data::Struct(data) => match &data.fields {
+            Fields::Named(fields) => Some(&fields.named),
+            Fields::Unnamed(_) | Fields::Unit => {
+                errors.push(
+                    span,
+                    "a document is a struct with named fields: it is stored as a JSON object\n  \
+                     help: give the fields names; a newtype inside a document takes `#[derive(Embedded)]`",
+                );
+                None
+            }
+        },
+        Data::Enum(_) => {
+            errors.push(
+                span,
+                "a document is a struct with named fields, not an enum\n  \
+                 help: put the enum into a field of a document and write `#[derive(Embedded)]` on it",
+            );
+            None
+        }
+        Data::Union(_) => {
+            errors.push(
+                span,
+                "a document is a struct with named fields, not a union",
+            );
+            None
+        }
+    };
+    fields.filter(|_| before)
+}
+
+fn generics(input: &DeriveInput, errors: &mut Errors) -> bool {
+    let mut plain = true;
+    for parameter in &input.generics.params {
+        plain = false;
+        match parameter {
+            syn::GenericParam::Lifetime(lifetime) => errors.push(
+                lifetime.lifetime.span(),
+                "a document cannot borrow: it is decoded from storage, so it must own its data\n  \
+                 help: write `String` instead of `&str`, `Vec<T>` instead of `&[T]`",
+            ),
+            syn::GenericParam::Type(parameter) => {
+                errors.push(parameter.ident.span(), one_shape("type"))
+            }
+            syn::GenericParam::Const(parameter) => {
+                errors.push(parameter.ident.span(), one_shape("const"))
+            }
+        }
+    }
+    if let Some(clause) = &input.generics.where_clause
+        && plain
+    {
+        plain = false;
+        errors.push(
+            clause.where_token.span,
+            "a document has no type parameters, so it has no `where` clause either",
+        );
+    }
+    plain
+}
+
+fn one_shape(kind: &str) -> String {
+    format!(
+        "a document has no {kind} parameters: one collection has one name and one shape\n  \
+         help: write one struct per collection, or put the generic part into a field of a type with `#[derive(Embedded)]`"
+    )
+}
+
+fn collection(ident: &Ident, options: &DocumentOptions, errors: &mut Errors) -> String {
+    let (name, span, made) = match &options.name {
+        Some(name) => (name.value.clone(), name.span, false),
+        None => (names::kebab(&names::plain(ident)), ident.span(), true),
+    };
+    if !names::is_stored_name(&name) {
+        errors.push(span, stored_name_rule("collection", &name, made));
+    }
+    name
+}
+
+/// The message for a name that cannot be stored.
+pub(crate) fn stored_name_rule(what: &str, name: &str, made: bool) -> String {
+    let cure = if made {
+        "write `name = \"..\"` to choose one".to_owned()
+    } else {
+        match names::kebab(name) {
+            near if names::is_stored_name(&near) => format!("write `{near}`"),
+            _ => "start with a letter, for example `users`".to_owned(),
+        }
+    };
+    format!(
+        "`{name}` cannot be the name of {} {what}: it must match `[a-z][a-z0-9-]*`\n  help: {cure}",
+        article(what)
+    )
+}
+
+fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    }
+}
+
+fn version(options: &DocumentOptions, errors: &mut Errors) -> u32 {
+    match &options.version {
+        Some(version) if version.value == 0 => {
+            errors.push(version.span, "schema versions start at 1");
+            1
+        }
+        Some(version) => version.value,
+        None => 1,
+    }
+}
+
+fn shards(options: &DocumentOptions, errors: &mut Errors) -> u8 {
+    match &options.shards {
+        None => 1,
+        Some(shards) if shards.value == 1 => 1,
+        Some(shards) if shards.value == 16 => 16,
+        Some(shards) => {
+            errors.push(
+                shards.span,
+                "`shards` is 1 or 16\n  help: `shards = 16` spreads the documents over 16 prefixes, for high write rates",
+            );
+            1
+        }
+    }
+}
+
+/// `type` with every `Self` replaced by the type's name: field types also stand where there is no `Self`.
+pub(crate) fn without_self(ty: &syn::Type, ident: &Ident) -> syn::Type {
+    fn replace(tokens: proc_macro2::TokenStream, ident: &Ident) -> proc_macro2::TokenStream {
+        tokens
+            .into_iter()
+            .map(|token| match token {
+                proc_macro2::TokenTree::Ident(word) if word == "Self" => {
+                    Ident::new(&ident.to_string().replace("r#", ""), word.span()).into()
+                }
+                proc_macro2::TokenTree::Group(group) => {
+                    let mut new =
+                        proc_macro2::Group::new(group.delimiter(), replace(group.stream(), ident));
+                    new.set_span(group.span());
+                    new.into()
+                }
+                other => other,
+            })
+            .collect()
+    }
+    let tokens = replace(quote!(#ty), ident);
+    syn::parse2(tokens).unwrap_or_else(|_| ty.clone())
+}
+
+/// The place of `tokens`, for what is generated about them. Names resolve as the rest of the expansion does, also when the
+/// struct was written by a `macro_rules!`.
+pub(crate) fn span_of(tokens: &impl quote::ToTokens) -> Span {
+    Span::call_site().located_at(syn::spanned::Spanned::span(tokens))
+}

@@ -1,0 +1,122 @@
+//! One field of a document.
+
+use proc_macro2::{Ident, Span};
+use syn::{Attribute, Type, Visibility};
+
+use super::without_self;
+use crate::{
+    attr::{DefaultValue, FieldOptions, IndexOptions, UniqueOptions, serde},
+    errors::Errors,
+    names,
+};
+
+/// One field of a document.
+pub(crate) struct FieldModel {
+    pub(crate) ident: Ident,
+    pub(crate) visibility: Visibility,
+    /// The field's doc comments, for `new(..)`.
+    pub(crate) docs: Vec<Attribute>,
+    pub(crate) ty: Type,
+    /// The stored name.
+    pub(crate) stored: String,
+    pub(crate) stored_span: Span,
+    pub(crate) aliases: Vec<crate::attr::Spanned<String>>,
+    pub(crate) key: Option<Span>,
+    pub(crate) automatic_key: bool,
+    pub(crate) second_key: Option<Span>,
+    pub(crate) roles: Vec<(Role, Span)>,
+    pub(crate) default: Option<DefaultValue>,
+    pub(crate) opaque: Option<Span>,
+    pub(crate) cfg: Option<Span>,
+    pub(crate) serde: serde::Member,
+}
+
+/// What fills a field.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Role {
+    CreatedAt,
+    UpdatedAt,
+    Revision,
+    Skip,
+}
+
+impl Role {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::CreatedAt => "created_at",
+            Self::UpdatedAt => "updated_at",
+            Self::Revision => "revision",
+            Self::Skip => "skip",
+        }
+    }
+}
+
+impl FieldModel {
+    pub(super) fn read(
+        field: &syn::Field,
+        document: &Ident,
+        container: &serde::Container,
+        errors: &mut Errors,
+    ) -> (Self, Vec<IndexOptions>, Vec<UniqueOptions>) {
+        let options = FieldOptions::read(&field.attrs, errors);
+        let member = serde::Member::read(&field.attrs);
+        let ident = field
+            .ident
+            .clone()
+            .expect("the form was checked: fields are named");
+        let renamed = member.rename.clone();
+        let model = Self {
+            stored: renamed.as_ref().map_or_else(
+                || container.rename_all.field(&names::plain(&ident)),
+                |name| name.value.clone(),
+            ),
+            stored_span: renamed.map_or(ident.span(), |name| name.span),
+            aliases: member.aliases.clone(),
+            visibility: field.vis.clone(),
+            docs: field
+                .attrs
+                .iter()
+                .filter(|attribute| attribute.path().is_ident("doc"))
+                .cloned()
+                .collect(),
+            ty: without_self(&field.ty, document),
+            key: options.keys.first().map(|key| key.span),
+            automatic_key: options.keys.first().is_some_and(|key| key.auto.is_some()),
+            second_key: options.keys.get(1).map(|key| key.span),
+            roles: [
+                (Role::CreatedAt, options.created_at),
+                (Role::UpdatedAt, options.updated_at),
+                (Role::Revision, options.revision),
+                (Role::Skip, options.skip),
+            ]
+            .into_iter()
+            .filter_map(|(role, span)| span.map(|span| (role, span)))
+            .collect(),
+            default: options.default,
+            opaque: options.opaque,
+            cfg: options.cfg,
+            serde: member,
+            ident,
+        };
+        (model, options.indexes, options.uniques)
+    }
+
+    /// The Rust name, without `r#`.
+    pub(crate) fn name(&self) -> String {
+        names::plain(&self.ident)
+    }
+
+    pub(crate) fn role(&self) -> Option<Role> {
+        self.roles.first().map(|(role, _)| *role)
+    }
+
+    /// Whether the field is part of the stored object.
+    pub(crate) fn is_stored(&self) -> bool {
+        !matches!(self.role(), Some(Role::Revision | Role::Skip))
+    }
+
+    /// Whether `new(..)` leaves the field out, because it is filled without the caller.
+    pub(crate) fn is_automatic(&self) -> bool {
+        self.automatic_key || self.role().is_some() || self.default.is_some()
+    }
+}

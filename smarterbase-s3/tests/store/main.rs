@@ -1,0 +1,13 @@
+//! Tests of the store against servers and scripts; unit tests of the table and of URLs stand beside their code.
+
+mod azure;
+mod contract;
+mod deletes;
+mod deviants;
+mod faults;
+mod google;
+mod listing;
+mod mistakes;
+mod place;
+mod races;
+mod script;

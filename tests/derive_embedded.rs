@@ -1,0 +1,189 @@
+//! What `#[derive(Embedded)]` makes of real types.
+
+use std::borrow::Cow;
+
+use smarterbase::__private::{DocumentKey, Encoding, KeyKind, Scalar, Shape};
+use smarterbase::{FieldType, IndexValue, prelude::*};
+use uuid::Uuid;
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Embedded)]
+#[serde(rename_all = "snake_case")]
+pub enum Plan {
+    Free,
+    BigTeam,
+    #[serde(rename = "ent")]
+    Enterprise,
+}
+
+#[derive(Serialize, Deserialize, Embedded)]
+#[embedded(name = "address", version = 2)]
+pub struct Address {
+    pub street: String,
+    #[serde(rename = "zip")]
+    pub postal_code: Option<String>,
+    #[field(skip)]
+    #[serde(skip)]
+    pub cached: u8,
+}
+
+#[derive(Serialize, Deserialize, Embedded)]
+#[serde(tag = "kind", rename_all_fields = "camelCase")]
+pub enum Payment {
+    Cash,
+    Card { card_number: String },
+    Transfer(Address),
+}
+
+#[derive(Serialize, Deserialize, Embedded)]
+pub struct Versioned<T> {
+    pub value: T,
+    pub note: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Embedded)]
+pub struct UserId(Uuid);
+
+#[derive(Serialize, Deserialize, Embedded)]
+pub struct Email(String);
+
+#[derive(Serialize, Deserialize, Embedded)]
+pub struct Bytes(Vec<u8>);
+
+#[derive(Serialize, Deserialize, Embedded)]
+#[embedded(version = 3)]
+pub struct Weight(f64);
+
+#[derive(Clone, Serialize, Deserialize, Embedded)]
+#[serde(try_from = "String", into = "String")]
+pub struct Checked(Vec<u8>);
+impl From<Checked> for String {
+    fn from(_: Checked) -> Self {
+        Self::new()
+    }
+}
+impl TryFrom<String> for Checked {
+    type Error = std::convert::Infallible;
+    fn try_from(_: String) -> Result<Self, Self::Error> {
+        Ok(Self(Vec::new()))
+    }
+}
+
+#[derive(Serialize, Deserialize, Document)]
+pub struct Account {
+    #[key(auto)]
+    id: UserId,
+    #[unique(lower)]
+    email: Email,
+    #[index(range)]
+    plan: Plan,
+    #[index]
+    maybe: Option<Plan>,
+    address: Versioned<Address>,
+    bytes: Bytes,
+}
+
+#[test]
+fn an_enum_without_data_is_indexed_as_the_stored_name_of_its_variant() {
+    assert_eq!(
+        Plan::BigTeam.scalar(),
+        Scalar::Text(Cow::Borrowed("big_team"))
+    );
+    assert_eq!(
+        Plan::Enterprise.scalar(),
+        Scalar::Text(Cow::Borrowed("ent"))
+    );
+    assert_eq!(Plan::ENCODING, Encoding::plain("string"));
+    for plan in [Plan::Free, Plan::BigTeam, Plan::Enterprise] {
+        let Scalar::Text(name) = plan.scalar() else {
+            panic!("text")
+        };
+        assert_eq!(
+            serde_json::to_value(plan).unwrap(),
+            serde_json::Value::String(name.into_owned())
+        );
+    }
+}
+
+#[test]
+fn a_struct_has_its_stored_name_version_and_members() {
+    let Shape::Embedded("address", 2, [("street", street), ("zip", zip)]) = Address::SHAPE else {
+        panic!("{:?}", Address::SHAPE)
+    };
+    assert_eq!(**street, *String::SHAPE);
+    assert_eq!(**zip, *<Option<String>>::SHAPE);
+}
+
+#[test]
+fn an_enum_has_its_representation_and_its_variants() {
+    let Shape::Embedded("Payment", 1, parts) = Payment::SHAPE else {
+        panic!("{:?}", Payment::SHAPE)
+    };
+    assert_eq!(
+        *parts,
+        [
+            ("@tag", &Shape::Leaf("kind")),
+            ("Cash", &Shape::Leaf("()")),
+            (
+                "Card",
+                &Shape::Members(&[("cardNumber", &Shape::Leaf("String"))])
+            ),
+            ("Transfer", Address::SHAPE),
+        ]
+    );
+}
+
+#[test]
+fn a_type_parameter_is_part_of_the_shape() {
+    let Shape::Embedded("Versioned", 1, [("value", value), _]) = <Versioned<u32>>::SHAPE else {
+        panic!("{:?}", <Versioned<u32>>::SHAPE)
+    };
+    assert_eq!(**value, Shape::Leaf("u32"));
+}
+
+#[test]
+fn a_newtype_is_what_its_field_is() {
+    assert_eq!(UserId::SHAPE, Uuid::SHAPE);
+    assert_eq!(Email::ENCODING, String::ENCODING);
+    assert_eq!(Email("a@b".into()).scalar(), Scalar::Text("a@b".into()));
+    assert_eq!(UserId::KIND, KeyKind::Uuid);
+    let id = UserId(Uuid::from_u128(7));
+    assert_eq!(id.to_text(), Uuid::from_u128(7).to_text());
+    assert_eq!(UserId::from_text(&id.to_text().0).unwrap(), id);
+    assert_eq!(Bytes::SHAPE, <Vec<u8>>::SHAPE);
+}
+
+#[test]
+fn a_newtype_with_a_version_has_a_shape_of_its_own() {
+    assert_eq!(
+        *Weight::SHAPE,
+        Shape::Embedded("Weight", 3, &[("0", &Shape::Leaf("f64"))])
+    );
+}
+
+#[test]
+fn a_type_that_is_stored_as_another_has_the_others_shape() {
+    assert_eq!(Checked::SHAPE, String::SHAPE);
+}
+
+#[test]
+fn embedded_types_can_be_keys_indexes_and_parts_of_documents() {
+    assert_eq!(Account::SPEC.key_kind, KeyKind::Uuid);
+    assert_eq!(Account::SPEC.collection, "account");
+    let encodings: Vec<_> = Account::SPEC
+        .indexes
+        .iter()
+        .map(|index| index.components[0].encoding)
+        .collect();
+    let optional = Encoding {
+        name: "string",
+        optional: true,
+    };
+    assert_eq!(
+        encodings,
+        [
+            Encoding::plain("string"),
+            Encoding::plain("string"),
+            optional
+        ]
+    );
+}
