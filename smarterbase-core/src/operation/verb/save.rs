@@ -74,7 +74,8 @@ fn renew<T: Document>(document: &mut Stored<T>, written: Written) {
     );
 }
 
-fn is_only_rewritten(base: &Base, current: &Fetched) -> bool {
+/// Whether nobody wrote the document since `base`: it was rewritten in the background, or fenced.
+pub(super) fn is_only_rewritten(base: &Base, current: &Fetched) -> bool {
     current.is_live()
         && only_rewrites_since(base.envelope.rev, base.envelope.write, current.envelope())
 }
