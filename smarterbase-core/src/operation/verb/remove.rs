@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{contention, encode_key, revision_conflict, save::is_only_rewritten, update};
+use super::{contention, encode_key, revision_conflict, save, update};
 use crate::{
     document::{Document, Stored},
     error::Result,
@@ -57,8 +57,7 @@ pub(crate) async fn delete_where<T: Document>(
     Err(contention(collection, id, engine.limits.update_attempts))
 }
 
-/// Deletes a loaded document at the revision that it was read at. After nothing but background rewrites and fences it
-/// tries again by itself, as `save` does (rule S21).
+/// Deletes a loaded document at the revision that it was read at. A touch or a background rewrite is no change.
 pub(crate) async fn remove<T: Document>(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
@@ -68,13 +67,12 @@ pub(crate) async fn remove<T: Document>(
     let conflict = || revision_conflict(collection, &id);
     let (mut base, _) = Base::of_stored(collection, &id, document)?.ok_or_else(conflict)?;
     for _ in 0..engine.limits.update_attempts {
-        let change = Change::delete(engine, collection, &id, base.clone());
-        match write(engine, collection, change).await? {
+        match write(engine, collection, Change::delete(engine, collection, &id, base.clone())).await? {
             Verdict::Written(_) => return Ok(()),
             Verdict::Lost(object) => {
                 let current = update::open(collection, &id, object)?;
-                let rewritten = current.filter(|current| is_only_rewritten(&base, current));
-                base = Base::of::<T>(collection, &id, &rewritten.ok_or_else(conflict)?)?;
+                let same = current.filter(|current| save::is_only_rewritten(&base, current)).ok_or_else(conflict)?;
+                base = Base::of::<T>(collection, &id, &same)?;
             }
         }
     }
