@@ -51,7 +51,7 @@ pub async fn builder(url: &str) -> Result<DbBuilder> {
     if let Some(seconds) = settings.in_flight_seconds {
         builder = builder.in_flight_bound(std::time::Duration::from_secs(seconds));
     }
-    add_redis(builder, &settings)
+    add_redis(builder, &settings).await
 }
 
 /// A URL in its parts.
@@ -185,13 +185,11 @@ async fn open_folder(target: &Target) -> Result<Arc<dyn CasStore>> {
 
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 fn object_storage(target: &Target) -> Result<Arc<dyn CasStore>> {
-    let _ = target.store_url();
-    Err(misconfigured(
-        "object storage comes in the next commit".into(),
-    ))
+    let options = smarterbase_s3::ObjectStoreOptions::from_url(&target.store_url())?;
+    Ok(Arc::new(options.connect()?))
 }
 
-fn add_redis(builder: DbBuilder, settings: &Settings) -> Result<DbBuilder> {
+async fn add_redis(builder: DbBuilder, settings: &Settings) -> Result<DbBuilder> {
     let wants_redis = match settings.index.as_deref() {
         None => settings.redis.is_some(),
         Some("objects") => false,
@@ -208,19 +206,22 @@ fn add_redis(builder: DbBuilder, settings: &Settings) -> Result<DbBuilder> {
         }
     };
     if wants_redis {
-        redis_index(builder, settings)
+        redis_index(builder, settings).await
     } else {
         Ok(builder)
     }
 }
 
 #[cfg(feature = "redis")]
-fn redis_index(builder: DbBuilder, _settings: &Settings) -> Result<DbBuilder> {
-    Ok(builder)
+async fn redis_index(builder: DbBuilder, settings: &Settings) -> Result<DbBuilder> {
+    let url = settings.redis.as_deref().unwrap_or_default();
+    let options = smarterbase_redis::RedisOptions::from_url(url)?;
+    let index = smarterbase_redis::RedisIndex::open(options).await?;
+    Ok(builder.index(Arc::new(index)))
 }
 
 #[cfg(not(feature = "redis"))]
-fn redis_index(_builder: DbBuilder, _settings: &Settings) -> Result<DbBuilder> {
+async fn redis_index(_builder: DbBuilder, _settings: &Settings) -> Result<DbBuilder> {
     Err(misconfigured("this program was built without support for Redis; add the feature `redis` of `smarterbase`".into()))
 }
 

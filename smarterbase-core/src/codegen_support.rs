@@ -21,8 +21,8 @@ pub use std::{
 };
 
 pub use crate::format::lower::LATEST as LOWER;
-pub use automatic::{AutomaticKey, AutomaticTime};
-pub use component::Component;
+pub use automatic::{AutomaticKey, AutomaticRevision, AutomaticTime, revision_of};
+pub use component::{Component, component};
 pub use list::IndexList;
 pub use newtype::{InnerAutomaticKey, InnerIndexValue, InnerKey, InnerPresentValue, KeyNewtype};
 pub use serde;
@@ -40,6 +40,12 @@ pub use crate::{
     },
     error::{Error, Violation},
 };
+
+/// The form of the keys of `T`.
+#[must_use]
+pub const fn key_kind<T: Document>() -> KeyKind {
+    <T::Key as DocumentKey>::KIND
+}
 
 /// The request of a unique finder.
 pub fn find_one<'a, T: Document>(

@@ -15,7 +15,7 @@ use crate::{
 /// Checks the model and takes the broken parts out.
 pub(crate) fn document(model: &mut DocumentModel, errors: &mut Errors) {
     one_key(model, errors);
-    for field in &model.fields {
+    for field in &mut model.fields {
         roles(field, errors);
     }
     each_role_once(model, errors);
@@ -59,7 +59,7 @@ fn one_key(model: &mut DocumentModel, errors: &mut Errors) {
 }
 
 /// What fills a field excludes everything else that would.
-fn roles(field: &FieldModel, errors: &mut Errors) {
+fn roles(field: &mut FieldModel, errors: &mut Errors) {
     let name = field.name();
     if let [(first, _), (second, span), ..] = field.roles[..] {
         errors.push(
@@ -76,6 +76,7 @@ fn roles(field: &FieldModel, errors: &mut Errors) {
             *span,
             format_args!("`{name}` has `#[key]`, so it cannot be `{}`", role.name()),
         );
+        field.roles.clear();
     }
     if let Some(default) = &field.default {
         let filled = field

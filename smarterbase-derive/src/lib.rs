@@ -34,3 +34,6 @@ fn run(
         Err(error) => error.to_compile_error(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,3 +61,26 @@ impl AutomaticTime for Option<Timestamp> {
         Some(now)
     }
 }
+
+/// The type of a field with `#[field(revision)]`.
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{Self}` cannot hold a revision",
+    label = "expected `Option<u64>`"
+)]
+pub trait AutomaticRevision {
+    /// Sets the revision.
+    fn set(&mut self, revision: u64);
+}
+
+impl AutomaticRevision for Option<u64> {
+    fn set(&mut self, revision: u64) {
+        *self = Some(revision);
+    }
+}
+
+/// The revision in a field. Of any type, so that a wrong one is one error, at [`AutomaticRevision::set`].
+#[must_use]
+pub fn revision_of<V: 'static>(field: &V) -> Option<u64> {
+    let field: &dyn std::any::Any = field;
+    field.downcast_ref::<Option<u64>>().copied().flatten()
+}

@@ -14,20 +14,22 @@ pub struct Component<V> {
     pub scalar: fn(&V) -> Scalar<'_>,
 }
 
-impl<V: IndexValue> Component<V> {
-    /// The component for the stored field `field`, folded by the table `lower`, if any.
-    #[must_use]
-    pub const fn new(field: &'static str, lower: Option<u8>) -> Self {
-        Self {
-            spec: ComponentSpec {
-                field,
-                encoding: V::ENCODING,
-                lower,
-            },
-            scalar: V::scalar,
-        }
+/// The component for the stored field `field`, folded by the table `lower`, if any.
+///
+/// A function and not a method: rustc names an unmet bound of a function by its own message, and that of a method not.
+#[must_use]
+pub const fn component<V: IndexValue>(field: &'static str, lower: Option<u8>) -> Component<V> {
+    Component {
+        spec: ComponentSpec {
+            field,
+            encoding: V::ENCODING,
+            lower,
+        },
+        scalar: V::scalar,
     }
+}
 
+impl<V> Component<V> {
     /// Whether the component is text, so that it can be folded to lower case.
     #[must_use]
     pub const fn is_text(&self) -> bool {

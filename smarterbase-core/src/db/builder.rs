@@ -150,10 +150,13 @@ impl DbBuilder {
             .store
             .clone()
             .ok_or_else(|| Error::new(Code::MISCONFIGURED, "no store was given"))?;
-        let (store, counts) = layer::stack(raw, self.clock.clone(), self.rng.clone(), self.layers);
-        let mut engine = self.assemble(store, counts);
+        let mut engine = self.assemble(&raw, self.in_flight_bound);
         engine.database = match load(&engine).await? {
-            Some(database) => database,
+            // The bound is the database's: the deadlines of single attempts follow it.
+            Some(database) => {
+                engine = self.assemble(&raw, database.in_flight_bound);
+                database
+            }
             None if self.read_only => engine.database,
             None => create(&mut engine).await?,
         };
@@ -163,7 +166,11 @@ impl DbBuilder {
         })
     }
 
-    fn assemble(&self, store: Arc<dyn CasStore>, counts: Arc<layer::RequestCounts>) -> Engine {
+    fn assemble(&self, raw: &Arc<dyn CasStore>, in_flight_bound: Duration) -> Engine {
+        let mut layers = self.layers;
+        layers.attempt_timeout = layers.attempt_timeout.min(in_flight_bound / 2);
+        let (store, counts) =
+            layer::stack(raw.clone(), self.clock.clone(), self.rng.clone(), layers);
         let mut backends = self.indexes.clone();
         // Object entries need nothing besides the store, so they can always be kept up and asked.
         backends.push(Arc::new(ObjectIndex::new(

@@ -111,9 +111,11 @@ async fn begin_backends(
         .instance(&seen)
         .await
         .map_err(|error| unavailable(collection, error))?;
+    let keeps = is_ready_anywhere(&current.catalog, primary.name());
     let instance = match alive {
-        Some(instance) if Some(&instance) == named => instance,
-        // Lost, or never begun: whoever begins first names the new instance.
+        // Something in it is whole, or somebody else has just begun.
+        Some(instance) if keeps || Some(&instance) != named => instance,
+        // Lost, damaged, or never begun: whoever begins first names the new instance.
         alive => primary
             .begin(&seen, &[], engine.nonce(), alive.as_deref())
             .await
@@ -121,6 +123,14 @@ async fn begin_backends(
     };
     instances.insert(primary.name().to_owned(), instance);
     Ok(instances)
+}
+
+fn is_ready_anywhere(catalog: &Catalog, backend: &str) -> bool {
+    let mut placements = catalog
+        .definitions
+        .values()
+        .filter_map(|entry| entry.backends.get(backend));
+    placements.any(|placement| placement.state == State::Ready)
 }
 
 fn set_building(
@@ -297,8 +307,14 @@ async fn restore_entries<T: Document>(
                 .entry(name)
                 .or_insert_with(|| (site.clone(), empty_restore(id, fetched)));
             commit.placed.push(site.placed.clone());
-            if site.backend.uses_tags() && !is_built {
-                continue; // An object entry that the document lists is there.
+            let is_listed = fetched
+                .envelope()
+                .index
+                .get(&collection.definitions[ordinal].name)
+                .map(Vec::len)
+                == Some(values.len());
+            if site.backend.uses_tags() && (!is_built || is_listed) {
+                continue; // An object entry that the document lists is there (rule S7).
             }
             commit.entries.extend(values.iter().map(|value| {
                 IndexEntry {

@@ -108,12 +108,13 @@ impl Engine {
         stamp(&mut Moment::new(now, is_new, &mut random))
     }
 
-    /// When a write that starts now stops resolving: never later than the in-flight bound allows.
+    /// When a write that starts now stops resolving. Its last attempt may take as long again, and both together stay
+    /// within the in-flight bound.
     pub(crate) fn deadline(&self) -> Deadline {
         let longest = self
             .limits
             .write_deadline
-            .min(self.database.in_flight_bound);
+            .min(self.database.in_flight_bound / 2);
         Deadline {
             at: self.clock.elapsed() + longest,
         }

@@ -10,9 +10,9 @@ use super::{
 use crate::errors::Errors;
 
 const ON_FIELD: Grammar = Grammar {
-    attribute: "#[document(..)] on a field",
+    attribute: "#[document(..)]",
     options: &["key", "index", "unique", "field"],
-    planned: &["references"],
+    planned: &[],
 };
 const KEY: Grammar = Grammar {
     attribute: "#[key(..)]",
@@ -51,7 +51,7 @@ const FIELD: Grammar = Grammar {
 };
 
 const EMBEDDED_FIELD: Grammar = Grammar {
-    attribute: "#[field(..)] of an embedded type",
+    attribute: "#[field(..)]",
     options: &["skip", "opaque"],
     planned: &["encrypted", "was"],
 };
@@ -148,6 +148,11 @@ impl FieldOptions {
                 .list(errors)
                 .into_iter()
                 .for_each(|item| self.take_field(item, errors)),
+            "references" => errors.push(
+                item.span(),
+                "`#[references(..)]` is not supported by this version yet\n  \
+                 help: write `#[index]`, and look the other document up with `get`",
+            ),
             _ => ON_FIELD.refuse(&item.key, errors),
         }
     }

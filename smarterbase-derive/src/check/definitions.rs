@@ -10,7 +10,9 @@ use crate::{
 pub(super) fn check(model: &mut DocumentModel, errors: &mut Errors) {
     let mut definitions = std::mem::take(&mut model.definitions);
     definitions.retain(|definition| {
-        on_stored_fields(definition, &model.fields, errors) && options(definition, errors)
+        on_stored_fields(definition, &model.fields, errors)
+            && options(definition, errors)
+            && lists(definition, &model.fields, errors)
     });
     model.definitions = distinct(definitions, errors);
 }
@@ -55,6 +57,57 @@ fn options(definition: &Definition, errors: &mut Errors) -> bool {
         return false;
     }
     true
+}
+
+/// `each` on a type that is known not to be a list. The compiler judges all other types, but it would repeat itself, since
+/// the type of the elements stands in many places.
+fn lists(definition: &Definition, fields: &[FieldModel], errors: &mut Errors) -> bool {
+    const VALUES: [&str; 20] = [
+        "String",
+        "Uuid",
+        "Timestamp",
+        "bool",
+        "char",
+        "i8",
+        "i16",
+        "i32",
+        "i64",
+        "i128",
+        "isize",
+        "u8",
+        "u16",
+        "u32",
+        "u64",
+        "u128",
+        "usize",
+        "f32",
+        "f64",
+        "Id",
+    ];
+    let Some(each) = definition.each else {
+        return true;
+    };
+    let field = &fields[definition.components[0]];
+    let single = match &field.ty {
+        syn::Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .filter(|last| VALUES.iter().any(|value| last.ident == value)),
+        _ => None,
+    };
+    if let Some(ty) = single {
+        errors.push(
+            each,
+            format_args!(
+                "`{}` is a `{}`, not a list, so it has no elements to index\n  \
+                 help: write `#[index]`; `each` is for `Vec`, `BTreeSet`, `HashSet` and arrays",
+                field.name(),
+                ty.ident
+            ),
+        );
+    }
+    single.is_none()
 }
 
 /// Leaves out definitions whose methods or names an earlier one has.

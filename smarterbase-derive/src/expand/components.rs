@@ -67,7 +67,7 @@ fn constant(model: &DocumentModel, component: &Component) -> TokenStream {
     let span = span_of(&field.ty);
     let stored = &field.stored;
     // The type stands in the call only: rustc would report an obligation once for each place that names the type.
-    let call = quote_spanned!(span=> __sb::Component::<#ty>::new);
+    let call = quote_spanned!(span=> __sb::component::<#ty>);
     let lower = if component.lower {
         quote!(__sb::Some(__sb::LOWER))
     } else {

@@ -118,14 +118,15 @@ fn revision(model: &DocumentModel) -> Option<TokenStream> {
         .find(|field| field.role() == Some(Role::Revision))?;
     let ident = &field.ident;
     let span = span_of(&field.ty);
-    let set = quote_spanned!(span=> self.#ident = __sb::Some::<u64>(__sb_revision););
+    let ty = &field.ty;
+    let set = quote_spanned!(span=> <#ty as __sb::AutomaticRevision>::set(&mut self.#ident, __sb_revision););
     Some(quote! {
         fn set_revision(&mut self, __sb_revision: u64) {
             #set
         }
 
         fn expected_revision(&self) -> __sb::Option<u64> {
-            self.#ident
+            __sb::revision_of(&self.#ident)
         }
     })
 }

@@ -6,9 +6,10 @@ use syn::DeriveInput;
 
 use crate::{model::default_crate, names};
 
-/// A minimal `impl Document`. A generic type gets none: nothing fits all of its instances.
+/// A minimal `impl Document`. A generic type gets none, since nothing fits all of its instances, and a union none, since
+/// serde has none for it.
 pub(super) fn document(input: &DeriveInput) -> TokenStream {
-    if !input.generics.params.is_empty() {
+    if !input.generics.params.is_empty() || matches!(input.data, syn::Data::Union(_)) {
         return TokenStream::new();
     }
     let ident = &input.ident;

@@ -1,9 +1,11 @@
 //! The inherent items: `FIELDS` and the finders. Bodies are one call each.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use super::{components, docs};
+use syn::Visibility;
+
 use crate::model::{Definition, DocumentModel, Kind};
 
 pub(super) fn expand(model: &DocumentModel) -> TokenStream {
@@ -30,6 +32,18 @@ pub(super) fn ordinal(position: usize) -> Literal {
     Literal::u16_suffixed(
         u16::try_from(position).expect("a type has fewer than 65,536 definitions"),
     )
+}
+
+/// The document's visibility, at another place: rustc points at the whole head of a method.
+fn located(visibility: &Visibility, span: Span) -> TokenStream {
+    visibility
+        .to_token_stream()
+        .into_iter()
+        .map(|mut token| {
+            token.set_span(token.span().located_at(span));
+            token
+        })
+        .collect()
 }
 
 /// The methods of one definition.
@@ -177,14 +191,14 @@ impl<'a> Finder<'a> {
         body: &TokenStream,
         about: &str,
     ) -> TokenStream {
-        let name = Ident::new(
-            name,
-            Span::mixed_site().located_at(self.definition.method_span),
-        );
+        let place = self.definition.method_span;
+        let span = Span::call_site().located_at(place);
+        let name = Ident::new(name, Span::mixed_site().located_at(place));
         let request = format_ident!("{request}");
         let (visibility, document, session) =
             (&self.model.visibility, &self.model.ident, &self.session);
-        quote! {
+        let visibility = located(visibility, span);
+        quote_spanned! {span=>
             #[doc = #about]
             #visibility fn #name<'db>(#session: impl __sb::Into<__sb::Session<'db>>, #arguments) -> __sb::#request<'db, #document> {
                 #body

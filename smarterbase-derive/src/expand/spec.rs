@@ -34,7 +34,7 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
             schema_version: #version,
             shards: #shards,
             key_field: #key_field,
-            key_kind: <<#ident as __sb::Document>::Key as __sb::DocumentKey>::KIND,
+            key_kind: __sb::key_kind::<#ident>(),
             fields: &[#(#fields),*],
             indexes: &[#(#indexes),*],
             unknown: __sb::UnknownMembers::#unknown,

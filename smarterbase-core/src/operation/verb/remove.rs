@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{contention, encode_key, revision_conflict, update};
+use super::{contention, encode_key, revision_conflict, save, update};
 use crate::{
     document::{Document, Stored},
     error::Result,
@@ -57,7 +57,7 @@ pub(crate) async fn delete_where<T: Document>(
     Err(contention(collection, id, engine.limits.update_attempts))
 }
 
-/// Deletes a loaded document at the revision that it was read at.
+/// Deletes a loaded document at the revision that it was read at. A touch or a background rewrite is no change.
 pub(crate) async fn remove<T: Document>(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
@@ -65,15 +65,16 @@ pub(crate) async fn remove<T: Document>(
 ) -> Result<()> {
     let id = encode_key(collection, document.key())?;
     let conflict = || revision_conflict(collection, &id);
-    let (base, _) = Base::of_stored(collection, &id, document)?.ok_or_else(conflict)?;
-    match write(
-        engine,
-        collection,
-        Change::delete(engine, collection, &id, base),
-    )
-    .await?
-    {
-        Verdict::Written(_) => Ok(()),
-        Verdict::Lost(_) => Err(conflict()),
+    let (mut base, _) = Base::of_stored(collection, &id, document)?.ok_or_else(conflict)?;
+    for _ in 0..engine.limits.update_attempts {
+        match write(engine, collection, Change::delete(engine, collection, &id, base.clone())).await? {
+            Verdict::Written(_) => return Ok(()),
+            Verdict::Lost(object) => {
+                let current = update::open(collection, &id, object)?;
+                let same = current.filter(|current| save::is_only_rewritten(&base, current)).ok_or_else(conflict)?;
+                base = Base::of::<T>(collection, &id, &same)?;
+            }
+        }
     }
+    Err(contention(collection, &id, engine.limits.update_attempts))
 }

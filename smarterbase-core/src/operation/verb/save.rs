@@ -74,7 +74,8 @@ fn renew<T: Document>(document: &mut Stored<T>, written: Written) {
     );
 }
 
-fn is_only_rewritten(base: &Base, current: &Fetched) -> bool {
+/// Whether the document only was touched (a fence) or rewritten in the background since.
+pub(super) fn is_only_rewritten(base: &Base, current: &Fetched) -> bool {
     current.is_live()
         && only_rewrites_since(base.envelope.rev, base.envelope.write, current.envelope())
 }

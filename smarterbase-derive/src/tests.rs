@@ -1,0 +1,17 @@
+//! Tests of the expansion that need no compiler: what it looks like, that it is always the same, and how large it is.
+
+mod budget;
+mod determinism;
+mod snapshots;
+
+use proc_macro2::TokenStream;
+
+/// The expansion of `#[derive(Document)]` on this struct.
+fn document(input: TokenStream) -> TokenStream {
+    crate::run(input, crate::expand::document)
+}
+
+/// The expansion of `#[derive(Embedded)]` on this type.
+fn embedded(input: TokenStream) -> TokenStream {
+    crate::run(input, crate::expand::embedded)
+}

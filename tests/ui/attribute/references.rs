@@ -1,0 +1,11 @@
+use smarterbase::prelude::*;
+
+#[derive(Serialize, Deserialize, Document)]
+struct User {
+    #[key(auto)]
+    id: Id<User>,
+    #[references(Org)]
+    org_id: String,
+}
+
+fn main() {}

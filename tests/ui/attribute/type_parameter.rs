@@ -1,0 +1,10 @@
+use smarterbase::prelude::*;
+
+#[derive(Serialize, Deserialize, Document)]
+struct Envelope<T> {
+    #[key]
+    id: String,
+    value: T,
+}
+
+fn main() {}

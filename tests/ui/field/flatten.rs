@@ -1,0 +1,11 @@
+use smarterbase::prelude::*;
+
+#[derive(Serialize, Deserialize, Document)]
+struct User {
+    #[key(auto)]
+    id: Id<User>,
+    #[serde(flatten)]
+    rest: std::collections::BTreeMap<String, String>,
+}
+
+fn main() {}

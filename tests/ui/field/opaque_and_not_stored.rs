@@ -1,0 +1,12 @@
+use smarterbase::prelude::*;
+
+#[derive(Serialize, Deserialize, Document)]
+struct User {
+    #[key(auto)]
+    id: Id<User>,
+    #[field(skip, opaque)]
+    #[serde(skip)]
+    cache: String,
+}
+
+fn main() {}

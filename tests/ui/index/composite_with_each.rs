@@ -1,0 +1,12 @@
+use smarterbase::prelude::*;
+
+#[derive(Serialize, Deserialize, Document)]
+#[document(index(fields(a, b), each))]
+struct User {
+    #[key(auto)]
+    id: Id<User>,
+    a: u8,
+    b: Vec<u8>,
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use smarterbase::prelude::*;
+
+#[derive(Serialize, Deserialize, Document)]
+struct User {
+    #[key(auto)]
+    id: Id<User>,
+    #[index = "range"]
+    age: u32,
+}
+
+fn main() {}

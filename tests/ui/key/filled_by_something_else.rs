@@ -1,0 +1,10 @@
+use smarterbase::prelude::*;
+
+#[derive(Serialize, Deserialize, Document)]
+struct User {
+    #[key]
+    #[field(created_at)]
+    id: String,
+}
+
+fn main() {}

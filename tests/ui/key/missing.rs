@@ -1,0 +1,8 @@
+use smarterbase::prelude::*;
+
+#[derive(Serialize, Deserialize, Document)]
+struct User {
+    email: String,
+}
+
+fn main() {}
