@@ -32,7 +32,7 @@
 //!   …
 //! ```
 //!
-//! On a folder, with every write on the disk before it is acknowledged, that takes 4 s the first time (about 4,700 files)
+//! On a folder, with every write on the disk before it is acknowledged, that takes 4 s the first time (about 4,300 files)
 //! and 0.7 s from then on.
 //!
 //! With the features `s3` and `redis` the same program runs on `s3://bucket/prefix?redis=redis%3A%2F%2F127.0.0.1`.

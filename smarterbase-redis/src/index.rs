@@ -124,11 +124,17 @@ impl IndexStore for RedisIndex {
         fresh: Nonce,
         replacing: Option<&str>,
     ) -> Result<String, IndexError> {
-        let replaced = replacing.and_then(|instance| instance.strip_prefix(INSTANCE)).unwrap_or("");
+        let replaced = replacing
+            .and_then(|instance| instance.strip_prefix(INSTANCE))
+            .unwrap_or("");
         let mut shards = shards(collection);
         // The first shard decides which instance it is; the others follow.
-        let Some(first) = shards.next() else { return Err(unreadable()) };
-        let nonce = self.begin_shard(first, placed, fresh.as_str(), replaced).await?;
+        let Some(first) = shards.next() else {
+            return Err(unreadable());
+        };
+        let nonce = self
+            .begin_shard(first, placed, fresh.as_str(), replaced)
+            .await?;
         try_join_all(shards.map(|keys| self.begin_shard(keys, placed, &nonce, ANY))).await?;
         Ok(format!("{INSTANCE}{nonce}"))
     }
@@ -267,7 +273,10 @@ impl RedisIndex {
         call.key(keys.buckets().collect::<Vec<_>>())
             .key(&new)
             .key(&old);
-        call.arg(nonce).arg(keys::BUCKETS).arg(new.len()).arg(replaced);
+        call.arg(nonce)
+            .arg(keys::BUCKETS)
+            .arg(new.len())
+            .arg(replaced);
         self.link.run(&call).await
     }
 

@@ -219,7 +219,12 @@ async fn server_that_became_a_replica_is_dropped_with_the_first_write() {
         .exec(&mut server.connect().unwrap())
         .unwrap();
     let answer = index
-        .begin(&users.collection, &users.placed, users.collection.database, None)
+        .begin(
+            &users.collection,
+            &users.placed,
+            users.collection.database,
+            None,
+        )
         .await;
     assert!(
         matches!(answer, Err(IndexError::Unavailable(_))),

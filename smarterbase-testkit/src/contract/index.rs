@@ -151,7 +151,10 @@ pub async fn instance_is_the_one_that_began(index: Arc<dyn IndexStore>) {
 pub async fn those_who_begin_together_agree(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 16).await;
     let fresh = smarterbase_core::format::Nonce::from_random([77; 13]);
-    let joined = index.begin(&users.collection, &users.placed, fresh, None).await.unwrap();
+    let joined = index
+        .begin(&users.collection, &users.placed, fresh, None)
+        .await
+        .unwrap();
     assert_eq!(joined, users.collection.instance);
 }
 
