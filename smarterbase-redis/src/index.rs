@@ -266,7 +266,10 @@ impl RedisIndex {
         made.key(keys.made());
         let made: Vec<String> = self.link.run(&made).await?;
         let new: Vec<String> = placed.iter().map(|placed| keys.index(placed)).collect();
-        let old: Vec<String> = made.into_iter().filter(|key| !new.contains(key)).collect();
+        let old: Vec<String> = made
+            .into_iter()
+            .filter(|key| !key.is_empty() && !new.contains(key))
+            .collect();
 
         let mut call = script::BEGIN.prepare_invoke();
         call.key(keys.mark()).key(keys.dirty()).key(keys.made());
