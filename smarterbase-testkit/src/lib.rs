@@ -3,8 +3,10 @@
 pub mod clock;
 pub mod contract;
 pub mod fault;
+pub mod invariant;
 pub mod record;
 pub mod server;
+pub mod sweep;
 
 pub use clock::{SeededRng, TestClock};
 pub use fault::{Fault, FaultStore};

@@ -9,6 +9,7 @@ use futures::{
 
 use super::{
     Collection, Engine, attach,
+    engine::store_failure,
     plan::{BackendPlan, Plan, UniqueValue},
 };
 use crate::{
@@ -59,15 +60,13 @@ pub(crate) async fn secure(
     let ((announced, claimed), seen) = join(join(announced, claimed).boxed(), seen.boxed()).await;
 
     let (taken, refused) = split(claimed);
-    let lost: Vec<usize> = (0..announced.len())
-        .filter(|&position| announced[position].is_err())
-        .collect();
+    let (lost, failed) = judge(announced);
     let mut secured = Secured {
         plan,
         taken,
         seen: seen.into_iter().flatten().collect(),
     };
-    if let Some(error) = refused {
+    if let Some(error) = refused.or(failed) {
         undo(engine, collection, &secured).await;
         return Err(error);
     }
@@ -182,6 +181,21 @@ fn split(claimed: Vec<Result<TakenClaim>>) -> (Vec<TakenClaim>, Option<Error>) {
         }
     }
     (taken, refused)
+}
+
+/// The positions of the backends that are given up, and the failure of entries that lie beside the documents: their
+/// store is the documents' own, so the write fails instead.
+fn judge(announced: Vec<Result<(), IndexError>>) -> (Vec<usize>, Option<Error>) {
+    let mut lost = Vec::new();
+    let mut failed = None;
+    for (position, outcome) in announced.into_iter().enumerate() {
+        match outcome {
+            Ok(()) => {}
+            Err(IndexError::Store(error)) => failed = Some(store_failure(error)),
+            Err(_) => lost.push(position),
+        }
+    }
+    (lost, failed)
 }
 
 /// A backend that lost entries or does not answer is marked down, and the write goes on without it.

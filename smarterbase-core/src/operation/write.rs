@@ -100,7 +100,10 @@ async fn prepare(
     const TRIES: usize = 4;
     for _ in 0..TRIES {
         let agreement = agree(engine, collection).await?;
-        let planned = plan(engine, collection, agreement, change.clone());
+        // Entries that an earlier try withdrew may be removed once more, late: their names must not come back.
+        let mut change = change.clone();
+        change.envelope.write = engine.nonce();
+        let planned = plan(engine, collection, agreement, change);
         let mut secured = secure::secure(engine, collection, planned).await?;
         if still_agreed(engine, collection, &mut secured).await? {
             return Ok(secured);

@@ -1,6 +1,6 @@
 //! Walking a collection by id: LIST pages of every shard, merged.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     error::Result,
@@ -17,9 +17,9 @@ const LIST_PAGE: usize = 1_000;
 
 /// The documents of a collection in the order of their ids, dead ones included.
 #[derive(Debug)]
-pub(crate) struct IdWalk<'a> {
-    engine: &'a Engine,
-    collection: &'a Collection,
+pub(crate) struct IdWalk {
+    engine: Arc<Engine>,
+    collection: Arc<Collection>,
     shards: Vec<Shard>,
     page: usize,
 }
@@ -32,11 +32,11 @@ struct Shard {
     is_done: bool,
 }
 
-impl<'a> IdWalk<'a> {
+impl IdWalk {
     /// A walk over everything after `after`, with LIST pages of at most `page`.
     pub(crate) fn new(
-        engine: &'a Engine,
-        collection: &'a Collection,
+        engine: &Arc<Engine>,
+        collection: &Arc<Collection>,
         after: Option<&EncodedId>,
         page: usize,
     ) -> Self {
@@ -52,8 +52,8 @@ impl<'a> IdWalk<'a> {
             }
         });
         Self {
-            engine,
-            collection,
+            engine: engine.clone(),
+            collection: collection.clone(),
             shards: shards.collect(),
             page: page.clamp(1, LIST_PAGE),
         }
@@ -85,7 +85,7 @@ impl<'a> IdWalk<'a> {
     async fn fill(&mut self) -> Result<()> {
         for shard in &mut self.shards {
             while shard.buffer.is_empty() && !shard.is_done {
-                shard.list(self.engine, self.collection, self.page).await?;
+                shard.list(&self.engine, &self.collection, self.page).await?;
             }
         }
         Ok(())

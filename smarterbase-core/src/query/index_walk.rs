@@ -1,16 +1,16 @@
-//! Walking an index: fetch candidates, load them side by side, check each, and go on until the page is full.
+//! Candidates of an index: fetched in pages, loaded side by side, each checked on the document.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     selection::{Place, Selection},
-    walk::{Batch, Found},
+    walk::Found,
 };
 use crate::{
     document::Document,
-    error::{Code, Error, Result},
+    error::Result,
     operation::{
         Collection, Engine,
         agreement::{Agreement, Site},
@@ -23,165 +23,130 @@ use crate::{
     protocol::stale::{Staleness, judge},
 };
 
-/// How an index walk ended.
-pub(crate) enum Walked<T> {
-    Done(Batch<T>),
-    /// The agreement grew too old before the index answered (rule S4).
-    TooOld,
-    /// The index lost entries.
-    Lost(IndexError),
-    /// The index did not answer.
-    Unavailable(IndexError),
+/// The greatest page that an index backend gives.
+pub(crate) const LARGEST_SCAN: usize = 1_000;
+
+/// One value of one document, with every entry that says so: several announcements may.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    place: Place,
+    entries: Vec<Hit>,
 }
 
-/// The greatest page that an index backend gives.
-const LARGEST_SCAN: usize = 1_000;
-
-pub(crate) async fn walk<T: Document>(
-    engine: &Arc<Engine>,
-    collection: &Arc<Collection>,
-    selection: &Selection,
-    site: &Site,
-    agreement: &Agreement,
-    after: Option<&Place>,
-    limit: usize,
-) -> Result<Walked<T>> {
-    let mut found: Vec<Found<T>> = Vec::new();
-    let mut after = after.cloned();
-    loop {
-        // One more than asked tells whether more follow.
-        let wanted = limit + 1 - found.len();
-        let page = match scan(engine, selection, site, agreement, after.as_ref(), wanted).await {
-            Ok(Some(page)) => page,
-            Ok(None) => return Ok(Walked::TooOld),
-            Err(error @ IndexError::Lost(_)) => return Ok(Walked::Lost(error)),
-            Err(IndexError::Corrupt(text)) => return Err(Error::new(Code::CORRUPT, text)),
-            Err(error) => return Ok(Walked::Unavailable(error)),
-        };
-        after = page
-            .hits
-            .last()
-            .map(|hit| Place {
-                value: hit.value.clone(),
-                id: hit.id.clone(),
-            })
-            .or(after);
-        let has_more = page.has_more;
-        verify(
-            engine,
-            collection,
-            selection,
-            site,
-            page.hits,
-            limit + 1,
-            &mut found,
-        )
-        .await?;
-        if found.len() > limit || !has_more {
-            let has_more = found.len() > limit;
-            found.truncate(limit);
-            return Ok(Walked::Done(Batch { found, has_more }));
-        }
+impl Candidate {
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 }
 
-/// The next candidates; `None` when the agreement is too old to believe them.
-async fn scan(
+/// Groups the entries of one page, which are in order.
+pub(crate) fn group(hits: Vec<Hit>) -> VecDeque<Candidate> {
+    let mut candidates: VecDeque<Candidate> = VecDeque::new();
+    for hit in hits {
+        let place = Place {
+            value: hit.value.clone(),
+            id: hit.id.clone(),
+        };
+        match candidates.back_mut() {
+            Some(last) if last.place == place => last.entries.push(hit),
+            _ => candidates.push_back(Candidate {
+                place,
+                entries: vec![hit],
+            }),
+        }
+    }
+    candidates
+}
+
+/// The next candidates; `None` when the agreement is too old to believe them (rule S4).
+pub(crate) async fn scan(
     engine: &Engine,
     selection: &Selection,
     site: &Site,
     agreement: &Agreement,
     after: Option<&Place>,
-    wanted: usize,
+    limit: usize,
 ) -> Result<Option<ScanPage>, IndexError> {
     let scan = Scan {
         placed: site.placed.clone(),
         range: selection.entries.clone(),
         after: after.map(|place| (place.value.clone(), place.id.clone())),
         descending: selection.descending,
-        limit: (wanted + wanted / 4).clamp(1, LARGEST_SCAN),
+        limit: limit.clamp(1, LARGEST_SCAN),
     };
     let page = site.backend.scan(&site.collection, &scan).await?;
     Ok(agreement.is_current(engine).then_some(page))
 }
 
-/// Loads candidates side by side, in order, until `enough` documents are found.
-async fn verify<T: Document>(
+/// Loads candidates side by side and gives those that match, in order.
+pub(crate) async fn verify<T: Document>(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
     selection: &Selection,
     site: &Site,
-    mut hits: Vec<Hit>,
-    enough: usize,
-    found: &mut Vec<Found<T>>,
-) -> Result<()> {
-    // The same document may be announced several times under one value.
-    hits.dedup_by(|next, previous| {
-        next.value == previous.value && next.id == previous.id && next.tag == previous.tag
-    });
-    let checks = hits
-        .into_iter()
-        .map(|hit| check::<T>(engine, collection, selection, site, hit));
-    let mut checked = stream::iter(checks).buffered(engine.limits.concurrent_reads.min(enough));
-    while let Some(result) = checked.try_next().await? {
-        let Some(result) = result else { continue };
-        let is_repeated = found.last().is_some_and(|last| last.place == result.place);
-        if !is_repeated {
-            found.push(result);
-        }
-        if found.len() >= enough {
-            break;
-        }
-    }
-    Ok(())
+    candidates: impl Iterator<Item = Candidate>,
+) -> Result<Vec<Found<T>>> {
+    let checks: Vec<_> = candidates
+        .map(|candidate| check::<T>(engine, collection, selection, site, candidate))
+        .collect();
+    let checked: Vec<_> = stream::iter(checks)
+        .buffered(engine.limits.concurrent_reads)
+        .try_collect()
+        .await?;
+    Ok(checked.into_iter().flatten().collect())
 }
 
-/// Loads one candidate; `None` when it does not match at the candidate's value any more.
+/// Loads one candidate; `None` when it does not match at the candidate's value any more, or stands elsewhere in the order.
 async fn check<T: Document>(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
     selection: &Selection,
     site: &Site,
-    hit: Hit,
+    candidate: Candidate,
 ) -> Result<Option<Found<T>>> {
-    let fetched = read::fetch(engine, collection, &hit.id).await?;
-    let (result, fetched) = match fetched {
+    let id = &candidate.place.id;
+    let fetched = read::fetch(engine, collection, id).await?;
+    let document = match &fetched {
         Some(fetched) if fetched.is_live() => {
-            let document = read::decode::<T>(collection, &hit.id, fetched.clone())?;
-            match selection.place(&*document, &hit.id)? {
-                Some(place) if place.value == hit.value => {
-                    (Some(Found { document, place }), Some(fetched))
-                }
-                _ => (None, Some(fetched)),
-            }
+            Some(read::decode::<T>(collection, id, fetched.clone())?)
         }
-        other => (None, other),
+        _ => None,
     };
-    // Another value of a list may match first; its entry is no garbage.
-    if result.is_none() {
-        sweep(engine, collection, site, &hit, fetched.as_ref());
+    let has_value = match &document {
+        Some(document) => read::index_entries(collection, &**document)?.values
+            [usize::from(selection.ordinal)]
+        .contains(&candidate.place.value),
+        None => false,
+    };
+    for entry in &candidate.entries {
+        sweep(engine, collection, site, entry, fetched.as_ref(), has_value);
     }
-    Ok(result)
+    let Some(document) = document else {
+        return Ok(None);
+    };
+    // A document with several matching values stands at the first of them.
+    let place = selection
+        .place(&*document, id)?
+        .filter(|place| *place == candidate.place);
+    Ok(place.map(|place| Found { document, place }))
 }
 
-/// Removes a stale entry in the background, where rule S13 says that no write can need it any more.
+/// Removes an entry in the background, where rule S13 says that no write can need it any more. Where entries have tags,
+/// that can also be a second entry of a value that the document has.
 fn sweep(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
     site: &Site,
     hit: &Hit,
     fetched: Option<&Fetched>,
+    has_value: bool,
 ) {
     let envelope = fetched.map(Fetched::envelope);
-    let verdict = judge(
-        hit,
-        &site.placed.definition,
-        envelope,
-        engine.now(),
-        engine.retention,
-    );
-    let untagged = hit.tag.is_none();
-    if (verdict == Staleness::Keep && !untagged) || engine.check_writable().is_err() {
+    let definition = &site.placed.definition;
+    let verdict = judge(hit, definition, envelope, engine.now(), engine.retention);
+    // A backend without tags knows the document's revision, and judges itself.
+    let is_suspect = hit.tag.is_none() && !has_value;
+    if (verdict == Staleness::Keep && !is_suspect) || engine.check_writable().is_err() {
         return;
     }
     let Ok(place) = engine.sweeps.clone().try_acquire_owned() else {

@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::{
     id_walk::IdWalk,
     selection::{Place, Selection},
-    walk::{Batch, Found},
+    walk::Found,
 };
 use crate::{
     document::{Document, Stored},
@@ -16,33 +16,68 @@ use crate::{
     operation::{Collection, Engine, read},
 };
 
-/// Up to `limit` documents strictly after `after`, by scanning.
-pub(crate) async fn walk<T: Document>(
+/// Up to `most` documents strictly after `after`, by scanning.
+pub(crate) async fn page<T: Document>(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
     selection: &Selection,
     after: Option<&Place>,
-    limit: usize,
-) -> Result<Batch<T>> {
-    // Where all matches have one value, their order is the order of ids: the scan begins after the cursor and ends early.
-    let in_id_order = selection.is_one_value() && !selection.descending;
-    let start = after.filter(|_| in_id_order).map(|place| &place.id);
+    most: usize,
+) -> Result<Vec<Found<T>>> {
     let mut kept = Kept {
         selection,
         after,
-        most: limit + 1,
+        most,
         found: BTreeMap::new(),
     };
-    let mut documents = Documents::new(engine, collection, start);
+    let mut documents = documents_after(engine, collection, selection, after);
     while let Some(batch) = documents.next::<T>(engine.limits.concurrent_reads).await? {
         for (id, document) in batch {
             kept.offer(&id, document)?;
         }
-        if in_id_order && kept.found.len() > limit {
+        if is_in_id_order(selection) && kept.found.len() >= most {
             break;
         }
     }
-    Ok(kept.into_batch(limit))
+    Ok(kept.into_found())
+}
+
+/// The places of all matches strictly after `after`, in order; no more than the budget, and no documents.
+pub(crate) async fn places<T: Document>(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    selection: &Selection,
+    after: Option<&Place>,
+) -> Result<Vec<Place>> {
+    let mut places = Vec::new();
+    let mut documents = documents_after(engine, collection, selection, after);
+    while let Some(batch) = documents.next::<T>(engine.limits.concurrent_reads).await? {
+        for (id, document) in batch {
+            let place = selection.place(&*document, &id)?;
+            let is_after = |place: &Place| after.is_none_or(|after| selection.precedes(after, place));
+            places.extend(place.filter(is_after));
+        }
+    }
+    places.sort_by_cached_key(Place::sort_key);
+    if selection.descending {
+        places.reverse();
+    }
+    Ok(places)
+}
+
+/// Where all matches have one value, their order is the order of ids: a scan begins after the cursor and may end early.
+fn is_in_id_order(selection: &Selection) -> bool {
+    selection.is_one_value() && !selection.descending
+}
+
+fn documents_after(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    selection: &Selection,
+    after: Option<&Place>,
+) -> Documents {
+    let start = after.filter(|_| is_in_id_order(selection));
+    Documents::new(engine, collection, start.map(|place| &place.id))
 }
 
 /// The first `most` matches after the cursor: memory is bounded by the page.
@@ -76,42 +111,38 @@ impl<T: Document> Kept<'_, T> {
         Ok(())
     }
 
-    fn into_batch(self, limit: usize) -> Batch<T> {
-        let has_more = self.found.len() > limit;
+    fn into_found(self) -> Vec<Found<T>> {
         let mut found: Vec<Found<T>> = self.found.into_values().collect();
         if self.selection.descending {
             found.reverse();
         }
-        found.truncate(limit);
-        Batch { found, has_more }
+        found
     }
 }
 
 /// The live documents of a collection by id, read side by side, under the budget of [`Limits::scan_documents`].
 ///
 /// [`Limits::scan_documents`]: crate::operation::limits::Limits::scan_documents
-pub(crate) struct Documents<'a> {
-    engine: &'a Engine,
-    collection: &'a Collection,
-    ids: IdWalk<'a>,
+pub(crate) struct Documents {
+    engine: Arc<Engine>,
+    collection: Arc<Collection>,
+    ids: IdWalk,
     read: usize,
-    last: Option<EncodedId>,
     budget: usize,
 }
 
-impl<'a> Documents<'a> {
+impl Documents {
     pub(crate) fn new(
-        engine: &'a Engine,
-        collection: &'a Collection,
+        engine: &Arc<Engine>,
+        collection: &Arc<Collection>,
         after: Option<&EncodedId>,
     ) -> Self {
         let ids = IdWalk::new(engine, collection, after, usize::MAX);
         Self {
-            engine,
-            collection,
+            engine: engine.clone(),
+            collection: collection.clone(),
             ids,
             read: 0,
-            last: None,
             budget: engine.limits.scan_documents,
         }
     }
@@ -125,16 +156,6 @@ impl<'a> Documents<'a> {
     pub(crate) fn with_page(mut self, objects: usize) -> Self {
         self.ids.set_page(objects);
         self
-    }
-
-    /// How many documents were read so far, dead ones included.
-    pub(crate) fn documents_read(&self) -> usize {
-        self.read
-    }
-
-    /// The last id that was read.
-    pub(crate) fn last_id(&self) -> Option<&EncodedId> {
-        self.last.as_ref()
     }
 
     /// Up to `most` further documents; `None` at the end.
@@ -153,8 +174,7 @@ impl<'a> Documents<'a> {
         if self.read > self.budget {
             return Err(self.over_budget());
         }
-        self.last = ids.last().map(|(id, _)| id.clone());
-        let (engine, collection) = (self.engine, self.collection);
+        let (engine, collection) = (&self.engine, &self.collection);
         let reads = ids.into_iter().map(|(id, _)| async move {
             let document = read::load::<T>(engine, collection, &id).await?;
             Ok::<_, Error>(document.map(|document| (id, document)))

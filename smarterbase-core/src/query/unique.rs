@@ -36,8 +36,8 @@ pub(crate) async fn find<T: Document>(
     let agreement = agreement::current(engine, collection).await?;
     let selection = Selection::new(collection.spec, ordinal, components, None)?;
     if !agreement.unique_is_ready(collection, usize::from(ordinal)) {
-        let batch = scan::walk::<T>(engine, collection, &selection, None, 1).await?;
-        return Ok(batch.found.into_iter().next().map(|found| found.document));
+        let found = scan::page::<T>(engine, collection, &selection, None, 1).await?;
+        return Ok(found.into_iter().next().map(|found| found.document));
     }
     let definition = &collection.definitions[usize::from(ordinal)].name;
     let hash = claim::hash(collection.name(), definition, &value);

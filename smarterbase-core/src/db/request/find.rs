@@ -14,7 +14,7 @@ use crate::{
         Cursor, Page, cursor,
         selection::{Bounds, Place, Selection, owned},
         unique,
-        walk::{self, Batch},
+        walk::{self, Batch, Walk},
     },
 };
 
@@ -127,27 +127,25 @@ impl<'a, T: Document> FindMany<'a, T> {
     }
 
     fn found(self) -> impl futures::Stream<Item = Result<(Stored<T>, Place)>> + Send + 'a {
-        let size = self.session.engine().limits.concurrent_reads;
-        let pages = stream::try_unfold(
-            (self, None, false),
-            move |(find, after, is_last)| async move {
-                if is_last {
-                    return Ok::<_, Error>(None);
-                }
-                let batch = find.batch(after.as_ref(), size).await?;
-                let after = batch.found.last().map(|found| found.place.clone());
-                let is_last = !batch.has_more;
-                let items = batch
-                    .found
-                    .into_iter()
-                    .map(|found| Ok((found.document, found.place)));
-                Ok(Some((
-                    stream::iter(items.collect::<Vec<_>>()),
-                    (find, after, is_last),
-                )))
-            },
-        );
-        pages.try_flatten()
+        let batches = stream::try_unfold(self.walk(), |walk| async move {
+            let mut walk = walk?;
+            let found = walk.next::<T>().await.map_err(|error| error.during("find"))?;
+            if found.is_empty() {
+                return Ok::<_, Error>(None);
+            }
+            let items = found
+                .into_iter()
+                .map(|found| Ok((found.document, found.place)));
+            Ok(Some((stream::iter(items.collect::<Vec<_>>()), Ok(walk))))
+        });
+        batches.try_flatten()
+    }
+
+    fn walk(self) -> Result<Walk> {
+        let engine = self.session.engine().clone();
+        let collection = engine.collection::<T>();
+        let selection = self.selection.map_err(|error| error.during("find"))?;
+        Ok(Walk::new(engine, collection, selection))
     }
 
     async fn batch(&self, after: Option<&Place>, size: usize) -> Result<Batch<T>> {
@@ -156,7 +154,7 @@ impl<'a, T: Document> FindMany<'a, T> {
             Err(error) => return Err(Error::new(code_of(error), error.to_string())),
         };
         let engine = self.session.engine();
-        let batch = walk::walk(engine, &engine.collection::<T>(), selection, after, size).await;
+        let batch = walk::page(engine, &engine.collection::<T>(), selection, after, size).await;
         batch.map_err(|error| error.during("find"))
     }
 }
@@ -254,7 +252,7 @@ pub struct Count<'a, T> {
 }
 
 request!(impl['a, T: Document] Count<'a, T> => u64, |this| async move {
-    this.find.found().try_fold(0, |count, _| async move { Ok(count + 1) }).await
+    this.find.walk()?.count::<T>().await.map_err(|error| error.during("count"))
 });
 
 /// Deletes documents one by one: gives how many went. A failure stops it; what went is gone.

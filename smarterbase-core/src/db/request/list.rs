@@ -2,9 +2,9 @@
 
 use std::marker::PhantomData;
 
-use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
+use futures::stream::BoxStream;
 
-use super::request;
+use super::{query::documents, request};
 use crate::{
     db::Session,
     document::{Document, Stored},
@@ -40,34 +40,15 @@ impl<'a, T: Document> List<'a, T> {
 
     /// The documents one after the other. Holds at most as many as are read side by side.
     pub fn stream(self) -> BoxStream<'a, Result<Stored<T>>> {
-        let session = self.session;
-        let batches = stream::try_unfold(
-            (session, None::<EncodedId>),
-            |(session, after)| async move {
-                let found = take(
-                    &session,
-                    after.as_ref(),
-                    session.engine().limits.concurrent_reads,
-                )
-                .await?;
-                let Some((last, _)) = found.last() else {
-                    return Ok::<_, Error>(None);
-                };
-                let last = last.clone();
-                let items: Vec<_> = found
-                    .into_iter()
-                    .map(|(_, document)| Ok(document))
-                    .collect();
-                Ok(Some((stream::iter(items), (session, Some(last)))))
-            },
-        );
-        batches.try_flatten().boxed()
+        let engine = self.session.engine();
+        let walk = Documents::new(engine, &engine.collection::<T>(), None).with_budget(usize::MAX);
+        documents(walk, engine.limits.concurrent_reads, "list")
     }
 }
 
 request!(impl['a, T: Document] List<'a, T> => Vec<Stored<T>>, |this| async move {
     let most = this.session.engine().limits.collect;
-    let found = take::<T>(&this.session, None, most + 1).await?;
+    let found = take::<T>(&this.session, None, most.saturating_add(1)).await?;
     if found.len() > most {
         let text = format!("there are more than {most} documents; ask for pages or a stream, or raise `collect`");
         return Err(Error::new(Code::TOO_MANY, text).in_collection(T::SPEC.collection).during("list"));
@@ -101,7 +82,7 @@ request!(impl['a, T: Document] ListDocuments<'a, T> => Page<T>, |this| async mov
         None => None,
     };
     let size = this.size.max(1);
-    let mut found = take::<T>(session, after.as_ref(), size + 1).await?;
+    let mut found = take::<T>(session, after.as_ref(), size.saturating_add(1)).await?;
     let has_more = found.len() > size;
     found.truncate(size);
     let next = match found.last() {

@@ -100,11 +100,11 @@ impl<'a, T: Document> Scan<'a, T> {
 
     /// The documents one after the other. Holds at most as many as are read side by side.
     pub fn stream(self) -> BoxStream<'a, Result<Stored<T>>> {
-        let engine = self.session.engine().clone();
-        let collection = engine.collection::<T>();
-        let walk = async_stream(engine, collection, self.budget);
+        let engine = self.session.engine();
+        let walk =
+            Documents::new(engine, &engine.collection::<T>(), None).with_budget(self.budget);
         let filters = self.filters;
-        walk.try_filter(move |document| {
+        documents(walk, engine.limits.concurrent_reads, "scan").try_filter(move |document| {
             let is_kept = filters.iter().all(|filter| filter(document));
             std::future::ready(is_kept)
         })
@@ -122,33 +122,22 @@ impl<'a, T: Document> Scan<'a, T> {
     }
 }
 
-fn async_stream<'a, T: Document>(
-    engine: std::sync::Arc<crate::operation::Engine>,
-    collection: std::sync::Arc<crate::operation::Collection>,
-    budget: usize,
+/// The documents of a scan or a listing, batch by batch.
+pub(super) fn documents<'a, T: Document>(
+    documents: Documents,
+    most: usize,
+    operation: &'static str,
 ) -> BoxStream<'a, Result<Stored<T>>> {
-    let start = (engine, collection, None, budget);
-    let batches = stream::try_unfold(start, |(engine, collection, after, budget)| async move {
-        let mut documents =
-            Documents::new(&engine, &collection, after.as_ref()).with_budget(budget);
-        let most = engine.limits.concurrent_reads;
-        documents = documents.with_page(most);
-        let Some(batch) = documents
-            .next::<T>(most)
-            .await
-            .map_err(|error| error.during("scan"))?
-        else {
+    let batches = stream::try_unfold(documents, move |mut documents| async move {
+        let read = documents.next::<T>(most).await;
+        let Some(batch) = read.map_err(|error| error.during(operation))? else {
             return Ok::<_, Error>(None);
         };
-        let (read, last) = (documents.documents_read(), documents.last_id().cloned());
         let items: Vec<_> = batch
             .into_iter()
             .map(|(_, document)| Ok(document))
             .collect();
-        Ok(Some((
-            stream::iter(items),
-            (engine, collection, last, budget - read),
-        )))
+        Ok(Some((stream::iter(items), documents)))
     });
     batches.try_flatten().boxed()
 }
@@ -160,7 +149,7 @@ impl<'a, T: Document> IntoFuture for Scan<'a, T> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let most = self.session.engine().limits.collect;
-            let found: Vec<_> = self.stream().take(most + 1).try_collect().await?;
+            let found: Vec<_> = self.stream().take(most.saturating_add(1)).try_collect().await?;
             if found.len() > most {
                 let text =
                     format!("more than {most} documents match; use the stream, or raise `collect`");
