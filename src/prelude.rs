@@ -3,8 +3,9 @@
 pub use serde::{Deserialize, Serialize};
 pub use smarterbase_core::{
     Error, ErrorKind,
-    db::{Db, Session},
+    db::{Db, DocumentExt, Session, StoredExt},
     document::{Document, Field, Id, Stored, Timestamp},
+    query::{Cursor, Page},
 };
 pub use smarterbase_derive::{Document, Embedded};
 pub use validator::Validate;

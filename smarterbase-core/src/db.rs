@@ -1,11 +1,121 @@
 //! The database handle, its builder, and the requests that verbs and finders return.
 
+pub mod builder;
 pub mod request;
 pub mod session;
+pub mod verbs;
 
-pub use request::find::{Count, DeleteMany, FindMany, FindOne};
+pub use builder::DbBuilder;
+pub use request::{
+    Count, Create, CreateMany, Delete, DeleteMany, Exists, FindKeys, FindMany, FindOne, FindPage,
+    Get, GetMany, GetRequired, List, Overwrite, Query, Reload, Remove, Save, Scan, Update, Upsert,
+};
 pub use session::Session;
+pub use verbs::{DocumentExt, StoredExt};
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    document::{Document, Id},
+    error::Result,
+    format::database::ProbeReport,
+    maintenance::{
+        rebuild::{self, RebuildReport},
+        sweep::{self, SweepReport},
+    },
+    operation::{Engine, engine::WriteGuard},
+    port::Capabilities,
+    store::layer::RequestCounts,
+};
 
 /// An open database. Cheap to clone; all clones share one engine.
+///
+/// Dropping it does not wait for detached writes; [`close`](Self::close) does.
 #[derive(Clone, Debug)]
-pub struct Db {}
+pub struct Db {
+    pub(crate) engine: Arc<Engine>,
+}
+
+impl Db {
+    /// Settings and parts for opening a database.
+    #[must_use]
+    pub fn builder() -> DbBuilder {
+        DbBuilder::default()
+    }
+
+    /// A fresh id: a UUID version 7, made of this database's clock and randomness.
+    #[must_use]
+    pub fn new_id<T: Document>(&self) -> Id<T> {
+        let now = self.engine.now();
+        Id::from_uuid(self.engine.moment(now, true, |moment| moment.new_uuid()))
+    }
+
+    /// The requests that this handle's engine made so far, every attempt counted. Take two and subtract them.
+    #[must_use]
+    pub fn request_counts(&self) -> &RequestCounts {
+        &self.engine.counts
+    }
+
+    /// What the store can do, and where it is.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        self.engine.store.capabilities()
+    }
+
+    /// The database's identity, which names its keys in Redis.
+    #[must_use]
+    pub fn database_id(&self) -> &str {
+        self.engine.database.id.as_str()
+    }
+
+    /// What the conformance probe found when the store was first opened.
+    #[must_use]
+    pub fn probe_report(&self) -> &ProbeReport {
+        &self.engine.database.probe
+    }
+
+    /// How long a write may be in flight: a setting of the database, shared by all processes.
+    #[must_use]
+    pub fn in_flight_bound(&self) -> Duration {
+        self.engine.database.in_flight_bound
+    }
+
+    /// Whether documents may be written; otherwise why not.
+    #[must_use]
+    pub fn read_only_reason(&self) -> Option<&str> {
+        match &self.engine.guard {
+            WriteGuard::Open => None,
+            WriteGuard::ReadOnly => Some("opened read-only"),
+            WriteGuard::ProbeFailed(check) => Some(check),
+        }
+    }
+
+    /// Builds every index and unique definition of `T` that is not ready, online. Takes at least 5 s plus the in-flight
+    /// bound (65 s by default), since writers must have learned of it before the documents are listed (rule S1).
+    ///
+    /// Safe to run from several processes and to run again after a crash.
+    ///
+    /// # Errors
+    /// - [`Unique`](crate::ErrorKind::Unique): documents hold the same unique value; the report in the text names them,
+    ///   and the definition stays `building`.
+    /// - [`Corrupt`](crate::ErrorKind::Corrupt) or [`Unsupported`](crate::ErrorKind::Unsupported): a document cannot be
+    ///   read; its index stays `building`.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store or the index backend does not answer.
+    pub async fn rebuild_indexes<T: Document>(&self) -> Result<RebuildReport> {
+        rebuild::rebuild::<T>(&self.engine, &self.engine.collection::<T>()).await
+    }
+
+    /// Removes tombstones and stubs older than the retention time (24 h), where that is safe on this store.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
+    pub async fn sweep<T: Document>(&self) -> Result<SweepReport> {
+        sweep::sweep(&self.engine, &self.engine.collection::<T>()).await
+    }
+
+    /// Refuses new writes and waits until every write has ended, detached ones and their clean-up included.
+    pub async fn close(self) {
+        self.engine.tasks.close();
+        self.engine.tasks.wait().await;
+    }
+}

@@ -17,11 +17,17 @@ pub mod protocol;
 
 pub mod store;
 
-pub use error::{Error, ErrorKind, Result};
-
 pub mod index;
+
+pub mod operation;
+
+pub mod query;
+
+pub mod maintenance;
 
 pub mod db;
 
 #[doc(hidden)]
 pub mod codegen_support;
+
+pub use error::{Error, ErrorKind, Result};

@@ -1,1 +1,61 @@
-//! .
+//! Redis indexes for SmarterBase.
+//!
+//! [`RedisIndex`] is an [`IndexStore`](smarterbase_core::port::IndexStore): it finds documents by their indexed values, in
+//! one round trip. The documents stay in the object store, which alone is the truth; Redis may be slow, flushed or gone.
+//! [`RedisLink`] is the connection below it.
+//!
+//! ```no_run
+//! # async fn example() -> smarterbase_core::Result<()> {
+//! use smarterbase_redis::{RedisIndex, RedisOptions};
+//! let index = RedisIndex::open(RedisOptions::from_url("redis://127.0.0.1:6379")?).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # What is guaranteed
+//!
+//! - **A superset.** An entry that a document needs, or that an announced write may need, is there. An entry without a
+//!   matching document is a false hit, which the reader drops after reading the document.
+//! - **Any order of messages.** Announcements and outcomes may come late, twice, or overtake each other: the manifest of
+//!   the document says in one atomic script what is still needed.
+//! - **Loss is noticed** by every script, before it reads or writes anything: `FLUSHALL`, an empty restart, a restart from
+//!   an old snapshot, a failover, another database (the mark names the instance and the run of the server), and a
+//!   single sorted set or manifest bucket that was deleted or evicted (each holds a sentinel). The answer is
+//!   [`IndexError::Lost`](smarterbase_core::port::IndexError::Lost) until [`begin`](smarterbase_core::port::IndexStore::begin).
+//!   Single members that a foreign hand removed are not noticed.
+//! - **No call waits longer than its deadline**, 250 ms unless set, and none waits for a connection.
+//!
+//! After the *object store* was restored from a backup, the index must be rebuilt: revisions that went back look like late
+//! messages. Until then nothing new is missed. The entries of a document that is written again, or restored by
+//! [`Outcome::Restore`](smarterbase_core::port::index::Outcome::Restore) with a lower revision, are added, and those of the
+//! higher revision stay beside them until a revision after both is committed.
+//!
+//! # Keys
+//!
+//! Every key of one shard of a collection begins with `sb:{<database>.<collection>.<shard>}:`. The braces are a hash tag.
+//!
+//! | Key | Type | Holds |
+//! |---|---|---|
+//! | `ep` | STRING | the mark, `<instance nonce>\|<run id of the server>` |
+//! | `g<generation>:i:<number>` | ZSET | the entries of one definition, all with score 0: encoded value, then the id (16 bytes of a UUID, else `<encoded id>.json`); and an empty sentinel |
+//! | `m:<0..255>` | HASH | the manifests: id to MessagePack of revision, deleted, entries, pending announcements, entity tag; and an empty sentinel |
+//! | `dirty` | ZSET | ids with unresolved announcements, by the server's time in milliseconds |
+//! | `k` | SET | the ZSET keys that were made; and an empty sentinel |
+//!
+//! None has a time to live. The keys are private and may change with the version of this crate; a rebuild makes them anew.
+//!
+//! # Servers
+//!
+//! Redis or Valkey from 6.2 on, one primary. The user needs `INFO`, `PING`, `HELLO`, `SCRIPT LOAD`, `EVALSHA`, and the
+//! commands of strings, hashes, sets and sorted sets. `maxmemory-policy` must be `noeviction` or `volatile-*`.
+//!
+//! Not supported: Redis Cluster and Sentinel (both are refused with a message; a name or proxy that follows the primary
+//! works, and a failover is noticed as a loss), unix sockets, client certificates, TLS without verification.
+
+mod index;
+mod link;
+mod options;
+mod script;
+
+pub use index::RedisIndex;
+pub use link::RedisLink;
+pub use options::RedisOptions;

@@ -1,1 +1,13 @@
-//! .
+//! Conformance suites, real servers and fault injection for SmarterBase and its backends.
+
+pub mod clock;
+pub mod contract;
+pub mod fault;
+pub mod invariant;
+pub mod record;
+pub mod server;
+pub mod sweep;
+
+pub use clock::{SeededRng, TestClock};
+pub use fault::{Fault, FaultStore};
+pub use record::{Call, CallKind, CallLog, CallOutcome};

@@ -1,3 +1,31 @@
-//! Requests: what verbs and finders return; `.await` runs them.
+//! Requests: what verbs and finders return. Nothing happens until they are awaited; then one boxed future runs.
 
 pub mod find;
+pub mod list;
+pub mod many;
+pub mod one;
+pub mod query;
+
+pub use find::{Count, DeleteMany, FindKeys, FindMany, FindOne, FindPage};
+pub use list::List;
+pub use many::{CreateMany, GetMany};
+pub use one::{
+    Create, Delete, Exists, Get, GetRequired, Overwrite, Reload, Remove, Save, Update, Upsert,
+};
+pub use query::{Query, Scan};
+
+/// Implements `IntoFuture` by an async block over `self`, and `Debug` by the type's name.
+macro_rules! request {
+    (impl[$($generics:tt)*] $type:ty => $output:ty, |$this:ident| $run:expr) => {
+        impl<$($generics)*> IntoFuture for $type {
+            type Output = $crate::error::Result<$output>;
+            type IntoFuture = futures::future::BoxFuture<'a, Self::Output>;
+
+            fn into_future(self) -> Self::IntoFuture {
+                let $this = self;
+                Box::pin($run)
+            }
+        }
+    };
+}
+pub(crate) use request;

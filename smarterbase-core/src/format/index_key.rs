@@ -99,7 +99,7 @@ pub fn encode_value(
     if index.kind == IndexKind::Unique && components.contains(&Scalar::Null) {
         return Ok(None);
     }
-    let bytes = encode_components(index, components)?;
+    let bytes = encode_under(index, components, limit_of(index))?;
     Ok(Some(EncodedValue(bytes.into())))
 }
 
@@ -141,17 +141,7 @@ pub fn encode_range(
     upper: Bound<Scalar<'_>>,
 ) -> Result<ValueRange> {
     let index = &spec.indexes[usize::from(ordinal)];
-    let leading = encode_components(index, prefix)?;
-    let bound = |bound: Bound<Scalar<'_>>| {
-        transpose(bound.map(|scalar| encode_component(index, prefix.len(), &scalar)))
-    };
-    let free = index.components.len() - prefix.len();
-    Ok(range::between(
-        &leading,
-        free,
-        &bound(lower)?,
-        &bound(upper)?,
-    ))
+    range_under(index, prefix, lower, upper, limit_of(index))
 }
 
 fn transpose(bound: Bound<Result<Component>>) -> Result<Bound<Component>> {
@@ -162,18 +152,14 @@ fn transpose(bound: Bound<Result<Component>>) -> Result<Bound<Component>> {
     })
 }
 
-fn encode_components(index: &IndexSpec, components: &[Scalar<'_>]) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    for (position, scalar) in components.iter().enumerate() {
-        bytes.extend(encode_component(index, position, scalar)?.bytes);
-    }
-    Ok(bytes)
-}
-
-fn encode_component(index: &IndexSpec, position: usize, scalar: &Scalar<'_>) -> Result<Component> {
+fn encode_component(
+    index: &IndexSpec,
+    position: usize,
+    scalar: &Scalar<'_>,
+    limit: Limit,
+) -> Result<Component> {
     let spec = &index.components[position];
-    component::encode(&folded(spec, scalar), limit_of(index))
-        .map_err(|error| error.on_field(spec.field))
+    component::encode(&folded(spec, scalar), limit).map_err(|error| error.on_field(spec.field))
 }
 
 /// The scalar as the definition wants it: text in lower case where it says so.
@@ -192,4 +178,68 @@ fn limit_of(index: &IndexSpec) -> Limit {
         IndexKind::Unique => Limit::Uncut,
         IndexKind::Index => Limit::Kept(KEPT[index.components.len() - 1]),
     }
+}
+
+/// The bytes of one value without any cut: what documents are compared by, since a cut value is not exact (rule S25).
+///
+/// # Errors
+/// As [`encode_value`].
+pub fn exact_value(
+    spec: &DocumentSpec,
+    ordinal: u16,
+    components: &[Scalar<'_>],
+) -> Result<Vec<u8>> {
+    encode_under(
+        &spec.indexes[usize::from(ordinal)],
+        components,
+        Limit::Uncut,
+    )
+}
+
+/// The range of [`encode_range`] over the values of [`exact_value`].
+///
+/// # Errors
+/// As [`encode_range`].
+pub fn exact_range(
+    spec: &DocumentSpec,
+    ordinal: u16,
+    prefix: &[Scalar<'_>],
+    lower: Bound<Scalar<'_>>,
+    upper: Bound<Scalar<'_>>,
+) -> Result<ValueRange> {
+    range_under(
+        &spec.indexes[usize::from(ordinal)],
+        prefix,
+        lower,
+        upper,
+        Limit::Uncut,
+    )
+}
+
+fn range_under(
+    index: &IndexSpec,
+    prefix: &[Scalar<'_>],
+    lower: Bound<Scalar<'_>>,
+    upper: Bound<Scalar<'_>>,
+    limit: Limit,
+) -> Result<ValueRange> {
+    let leading = encode_under(index, prefix, limit)?;
+    let bound = |bound: Bound<Scalar<'_>>| {
+        transpose(bound.map(|scalar| encode_component(index, prefix.len(), &scalar, limit)))
+    };
+    let free = index.components.len() - prefix.len();
+    Ok(range::between(
+        &leading,
+        free,
+        &bound(lower)?,
+        &bound(upper)?,
+    ))
+}
+
+fn encode_under(index: &IndexSpec, components: &[Scalar<'_>], limit: Limit) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for (position, scalar) in components.iter().enumerate() {
+        bytes.extend(encode_component(index, position, scalar, limit)?.bytes);
+    }
+    Ok(bytes)
 }

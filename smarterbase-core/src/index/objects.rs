@@ -17,7 +17,7 @@ use crate::{
         path::{self, EncodedId},
     },
     port::{
-        Attempt, CasStore, Clock, Expect, IndexError, IndexStore, StoreError,
+        Attempt, CasStore, Clock, Expect, IndexError, IndexStore, StoreError, StoreErrorKind,
         index::{
             Announcement, Commit, Hit, IndexEntry, IndexedCollection, Outcome, Placed, Scan,
             ScanPage,
@@ -25,8 +25,8 @@ use crate::{
     },
 };
 
-/// How often the creation of one entry is sent before the write gives up.
-const ATTEMPTS: u32 = 5;
+/// How often the creation of one entry is sent before the write fails: over 2.3 s, besides the time of the attempts.
+const ATTEMPTS: u32 = 8;
 /// A LIST answers with at most this many objects.
 const LIST_PAGE: usize = 1_000;
 
@@ -62,7 +62,7 @@ impl ObjectIndex {
         Ok(())
     }
 
-    /// Creates one entry. `Rejected` means that it is there: its name belongs to this write alone.
+    /// Creates one entry. Its name belongs to this write alone, so whatever is there is it.
     async fn create(
         &self,
         collection: &str,
@@ -70,19 +70,24 @@ impl ObjectIndex {
         entry: &IndexEntry,
     ) -> Result<(), IndexError> {
         let key = entry_key(collection, id, entry)?;
-        let mut last = None;
-        for attempt in 0..ATTEMPTS {
-            match self.store.put(&key, &Expect::Absent, Bytes::new()).await {
-                Attempt::Applied(_) | Attempt::Rejected => return Ok(()),
-                Attempt::Refused(error) => return Err(unavailable(&error)),
-                Attempt::Unknown(error) => last = Some(error),
+        for attempt in 0.. {
+            let failure = match self.store.put(&key, &Expect::Absent, Bytes::new()).await {
+                Attempt::Applied(_) => return Ok(()),
+                Attempt::Refused(error) => return Err(failed(error)),
+                Attempt::Unknown(error) => error,
+                // Rule S19: read back. An S3 409 also says so of a name that nobody has.
+                Attempt::Rejected => match self.store.get(&key).await {
+                    Ok(Some(_)) => return Ok(()),
+                    Ok(None) => StoreError::new(StoreErrorKind::Unavailable, "409 Conflict"),
+                    Err(error) => return Err(failed(error)),
+                },
+            };
+            if attempt + 1 == ATTEMPTS {
+                return Err(failed(failure));
             }
-            self.clock.sleep(Duration::from_millis(20 << attempt)).await;
+            self.clock.sleep(pause(attempt)).await;
         }
-        Err(last.map_or_else(
-            || IndexError::Unavailable("no attempt".into()),
-            |error| unavailable(&error),
-        ))
+        unreachable!("the last attempt returns")
     }
 
     async fn remove_all(
@@ -96,10 +101,7 @@ impl ObjectIndex {
             .filter(|entry| entry.tag.is_some())
             .map(|entry| async move {
                 let key = entry_key(collection, id, entry)?;
-                self.store
-                    .delete_retired(&key)
-                    .await
-                    .map_err(|error| unavailable(&error))
+                self.store.delete_retired(&key).await.map_err(failed)
             });
         try_join_all(removals).await?;
         Ok(())
@@ -122,7 +124,7 @@ impl ObjectIndex {
                 .store
                 .list(&listed_prefix, after.as_ref(), page)
                 .await
-                .map_err(|error| unavailable(&error))?;
+                .map_err(failed)?;
             requests += 1;
             for object in &listed.objects {
                 let Some(name) = EntryName::parse(prefix, &object.key) else {
@@ -234,6 +236,10 @@ impl IndexStore for ObjectIndex {
         Ok(Self::NAME.to_owned())
     }
 
+    async fn extend(&self, _: &IndexedCollection, _: &[Placed]) -> Result<(), IndexError> {
+        Ok(())
+    }
+
     async fn announce(
         &self,
         collection: &IndexedCollection,
@@ -304,10 +310,7 @@ impl IndexStore for ObjectIndex {
             tag,
         };
         let key = name.key(&collection.name, &placed.definition);
-        self.store
-            .delete_retired(&key)
-            .await
-            .map_err(|error| unavailable(&error))
+        self.store.delete_retired(&key).await.map_err(failed)
     }
 }
 
@@ -347,6 +350,26 @@ fn precedes(left: (&EncodedValue, &str), right: (&EncodedValue, &str)) -> bool {
     (left.0, format!("{}.json", left.1)) < (right.0, format!("{}.json", right.1))
 }
 
-fn unavailable(error: &StoreError) -> IndexError {
-    IndexError::Unavailable(error.to_string())
+/// 20 ms, 40 ms, … at most 1 s.
+fn pause(attempt: u32) -> Duration {
+    Duration::from_millis(20 << attempt).min(Duration::from_secs(1))
+}
+
+/// The store's own text is left out: it can name the path, and the path of an entry holds the value.
+fn failed(error: StoreError) -> IndexError {
+    let text = match error.kind {
+        StoreErrorKind::Unavailable => "no answer, or a server error",
+        StoreErrorKind::Timeout => "no answer in time",
+        StoreErrorKind::Throttled => "too many requests",
+        StoreErrorKind::Denied => "access denied",
+        StoreErrorKind::NoSuchStore => "the bucket or folder does not exist",
+        StoreErrorKind::Full => "full",
+        StoreErrorKind::ReadOnly => "read-only",
+        StoreErrorKind::Invalid => "the name of an entry was refused",
+        StoreErrorKind::Unsupported => "not supported",
+    };
+    IndexError::Store(StoreError::new(
+        error.kind,
+        format!("index entries: {text}"),
+    ))
 }

@@ -57,11 +57,17 @@ pub(crate) struct Site {
 
 impl CatalogCell {
     fn latest(&self) -> Option<Arc<Agreement>> {
-        self.copy.lock().expect("no panic while holding the lock").clone()
+        self.copy
+            .lock()
+            .expect("no panic while holding the lock")
+            .clone()
     }
 
     fn replace(&self, copy: Arc<Agreement>) -> Option<Arc<Agreement>> {
-        self.copy.lock().expect("no panic while holding the lock").replace(copy)
+        self.copy
+            .lock()
+            .expect("no panic while holding the lock")
+            .replace(copy)
     }
 
     /// Makes the next operation ask again.
@@ -81,28 +87,47 @@ impl Agreement {
     }
 
     pub(crate) fn entry(&self, collection: &Collection, ordinal: usize) -> Option<&Entry> {
-        self.catalog.definitions.get(&collection.definitions[ordinal].name)
+        self.catalog
+            .definitions
+            .get(&collection.definitions[ordinal].name)
     }
 
     /// Where entries of the definition are maintained: `building` and `ready` placements on registered backends.
-    pub(crate) fn maintained(&self, engine: &Engine, collection: &Collection, ordinal: usize) -> Vec<Site> {
-        self.sites(engine, collection, ordinal, |state| matches!(state, State::Building | State::Ready))
+    pub(crate) fn maintained(
+        &self,
+        engine: &Engine,
+        collection: &Collection,
+        ordinal: usize,
+    ) -> Vec<Site> {
+        self.sites(engine, collection, ordinal, |state| {
+            matches!(state, State::Building | State::Ready)
+        })
     }
 
     /// Where the definition answers queries; the backend that the database was opened with comes first.
-    pub(crate) fn ready(&self, engine: &Engine, collection: &Collection, ordinal: usize) -> Option<Site> {
-        self.sites(engine, collection, ordinal, |state| state == State::Ready).into_iter().next()
+    pub(crate) fn ready(
+        &self,
+        engine: &Engine,
+        collection: &Collection,
+        ordinal: usize,
+    ) -> Option<Site> {
+        self.sites(engine, collection, ordinal, |state| state == State::Ready)
+            .into_iter()
+            .next()
     }
 
     /// Whether claims of the unique definition are taken.
     pub(crate) fn claims(&self, collection: &Collection, ordinal: usize) -> bool {
-        let state = self.entry(collection, ordinal).and_then(|entry| entry.state);
+        let state = self
+            .entry(collection, ordinal)
+            .and_then(|entry| entry.state);
         matches!(state, Some(State::Building | State::Ready | State::Down))
     }
 
     /// Whether the unique definition answers queries.
     pub(crate) fn unique_is_ready(&self, collection: &Collection, ordinal: usize) -> bool {
-        self.entry(collection, ordinal).is_some_and(|entry| entry.state == Some(State::Ready))
+        self.entry(collection, ordinal)
+            .is_some_and(|entry| entry.state == Some(State::Ready))
     }
 
     fn sites(
@@ -112,9 +137,14 @@ impl Agreement {
         ordinal: usize,
         wanted: impl Fn(State) -> bool,
     ) -> Vec<Site> {
-        let Some(entry) = self.entry(collection, ordinal) else { return Vec::new() };
+        let Some(entry) = self.entry(collection, ordinal) else {
+            return Vec::new();
+        };
         let site = |backend: &Arc<dyn IndexStore>| {
-            let placement = entry.backends.get(backend.name()).filter(|placement| wanted(placement.state))?;
+            let placement = entry
+                .backends
+                .get(backend.name())
+                .filter(|placement| wanted(placement.state))?;
             let instance = self.catalog.instances.get(backend.name())?;
             Some(Site {
                 backend: backend.clone(),
@@ -128,11 +158,18 @@ impl Agreement {
 }
 
 pub(crate) fn placed(definition: &str, entry: &Entry, placement: &Placement) -> Placed {
-    Placed { definition: definition.to_owned(), number: entry.number, generation: placement.generation }
+    Placed {
+        definition: definition.to_owned(),
+        number: entry.number,
+        generation: placement.generation,
+    }
 }
 
 /// The copy, at most [`MAX_AGE`] old: from memory, refreshed in the background, or asked for now.
-pub(crate) async fn current(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<Arc<Agreement>> {
+pub(crate) async fn current(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+) -> Result<Arc<Agreement>> {
     match collection.catalog.latest() {
         Some(copy) if copy.age(engine) < REFRESH_AGE => Ok(copy),
         Some(copy) if copy.is_current(engine) => {
@@ -153,7 +190,10 @@ async fn reload(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<Ar
 }
 
 /// Asks for the catalog now.
-pub(crate) async fn renew(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<Arc<Agreement>> {
+pub(crate) async fn renew(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+) -> Result<Arc<Agreement>> {
     let _one_at_a_time = collection.catalog.loading.lock().await;
     load(engine, collection).await
 }
@@ -186,13 +226,24 @@ async fn load(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<Arc<
 /// Reads the catalog; the age runs from before the request.
 pub(crate) async fn fetch(engine: &Engine, collection: &Collection) -> Result<Option<Agreement>> {
     let read_at = engine.clock.elapsed();
-    let object = engine.store.get(&path::catalog(collection.name())).await.map_err(store_failure)?;
-    object.map(|object| open(object, read_at)).transpose().map_err(|error| error.in_collection(collection.name()))
+    let object = engine
+        .store
+        .get(&path::catalog(collection.name()))
+        .await
+        .map_err(store_failure)?;
+    object
+        .map(|object| open(object, read_at))
+        .transpose()
+        .map_err(|error| error.in_collection(collection.name()))
 }
 
 pub(crate) fn open(object: Object, read_at: Duration) -> Result<Agreement> {
     let catalog = Catalog::open(&object.bytes)?;
-    Ok(Agreement { catalog, version: object.version, read_at })
+    Ok(Agreement {
+        catalog,
+        version: object.version,
+        read_at,
+    })
 }
 
 /// Takes a copy into use, and holds replies when it shows a `down` or a new generation (rule S3).
@@ -207,7 +258,9 @@ pub(crate) fn adopt(engine: &Engine, collection: &Collection, copy: &Arc<Agreeme
 fn shows_a_loss(previous: Option<&Catalog>, next: &Catalog) -> bool {
     next.definitions.iter().any(|(name, entry)| {
         entry.backends.iter().any(|(backend, placement)| {
-            let before = previous.and_then(|catalog| catalog.definitions.get(name)).and_then(|entry| entry.backends.get(backend));
+            let before = previous
+                .and_then(|catalog| catalog.definitions.get(name))
+                .and_then(|entry| entry.backends.get(backend));
             match before {
                 Some(before) => before.generation != placement.generation,
                 // First sight: a first generation that is still being built was never ready for anybody.
@@ -224,8 +277,14 @@ fn shows_a_loss(previous: Option<&Catalog>, next: &Catalog) -> bool {
 /// Refuses to write what this process cannot maintain: unique definitions that the program does not know.
 pub(crate) fn check_maintainable(collection: &Collection, agreement: &Agreement) -> Result<()> {
     let unknown = agreement.catalog.definitions.iter().find(|(name, entry)| {
-        let is_known = collection.definitions.iter().any(|definition| definition.name == **name);
-        let is_enforced = matches!(entry.state, Some(State::Building | State::Ready | State::Down));
+        let is_known = collection
+            .definitions
+            .iter()
+            .any(|definition| definition.name == **name);
+        let is_enforced = matches!(
+            entry.state,
+            Some(State::Building | State::Ready | State::Down)
+        );
         entry.kind == IndexKind::Unique && is_enforced && !is_known
     });
     match unknown {

@@ -11,13 +11,12 @@ use crate::{
     document::{IndexKind, IndexSpec},
     error::{Code, Error, Result},
     format::{
-        Envelope, FORMAT_VERSION, Nonce, Prefix,
+        Envelope, FORMAT_VERSION, Prefix,
         catalog::{Catalog, Entry, Placement, State},
         definition::Definition,
-        envelope,
-        path,
+        envelope, path,
     },
-    port::{IndexError, IndexStore},
+    port::{Clock, IndexError, IndexStore, Rng},
     protocol::{PutMachine, PutOutcome, drive},
 };
 
@@ -26,22 +25,33 @@ const ATTEMPTS: usize = 16;
 
 /// Makes the catalog of a new collection. Definitions start `building`, and are `ready` at once only when a LIST made
 /// after the creation finds nothing (rule S8).
-pub(crate) async fn create_catalog(engine: &Arc<Engine>, collection: &Collection) -> Result<Agreement> {
+pub(crate) async fn create_catalog(
+    engine: &Arc<Engine>,
+    collection: &Collection,
+) -> Result<Agreement> {
     let mut catalog = empty_catalog(engine, collection);
     for (ordinal, definition) in collection.definitions.iter().enumerate() {
-        let entry = new_entry(engine, &mut catalog, &collection.spec.indexes[ordinal], definition, State::Building);
+        let entry = new_entry(
+            engine,
+            &mut catalog,
+            &collection.spec.indexes[ordinal],
+            definition,
+            State::Building,
+        );
         catalog.definitions.insert(definition.name.clone(), entry);
     }
     begin_backends(engine, collection, &mut catalog).await;
     let created = put(engine, collection, None, catalog).await?;
     let Some(created) = created else {
-        return fetch(engine, collection).await?.ok_or_else(|| vanished(collection));
+        return fetch(engine, collection)
+            .await?
+            .ok_or_else(|| vanished(collection));
     };
     if !is_empty(engine, collection).await? {
         return Ok(created);
     }
     change(engine, collection, Some(created), |catalog| {
-        catalog.definitions.values_mut().for_each(|entry| promote(entry));
+        catalog.definitions.values_mut().for_each(promote);
         true
     })
     .await
@@ -52,16 +62,31 @@ fn promote(entry: &mut Entry) {
     if entry.state == Some(State::Building) {
         entry.state = Some(State::Ready);
     }
-    for placement in entry.backends.values_mut().filter(|placement| placement.state == State::Building) {
+    for placement in entry
+        .backends
+        .values_mut()
+        .filter(|placement| placement.state == State::Building)
+    {
         placement.state = State::Ready;
     }
 }
 
 /// Adds the program's definitions that the catalog lacks as `pending`: nobody maintains them until `rebuild_indexes` is
 /// called (rule S10). Even where the collection is empty, since other writers may hold a copy without them.
-pub(crate) async fn register(engine: &Engine, collection: &Collection, copy: Agreement) -> Result<Agreement> {
-    let is_missing = |catalog: &Catalog, definition: &Definition| !catalog.definitions.contains_key(&definition.name);
-    let any_is_missing = |catalog: &Catalog| collection.definitions.iter().any(|definition| is_missing(catalog, definition));
+pub(crate) async fn register(
+    engine: &Engine,
+    collection: &Collection,
+    copy: Agreement,
+) -> Result<Agreement> {
+    let is_missing = |catalog: &Catalog, definition: &Definition| {
+        !catalog.definitions.contains_key(&definition.name)
+    };
+    let any_is_missing = |catalog: &Catalog| {
+        collection
+            .definitions
+            .iter()
+            .any(|definition| is_missing(catalog, definition))
+    };
     if !any_is_missing(&copy.catalog) || engine.check_writable().is_err() {
         return Ok(copy);
     }
@@ -69,7 +94,13 @@ pub(crate) async fn register(engine: &Engine, collection: &Collection, copy: Agr
         let changes = any_is_missing(catalog);
         for (ordinal, definition) in collection.definitions.iter().enumerate() {
             if is_missing(catalog, definition) {
-                let entry = new_entry(engine, catalog, &collection.spec.indexes[ordinal], definition, State::Pending);
+                let entry = new_entry(
+                    engine,
+                    catalog,
+                    &collection.spec.indexes[ordinal],
+                    definition,
+                    State::Pending,
+                );
                 catalog.definitions.insert(definition.name.clone(), entry);
             }
         }
@@ -99,7 +130,9 @@ async fn begin_backends(engine: &Engine, collection: &Collection, catalog: &mut 
             }
             Err(error) => {
                 tracing::warn!(collection = collection.name(), backend = name, %error, "the index backend is down");
-                catalog.definitions.values_mut().for_each(|entry| set_down(entry, name));
+                catalog.definitions.values_mut().for_each(|entry| {
+                    set_down(entry, name);
+                });
             }
         }
     }
@@ -112,7 +145,14 @@ async fn begin(
     building: &[crate::port::index::Placed],
 ) -> Result<String, IndexError> {
     // Nothing is replaced: processes that make the catalog at the same time agree on one instance.
-    backend.begin(&collection.on(engine.database.id, ""), building, engine.nonce(), None).await
+    backend
+        .begin(
+            &collection.on(engine.database.id, ""),
+            building,
+            engine.nonce(),
+            None,
+        )
+        .await
 }
 
 /// Marks one definition `down` on a backend: a new generation (rule S5).
@@ -135,8 +175,21 @@ pub(crate) async fn mark_down(
     backend: &str,
     observed: &Agreement,
 ) -> Result<Arc<Agreement>> {
-    tracing::warn!(collection = collection.name(), backend, "the index backend is marked down; queries scan until it is rebuilt");
-    let generation = |catalog: &Catalog, name: &str| Some(catalog.definitions.get(name)?.backends.get(backend)?.generation);
+    tracing::warn!(
+        collection = collection.name(),
+        backend,
+        "the index backend is marked down; queries scan until it is rebuilt"
+    );
+    let generation = |catalog: &Catalog, name: &str| {
+        Some(
+            catalog
+                .definitions
+                .get(name)?
+                .backends
+                .get(backend)?
+                .generation,
+        )
+    };
     let changed = change(engine, collection, None, |catalog| {
         let seen: Vec<String> = catalog
             .definitions
@@ -144,7 +197,9 @@ pub(crate) async fn mark_down(
             .filter(|name| generation(catalog, name) == generation(&observed.catalog, name))
             .cloned()
             .collect();
-        let downs = seen.iter().filter_map(|name| Some(set_down(catalog.definitions.get_mut(name)?, backend)));
+        let downs = seen
+            .iter()
+            .filter_map(|name| Some(set_down(catalog.definitions.get_mut(name)?, backend)));
         downs.fold(false, |any, down| any | down)
     })
     .await?;
@@ -160,19 +215,37 @@ pub(crate) async fn down_unknown_indexes(
     collection: &Arc<Collection>,
     copy: Arc<Agreement>,
 ) -> Result<Arc<Agreement>> {
-    let is_unknown = |name: &String| !collection.definitions.iter().any(|definition| definition.name == *name);
-    let is_maintained = |entry: &Entry| {
-        entry.backends.values().any(|placement| matches!(placement.state, State::Building | State::Ready))
+    let is_unknown = |name: &String| {
+        !collection
+            .definitions
+            .iter()
+            .any(|definition| definition.name == *name)
     };
-    if !copy.catalog.definitions.iter().any(|(name, entry)| is_unknown(name) && is_maintained(entry)) {
+    let is_maintained = |entry: &Entry| {
+        entry
+            .backends
+            .values()
+            .any(|placement| matches!(placement.state, State::Building | State::Ready))
+    };
+    if !copy
+        .catalog
+        .definitions
+        .iter()
+        .any(|(name, entry)| is_unknown(name) && is_maintained(entry))
+    {
         return Ok(copy);
     }
     let changed = change(engine, collection, None, |catalog| {
-        let unknown = catalog.definitions.iter_mut().filter(|(name, _)| is_unknown(name));
+        let unknown = catalog
+            .definitions
+            .iter_mut()
+            .filter(|(name, _)| is_unknown(name));
         let mut any = false;
         for (_, entry) in unknown {
             let backends: Vec<String> = entry.backends.keys().cloned().collect();
-            any |= backends.iter().fold(false, |any, backend| any | set_down(entry, backend));
+            any |= backends
+                .iter()
+                .fold(false, |any, backend| any | set_down(entry, backend));
         }
         any
     })
@@ -193,7 +266,9 @@ pub(crate) async fn change(
     for _ in 0..ATTEMPTS {
         let base = match current.take() {
             Some(base) => base,
-            None => fetch(engine, collection).await?.ok_or_else(|| vanished(collection))?,
+            None => fetch(engine, collection)
+                .await?
+                .ok_or_else(|| vanished(collection))?,
         };
         let mut next = base.catalog.clone();
         if !edit(&mut next) {
@@ -224,15 +299,33 @@ async fn put(
     let bytes = next.seal();
     let body = envelope::open(&bytes)?.body;
     let base = base.map(|base| (base.version, base.catalog.envelope));
-    let machine = PutMachine::new(path::catalog(collection.name()), base, next.envelope.clone(), &body);
-    let outcome = drive(&*engine.store, &*engine.clock, &*engine.rng, engine.deadline(), machine).await;
+    let machine = PutMachine::new(
+        path::catalog(collection.name()),
+        base,
+        next.envelope.clone(),
+        &body,
+    );
+    let outcome = drive(
+        &*engine.store,
+        &*engine.clock,
+        &*engine.rng,
+        engine.deadline(),
+        machine,
+    )
+    .await;
     match outcome {
-        PutOutcome::Applied(Some(version)) => Ok(Some(Agreement { catalog: next, version, read_at })),
+        PutOutcome::Applied(Some(version)) => Ok(Some(Agreement {
+            catalog: next,
+            version,
+            read_at,
+        })),
         PutOutcome::Applied(None) | PutOutcome::Lost(_) => Ok(None),
         PutOutcome::Refused(error) => Err(store_failure(error).in_collection(collection.name())),
         PutOutcome::Unknown(error) => {
             let text = "the catalog may or may not have been changed";
-            Err(Error::new(Code::UNAVAILABLE, text).with_source(error).in_collection(collection.name()))
+            Err(Error::new(Code::UNAVAILABLE, text)
+                .with_source(error)
+                .in_collection(collection.name()))
         }
     }
 }
@@ -240,7 +333,11 @@ async fn put(
 /// Whether the collection's folder holds no object at all.
 async fn is_empty(engine: &Engine, collection: &Collection) -> Result<bool> {
     let prefix = Prefix::new(format!("{}/", collection.name()));
-    let page = engine.store.list(&prefix, None, 1).await.map_err(store_failure)?;
+    let page = engine
+        .store
+        .list(&prefix, None, 1)
+        .await
+        .map_err(store_failure)?;
     Ok(page.objects.is_empty())
 }
 
@@ -271,8 +368,15 @@ fn check_shape(collection: &Collection, catalog: &Catalog) -> Result<()> {
 /// The same hash with another text is refused (rule S11).
 fn check_definitions(collection: &Collection, catalog: &Catalog) -> Result<()> {
     for definition in &collection.definitions {
-        if catalog.definitions.get(&definition.name).is_some_and(|entry| entry.text != definition.text) {
-            let text = format!("the catalog has another definition of the name {}; rename the index", definition.name);
+        if catalog
+            .definitions
+            .get(&definition.name)
+            .is_some_and(|entry| entry.text != definition.text)
+        {
+            let text = format!(
+                "the catalog has another definition of the name {}; rename the index",
+                definition.name
+            );
             return Err(Error::new(Code::DRIFT, text).in_collection(collection.name()));
         }
     }
@@ -286,7 +390,11 @@ fn check_backends(engine: &Engine, collection: &Collection, catalog: &Catalog) -
     }
     let relied_on = catalog.definitions.values().flat_map(|entry| {
         let maintained = |state| matches!(state, State::Building | State::Ready);
-        entry.backends.iter().filter(move |(_, placement)| maintained(placement.state)).map(|(name, _)| name)
+        entry
+            .backends
+            .iter()
+            .filter(move |(_, placement)| maintained(placement.state))
+            .map(|(name, _)| name)
     });
     for name in relied_on {
         if engine.backend(name).is_none() {
@@ -307,7 +415,8 @@ pub(crate) fn missing_backends(engine: &Engine, catalog: &Catalog) -> Vec<String
         .values()
         .flat_map(|entry| &entry.backends)
         .filter(|(name, placement)| {
-            matches!(placement.state, State::Building | State::Ready) && engine.backend(name).is_none()
+            matches!(placement.state, State::Building | State::Ready)
+                && engine.backend(name).is_none()
         })
         .map(|(name, _)| name.clone())
         .collect();
@@ -316,11 +425,24 @@ pub(crate) fn missing_backends(engine: &Engine, catalog: &Catalog) -> Vec<String
     missing
 }
 
-fn new_entry(engine: &Engine, catalog: &mut Catalog, index: &IndexSpec, definition: &Definition, state: State) -> Entry {
+fn new_entry(
+    engine: &Engine,
+    catalog: &mut Catalog,
+    index: &IndexSpec,
+    definition: &Definition,
+    state: State,
+) -> Entry {
     let number = catalog.next_number;
     catalog.next_number += 1;
     let place = |backend: &Arc<dyn IndexStore>| {
-        (backend.name().to_owned(), Placement { state, generation: 1, unknown: BTreeMap::new() })
+        (
+            backend.name().to_owned(),
+            Placement {
+                state,
+                generation: 1,
+                unknown: BTreeMap::new(),
+            },
+        )
     };
     let is_unique = index.kind == IndexKind::Unique;
     Entry {
@@ -329,19 +451,27 @@ fn new_entry(engine: &Engine, catalog: &mut Catalog, index: &IndexSpec, definiti
         text: definition.text.clone(),
         since: catalog.envelope.rev + 1,
         state: is_unique.then_some(state),
-        backends: if is_unique { BTreeMap::new() } else { engine.backends.first().map(place).into_iter().collect() },
+        backends: if is_unique {
+            BTreeMap::new()
+        } else {
+            engine.backends.first().map(place).into_iter().collect()
+        },
         unknown: BTreeMap::new(),
     }
 }
 
 fn empty_catalog(engine: &Engine, collection: &Collection) -> Catalog {
     Catalog {
-        envelope: first_envelope(engine.nonce(), engine),
+        envelope: first_envelope(&*engine.rng, &*engine.clock),
         collection: collection.name().to_owned(),
         shards: collection.spec.shards,
         key_kind: collection.spec.key_kind.name().to_owned(),
         writable_from: collection.spec.schema_version,
-        instances: [(crate::index::ObjectIndex::NAME.to_owned(), crate::index::ObjectIndex::NAME.to_owned())].into(),
+        instances: [(
+            crate::index::ObjectIndex::NAME.to_owned(),
+            crate::index::ObjectIndex::NAME.to_owned(),
+        )]
+        .into(),
         next_number: 1,
         definitions: BTreeMap::new(),
         unknown: BTreeMap::new(),
@@ -351,23 +481,27 @@ fn empty_catalog(engine: &Engine, collection: &Collection) -> Catalog {
 /// What a reader sees of a collection that nobody wrote to yet.
 pub(crate) fn unborn(engine: &Engine, collection: &Collection) -> Agreement {
     let catalog = empty_catalog(engine, collection);
-    Agreement { catalog, version: crate::document::Version::default(), read_at: engine.clock.elapsed() }
+    Agreement {
+        catalog,
+        version: crate::document::Version::default(),
+        read_at: engine.clock.elapsed(),
+    }
 }
 
 /// The envelope of the first version of an object that is no document.
-pub(crate) fn first_envelope(put: Nonce, engine: &Engine) -> Envelope {
+pub(crate) fn first_envelope(rng: &dyn Rng, clock: &dyn Clock) -> Envelope {
     Envelope {
-        put,
+        put: rng.nonce(),
         format: FORMAT_VERSION,
         needs: Vec::new(),
         schema: 0,
         state: envelope::State::Live,
         rev: 1,
-        write: engine.nonce(),
+        write: rng.nonce(),
         rewrite: false,
         prev: Vec::new(),
-        created: Some(engine.now()),
-        updated: Some(engine.now()),
+        created: Some(clock.now()),
+        updated: Some(clock.now()),
         catalog: 0,
         index: BTreeMap::new(),
         unique: BTreeMap::new(),

@@ -51,27 +51,57 @@ impl Change {
     ) -> Result<Self> {
         let body = body::encode(value, unknown)?;
         if body.len() > engine.limits.document_bytes {
-            let text = format!("the document takes {} bytes, the limit is {}", body.len(), engine.limits.document_bytes);
+            let text = format!(
+                "the document takes {} bytes, the limit is {}",
+                body.len(),
+                engine.limits.document_bytes
+            );
             return Err(read::at(collection, id, Error::new(Code::TOO_LARGE, text)));
         }
-        let entries = read::index_entries(collection, value).map_err(|error| read::at(collection, id, error))?;
+        let entries = read::index_entries(collection, value)
+            .map_err(|error| read::at(collection, id, error))?;
         let envelope = next_envelope(engine, collection, base.as_ref(), State::Live);
-        Ok(Self { id: id.clone(), base, envelope, body, entries })
+        Ok(Self {
+            id: id.clone(),
+            base,
+            envelope,
+            body,
+            entries,
+        })
     }
 
     /// The document is deleted: a tombstone without members (rule S28).
-    pub(crate) fn delete(engine: &Engine, collection: &Collection, id: &EncodedId, base: Base) -> Self {
+    pub(crate) fn delete(
+        engine: &Engine,
+        collection: &Collection,
+        id: &EncodedId,
+        base: Base,
+    ) -> Self {
         let envelope = next_envelope(engine, collection, Some(&base), State::Deleted);
         let entries = read::no_entries(collection);
-        Self { id: id.clone(), base: Some(base), envelope, body: Bytes::from_static(b"{}"), entries }
+        Self {
+            id: id.clone(),
+            base: Some(base),
+            envelope,
+            body: Bytes::from_static(b"{}"),
+            entries,
+        }
     }
 }
 
 impl Base {
     /// What a fetched object is replaced as.
-    pub(crate) fn of<T: Document>(collection: &Collection, id: &EncodedId, fetched: &Fetched) -> Result<Self> {
+    pub(crate) fn of<T: Document>(
+        collection: &Collection,
+        id: &EncodedId,
+        fetched: &Fetched,
+    ) -> Result<Self> {
         let entries = read::entries_of::<T>(collection, id, fetched)?;
-        Ok(Self { version: fetched.version.clone(), envelope: fetched.envelope().clone(), entries })
+        Ok(Self {
+            version: fetched.version.clone(),
+            envelope: fetched.envelope().clone(),
+            entries,
+        })
     }
 
     /// What a loaded document is replaced as. `None` when its version is not known any more: it was overwritten.
@@ -80,14 +110,29 @@ impl Base {
         id: &EncodedId,
         stored: &Stored<T>,
     ) -> Result<Option<(Self, Fetched)>> {
-        let Origin { version: Some(version), bytes } = stored.origin().clone() else { return Ok(None) };
+        let Origin {
+            version: Some(version),
+            bytes,
+        } = stored.origin().clone()
+        else {
+            return Ok(None);
+        };
         let opened = envelope::open(&bytes).map_err(|error| read::at(collection, id, error))?;
-        let fetched = Fetched { version, bytes, opened };
+        let fetched = Fetched {
+            version,
+            bytes,
+            opened,
+        };
         Ok(Some((Self::of::<T>(collection, id, &fetched)?, fetched)))
     }
 }
 
-fn next_envelope(engine: &Engine, collection: &Collection, base: Option<&Base>, state: State) -> Envelope {
+fn next_envelope(
+    engine: &Engine,
+    collection: &Collection,
+    base: Option<&Base>,
+    state: State,
+) -> Envelope {
     let now = engine.now();
     let was_live = base.filter(|base| base.envelope.state == State::Live);
     Envelope {
@@ -112,7 +157,11 @@ fn next_envelope(engine: &Engine, collection: &Collection, base: Option<&Base>, 
 /// Whether everything that happened to a document since `(rev, write)` was a background rewrite (rule S21), so that a
 /// `save` may try again by itself.
 pub(crate) fn only_rewrites_since(rev: u64, write: Nonce, current: &Envelope) -> bool {
-    let newest = Past { rev: current.rev, write: current.write, rewrite: current.rewrite };
+    let newest = Past {
+        rev: current.rev,
+        write: current.write,
+        rewrite: current.rewrite,
+    };
     let mut chain = std::iter::once(&newest).chain(&current.prev);
     loop {
         match chain.next() {

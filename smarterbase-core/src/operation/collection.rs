@@ -25,8 +25,17 @@ pub(crate) struct Collection {
 
 impl Collection {
     pub(crate) fn new(spec: &'static DocumentSpec) -> Self {
-        let definitions = spec.indexes.iter().map(|index| definition::define(spec, index)).collect();
-        Self { spec, definitions, catalog: CatalogCell::default(), hold_until: Mutex::new(Duration::ZERO) }
+        let definitions = spec
+            .indexes
+            .iter()
+            .map(|index| definition::define(spec, index))
+            .collect();
+        Self {
+            spec,
+            definitions,
+            catalog: CatalogCell::default(),
+            hold_until: Mutex::new(Duration::ZERO),
+        }
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -38,7 +47,12 @@ impl Collection {
     }
 
     pub(crate) fn id_of(&self, key: &Key) -> Option<EncodedId> {
-        path::parse_document(self.spec.collection, self.spec.shards, self.spec.key_kind, key)
+        path::parse_document(
+            self.spec.collection,
+            self.spec.shards,
+            self.spec.key_kind,
+            key,
+        )
     }
 
     pub(crate) fn kind(&self, ordinal: usize) -> IndexKind {
@@ -58,11 +72,17 @@ impl Collection {
 
     /// Until when replies that affect an index are held (rule S3), by [`Clock::elapsed`](crate::port::Clock::elapsed).
     pub(crate) fn hold_until(&self) -> Duration {
-        *self.hold_until.lock().expect("no panic while holding the lock")
+        *self
+            .hold_until
+            .lock()
+            .expect("no panic while holding the lock")
     }
 
     pub(crate) fn hold(&self, until: Duration) {
-        let mut held = self.hold_until.lock().expect("no panic while holding the lock");
+        let mut held = self
+            .hold_until
+            .lock()
+            .expect("no panic while holding the lock");
         *held = until.max(*held);
     }
 }

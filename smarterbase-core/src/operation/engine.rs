@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     future::Future,
     sync::{Arc, RwLock},
+    time::Duration,
 };
 
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, oneshot};
@@ -39,6 +40,8 @@ pub(crate) struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) limits: Limits,
+    /// How long tombstones, stubs and entries without a document are kept.
+    pub(crate) retention: Duration,
     pub(crate) database: Database,
     pub(crate) guard: WriteGuard,
     /// A backend that the catalog names and nobody registered is marked down instead of refused (rule S6).
@@ -46,12 +49,17 @@ pub(crate) struct Engine {
     pub(crate) cursor_keys: OnceCell<CursorKeys>,
     pub(crate) tasks: TaskTracker,
     pub(crate) writes: Arc<Semaphore>,
+    /// Stale entries that are removed in the background at the same time.
+    pub(crate) sweeps: Arc<Semaphore>,
     pub(crate) collections: RwLock<HashMap<TypeId, Arc<Collection>>>,
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("store", &self.store).field("guard", &self.guard).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("store", &self.store)
+            .field("guard", &self.guard)
+            .finish_non_exhaustive()
     }
 }
 
@@ -59,11 +67,22 @@ impl Engine {
     /// The collection of `T`; registered at first use.
     pub(crate) fn collection<T: Document>(&self) -> Arc<Collection> {
         let type_id = TypeId::of::<T>();
-        if let Some(known) = self.collections.read().expect("no panic while holding the lock").get(&type_id) {
+        if let Some(known) = self
+            .collections
+            .read()
+            .expect("no panic while holding the lock")
+            .get(&type_id)
+        {
             return known.clone();
         }
-        let mut collections = self.collections.write().expect("no panic while holding the lock");
-        collections.entry(type_id).or_insert_with(|| Arc::new(Collection::new(T::SPEC))).clone()
+        let mut collections = self
+            .collections
+            .write()
+            .expect("no panic while holding the lock");
+        collections
+            .entry(type_id)
+            .or_insert_with(|| Arc::new(Collection::new(T::SPEC)))
+            .clone()
     }
 
     pub(crate) fn backend(&self, name: &str) -> Option<&Arc<dyn IndexStore>> {
@@ -79,25 +98,41 @@ impl Engine {
     }
 
     /// Runs `stamp` with a moment of this engine's clock and randomness.
-    pub(crate) fn moment<R>(&self, now: Timestamp, is_new: bool, stamp: impl FnOnce(&mut Moment<'_>) -> R) -> R {
+    pub(crate) fn moment<R>(
+        &self,
+        now: Timestamp,
+        is_new: bool,
+        stamp: impl FnOnce(&mut Moment<'_>) -> R,
+    ) -> R {
         let mut random = |bytes: &mut [u8]| self.rng.fill(bytes);
         stamp(&mut Moment::new(now, is_new, &mut random))
     }
 
-    /// When a write that starts now stops resolving: never later than the in-flight bound allows.
+    /// When a write that starts now stops resolving. Its last attempt may take as long again, and both together stay
+    /// within the in-flight bound.
     pub(crate) fn deadline(&self) -> Deadline {
-        let longest = self.limits.write_deadline.min(self.database.in_flight_bound);
-        Deadline { at: self.clock.elapsed() + longest }
+        let longest = self
+            .limits
+            .write_deadline
+            .min(self.database.in_flight_bound / 2);
+        Deadline {
+            at: self.clock.elapsed() + longest,
+        }
     }
 
     /// Refuses when nothing may be written.
     pub(crate) fn check_writable(&self) -> Result<()> {
         match &self.guard {
             WriteGuard::Open => Ok(()),
-            WriteGuard::ReadOnly => Err(Error::new(Code::READ_ONLY, "the database was opened read-only")),
+            WriteGuard::ReadOnly => Err(Error::new(
+                Code::READ_ONLY,
+                "the database was opened read-only",
+            )),
             WriteGuard::ProbeFailed(check) => Err(Error::new(
                 Code::PROBE_FAILED,
-                format!("the store failed a check that writing depends on, so it is open for reading only: {check}"),
+                format!(
+                    "the store failed a check that writing depends on, so it is open for reading only: {check}"
+                ),
             )),
         }
     }
@@ -108,7 +143,11 @@ impl Engine {
         if self.tasks.is_closed() {
             return Err(closed());
         }
-        self.writes.clone().acquire_owned().await.map_err(|_| closed())
+        self.writes
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|_| closed())
     }
 
     /// Runs a write on a task that the database owns and gives its reply. Dropping the returned future only detaches
@@ -129,7 +168,10 @@ impl Engine {
             drop(permit);
         });
         answer.await.unwrap_or_else(|_| {
-            Err(Error::new(Code::OUTCOME_UNKNOWN, "the write's task ended without a reply (was the runtime shut down?)"))
+            Err(Error::new(
+                Code::OUTCOME_UNKNOWN,
+                "the write's task ended without a reply (was the runtime shut down?)",
+            ))
         })
     }
 }
@@ -141,7 +183,9 @@ fn closed() -> Error {
 /// A store's failure as the user sees it, when nothing was changed by it.
 pub(crate) fn store_failure(error: StoreError) -> Error {
     let code = match error.kind {
-        StoreErrorKind::Unavailable | StoreErrorKind::Timeout | StoreErrorKind::Throttled => Code::UNAVAILABLE,
+        StoreErrorKind::Unavailable | StoreErrorKind::Timeout | StoreErrorKind::Throttled => {
+            Code::UNAVAILABLE
+        }
         StoreErrorKind::Denied => Code::DENIED,
         StoreErrorKind::NoSuchStore => Code::NO_SUCH_STORE,
         StoreErrorKind::Full => Code::FULL,

@@ -15,7 +15,8 @@ pub struct Limits {
     pub concurrent_reads: usize,
     /// How many writes run at the same time, detached ones included (256).
     pub concurrent_writes: usize,
-    /// How long one write keeps resolving a missing answer (15 s). Never more than the in-flight bound of the database.
+    /// How long one write keeps resolving a missing answer (15 s). Never more than half
+    /// the in-flight bound of the database.
     pub write_deadline: Duration,
     /// How often an update is replayed after losing a race (32).
     pub update_attempts: u32,

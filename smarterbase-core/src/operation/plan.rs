@@ -9,12 +9,7 @@ use super::{
 };
 use crate::{
     document::IndexKind,
-    format::{
-        Key, Nonce, claim,
-        entry::Tag,
-        index_key::EncodedValue,
-        path,
-    },
+    format::{Key, Nonce, claim, entry::Tag, index_key::EncodedValue, path},
     port::{
         IndexStore,
         index::{IndexEntry, IndexedCollection, Placed},
@@ -65,7 +60,12 @@ impl BackendPlan {
 }
 
 /// Plans a change against what was agreed, and completes its envelope.
-pub(crate) fn plan(engine: &Engine, collection: &Collection, agreement: Arc<Agreement>, mut change: Change) -> Plan {
+pub(crate) fn plan(
+    engine: &Engine,
+    collection: &Collection,
+    agreement: Arc<Agreement>,
+    mut change: Change,
+) -> Plan {
     let mut backends: Vec<BackendPlan> = Vec::new();
     let (mut gains, mut losses) = (Vec::new(), Vec::new());
     change.envelope.catalog = agreement.catalog.envelope.rev;
@@ -84,7 +84,9 @@ pub(crate) fn plan(engine: &Engine, collection: &Collection, agreement: Arc<Agre
             }
             IndexKind::Unique if agreement.claims(collection, ordinal) => {
                 let (gain, loss) = claims(collection, ordinal, &change);
-                let kept = gain.clone().or_else(|| value(collection, ordinal, &change.entries.values[ordinal]));
+                let kept = gain
+                    .clone()
+                    .or_else(|| value(collection, ordinal, &change.entries.values[ordinal]));
                 if let Some(kept) = kept {
                     change.envelope.unique.insert(kept.definition, kept.hash);
                 }
@@ -95,7 +97,14 @@ pub(crate) fn plan(engine: &Engine, collection: &Collection, agreement: Arc<Agre
         }
     }
     let changes_entries = has_new_values(&change);
-    Plan { change, agreement, backends, gains, losses, changes_entries }
+    Plan {
+        change,
+        agreement,
+        backends,
+        gains,
+        losses,
+        changes_entries,
+    }
 }
 
 /// The entries of one definition on one backend, old and new.
@@ -108,7 +117,12 @@ struct Diff {
 
 fn diff(collection: &Collection, ordinal: usize, site: &Site, change: &Change) -> Diff {
     let old = old_entries(collection, ordinal, site, change);
-    let mut diff = Diff { placed: site.placed.clone(), added: Vec::new(), dropped: Vec::new(), all: Vec::new() };
+    let mut diff = Diff {
+        placed: site.placed.clone(),
+        added: Vec::new(),
+        dropped: Vec::new(),
+        all: Vec::new(),
+    };
     let base = change.base.as_ref().map_or(0, |base| base.envelope.rev);
     for value in &change.entries.values[ordinal] {
         let kept = old.iter().find(|entry| entry.value == *value).cloned();
@@ -119,45 +133,86 @@ fn diff(collection: &Collection, ordinal: usize, site: &Site, change: &Change) -
             diff.added.push(entry);
         }
     }
-    diff.dropped = old.into_iter().filter(|entry| !change.entries.values[ordinal].contains(&entry.value)).collect();
+    diff.dropped = old
+        .into_iter()
+        .filter(|entry| !change.entries.values[ordinal].contains(&entry.value))
+        .collect();
     diff
 }
 
 /// The entries that the replaced document has on the backend. Where entries have tags, only a value whose tag the
 /// document lists has one; without a tag it is announced anew (rules S7, S14).
-fn old_entries(collection: &Collection, ordinal: usize, site: &Site, change: &Change) -> Vec<IndexEntry> {
-    let Some(base) = &change.base else { return Vec::new() };
+fn old_entries(
+    collection: &Collection,
+    ordinal: usize,
+    site: &Site,
+    change: &Change,
+) -> Vec<IndexEntry> {
+    let Some(base) = &change.base else {
+        return Vec::new();
+    };
     let values = &base.entries.values[ordinal];
-    let untagged = |value: &EncodedValue| IndexEntry { placed: site.placed.clone(), value: value.clone(), tag: None };
+    let untagged = |value: &EncodedValue| IndexEntry {
+        placed: site.placed.clone(),
+        value: value.clone(),
+        tag: None,
+    };
     if !site.backend.uses_tags() {
         return values.iter().map(untagged).collect();
     }
-    let Some(tags) = base.envelope.index.get(&collection.definitions[ordinal].name) else { return Vec::new() };
+    let Some(tags) = base
+        .envelope
+        .index
+        .get(&collection.definitions[ordinal].name)
+    else {
+        return Vec::new();
+    };
     if tags.len() != values.len() {
         return Vec::new();
     }
     let tagged = |(value, tag): (&EncodedValue, &String)| {
         let tag = Tag::parse(tag).filter(|tag| tag.matches(value))?;
-        Some(IndexEntry { tag: Some(tag), ..untagged(value) })
+        Some(IndexEntry {
+            tag: Some(tag),
+            ..untagged(value)
+        })
     };
     values.iter().zip(tags).filter_map(tagged).collect()
 }
 
 fn new_entry(site: &Site, value: &EncodedValue, base: u64, write: Nonce) -> IndexEntry {
-    let tag = site.backend.uses_tags().then(|| Tag::new(base, write, value));
-    IndexEntry { placed: site.placed.clone(), value: value.clone(), tag }
+    let tag = site
+        .backend
+        .uses_tags()
+        .then(|| Tag::new(base, write, value));
+    IndexEntry {
+        placed: site.placed.clone(),
+        value: value.clone(),
+        tag,
+    }
 }
 
 impl Diff {
     /// Lists the tags in the envelope, in the order of the sorted distinct values.
-    fn list_tags(&self, collection: &Collection, ordinal: usize, index: &mut BTreeMap<String, Vec<String>>) {
-        let tags = self.all.iter().filter_map(|entry| entry.tag.as_ref().map(ToString::to_string)).collect();
+    fn list_tags(
+        &self,
+        collection: &Collection,
+        ordinal: usize,
+        index: &mut BTreeMap<String, Vec<String>>,
+    ) {
+        let tags = self
+            .all
+            .iter()
+            .filter_map(|entry| entry.tag.as_ref().map(ToString::to_string))
+            .collect();
         index.insert(collection.definitions[ordinal].name.clone(), tags);
     }
 
     /// Adds the entries to the plan of their backend.
     fn join(self, backends: &mut Vec<BackendPlan>, site: Site) {
-        let found = backends.iter_mut().find(|plan| plan.collection.instance == site.collection.instance);
+        let found = backends
+            .iter_mut()
+            .find(|plan| plan.collection.instance == site.collection.instance);
         let plan = match found {
             Some(plan) => plan,
             None => backends.push_mut(BackendPlan {
@@ -177,13 +232,23 @@ impl Diff {
 }
 
 /// The claim to take and the claim to give up; neither when the stored hash is the same (rule S12).
-fn claims(collection: &Collection, ordinal: usize, change: &Change) -> (Option<UniqueValue>, Option<UniqueValue>) {
+fn claims(
+    collection: &Collection,
+    ordinal: usize,
+    change: &Change,
+) -> (Option<UniqueValue>, Option<UniqueValue>) {
     let definition = &collection.definitions[ordinal].name;
     let new = value(collection, ordinal, &change.entries.values[ordinal]);
-    let old = change.base.as_ref().and_then(|base| base.envelope.unique.get(definition));
+    let old = change
+        .base
+        .as_ref()
+        .and_then(|base| base.envelope.unique.get(definition));
     match (&new, old) {
         (Some(new), Some(old)) if new.hash == *old => (None, None),
-        (_, old) => (new.clone(), old.map(|hash| with_hash(collection, ordinal, hash.clone()))),
+        (_, old) => (
+            new.clone(),
+            old.map(|hash| with_hash(collection, ordinal, hash.clone())),
+        ),
     }
 }
 
@@ -197,13 +262,28 @@ fn value(collection: &Collection, ordinal: usize, values: &[EncodedValue]) -> Op
 pub(crate) fn with_hash(collection: &Collection, ordinal: usize, hash: String) -> UniqueValue {
     let definition = collection.definitions[ordinal].name.clone();
     let claim = path::claim(collection.name(), &definition, &hash);
-    UniqueValue { ordinal, definition, hash, claim }
+    UniqueValue {
+        ordinal,
+        definition,
+        hash,
+        claim,
+    }
 }
 
 /// Whether the document gets an index value that it did not have, in any definition.
 fn has_new_values(change: &Change) -> bool {
-    change.entries.values.iter().enumerate().any(|(ordinal, values)| {
-        let old = change.base.as_ref().map(|base| &base.entries.values[ordinal]);
-        values.iter().any(|value| !old.is_some_and(|old| old.contains(value)))
-    })
+    change
+        .entries
+        .values
+        .iter()
+        .enumerate()
+        .any(|(ordinal, values)| {
+            let old = change
+                .base
+                .as_ref()
+                .map(|base| &base.entries.values[ordinal]);
+            values
+                .iter()
+                .any(|value| !old.is_some_and(|old| old.contains(value)))
+        })
 }

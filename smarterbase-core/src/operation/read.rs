@@ -37,8 +37,14 @@ impl Fetched {
 }
 
 /// Loads a document; `None` when there is none, or it was deleted.
-pub(crate) async fn load<T: Document>(engine: &Engine, collection: &Collection, id: &EncodedId) -> Result<Option<Stored<T>>> {
-    let Some(fetched) = fetch(engine, collection, id).await? else { return Ok(None) };
+pub(crate) async fn load<T: Document>(
+    engine: &Engine,
+    collection: &Collection,
+    id: &EncodedId,
+) -> Result<Option<Stored<T>>> {
+    let Some(fetched) = fetch(engine, collection, id).await? else {
+        return Ok(None);
+    };
     if !fetched.is_live() {
         return Ok(None);
     }
@@ -46,9 +52,19 @@ pub(crate) async fn load<T: Document>(engine: &Engine, collection: &Collection, 
 }
 
 /// Fetches and opens the object at a document's path, whatever its state.
-pub(crate) async fn fetch(engine: &Engine, collection: &Collection, id: &EncodedId) -> Result<Option<Fetched>> {
-    let object = engine.store.get(&collection.key(id)).await.map_err(|error| at(collection, id, store_failure(error)))?;
-    object.map(|object| open(collection, id, object)).transpose()
+pub(crate) async fn fetch(
+    engine: &Engine,
+    collection: &Collection,
+    id: &EncodedId,
+) -> Result<Option<Fetched>> {
+    let object = engine
+        .store
+        .get(&collection.key(id))
+        .await
+        .map_err(|error| at(collection, id, store_failure(error)))?;
+    object
+        .map(|object| open(collection, id, object))
+        .transpose()
 }
 
 /// Splits the envelope off and refuses what this build cannot read.
@@ -56,22 +72,46 @@ pub(crate) fn open(collection: &Collection, id: &EncodedId, object: Object) -> R
     let opened = envelope::open(&object.bytes).map_err(|error| at(collection, id, error))?;
     if opened.envelope.intent.is_some() {
         let text = "the document bears a pending transaction, which this version cannot settle";
-        return Err(at(collection, id, Error::new(Code::UNSUPPORTED_FORMAT, text)));
+        return Err(at(
+            collection,
+            id,
+            Error::new(Code::UNSUPPORTED_FORMAT, text),
+        ));
     }
-    Ok(Fetched { version: object.version, bytes: object.bytes, opened })
+    Ok(Fetched {
+        version: object.version,
+        bytes: object.bytes,
+        opened,
+    })
 }
 
 /// Decodes a live document into its type.
-pub(crate) fn decode<T: Document>(collection: &Collection, id: &EncodedId, fetched: Fetched) -> Result<Stored<T>> {
+pub(crate) fn decode<T: Document>(
+    collection: &Collection,
+    id: &EncodedId,
+    fetched: Fetched,
+) -> Result<Stored<T>> {
     let mut value: T = decode_value(collection, id, &fetched)?;
     value.set_revision(fetched.envelope().rev);
     let meta = meta(fetched.envelope(), fetched.bytes.len());
-    Ok(Stored::new(value, meta, Origin { version: Some(fetched.version), bytes: fetched.bytes }))
+    Ok(Stored::new(
+        value,
+        meta,
+        Origin {
+            version: Some(fetched.version),
+            bytes: fetched.bytes,
+        },
+    ))
 }
 
-fn decode_value<T: Document>(collection: &Collection, id: &EncodedId, fetched: &Fetched) -> Result<T> {
+fn decode_value<T: Document>(
+    collection: &Collection,
+    id: &EncodedId,
+    fetched: &Fetched,
+) -> Result<T> {
     check_schema(collection, fetched).map_err(|error| at(collection, id, error))?;
-    let decoded = T::Key::from_text(&id.decode().0).and_then(|key| body::decode(&fetched.opened.body, &key));
+    let decoded =
+        T::Key::from_text(&id.decode().0).and_then(|key| body::decode(&fetched.opened.body, &key));
     decoded.map_err(|error| at(collection, id, error))
 }
 
@@ -81,12 +121,19 @@ fn check_schema(collection: &Collection, fetched: &Fetched) -> Result<()> {
     if !fetched.opened.has_envelope || stored == current {
         return Ok(());
     }
-    let text = format!("written at schema version {stored}, but `{}` is at {current}", collection.spec.type_name);
+    let text = format!(
+        "written at schema version {stored}, but `{}` is at {current}",
+        collection.spec.type_name
+    );
     Err(Error::new(Code::UNSUPPORTED_SCHEMA, text))
 }
 
 /// The entries that a stored document has, as this build's definitions see it.
-pub(crate) fn entries_of<T: Document>(collection: &Collection, id: &EncodedId, fetched: &Fetched) -> Result<IndexEntries> {
+pub(crate) fn entries_of<T: Document>(
+    collection: &Collection,
+    id: &EncodedId,
+    fetched: &Fetched,
+) -> Result<IndexEntries> {
     if !fetched.is_live() {
         return Ok(no_entries(collection));
     }
@@ -94,14 +141,19 @@ pub(crate) fn entries_of<T: Document>(collection: &Collection, id: &EncodedId, f
     index_entries(collection, &value).map_err(|error| at(collection, id, error))
 }
 
-pub(crate) fn index_entries<T: Document>(collection: &Collection, value: &T) -> Result<IndexEntries> {
+pub(crate) fn index_entries<T: Document>(
+    collection: &Collection,
+    value: &T,
+) -> Result<IndexEntries> {
     let mut encoder = IndexEncoder::new(collection.spec);
     value.index_values(&mut encoder);
     encoder.finish()
 }
 
 pub(crate) fn no_entries(collection: &Collection) -> IndexEntries {
-    IndexEntries { values: vec![Vec::new(); collection.spec.indexes.len()] }
+    IndexEntries {
+        values: vec![Vec::new(); collection.spec.indexes.len()],
+    }
 }
 
 pub(crate) fn meta(envelope: &Envelope, size: usize) -> Meta {

@@ -9,6 +9,7 @@ use futures::{
 
 use super::{
     Collection, Engine, attach,
+    engine::store_failure,
     plan::{BackendPlan, Plan, UniqueValue},
 };
 use crate::{
@@ -19,9 +20,9 @@ use crate::{
         index::{Announcement, Commit, Outcome},
     },
     protocol::{
-        claim::{ClaimMachine, ClaimOutcome, ClaimPlan, SeenMachine, TakenClaim},
+        claim::{ClaimMachine, ClaimOutcome, ClaimPlan, TakenClaim},
         drive,
-        release::ReleaseMachine,
+        release::{ReleaseMachine, SeeClaimMachine},
     },
 };
 
@@ -39,17 +40,33 @@ pub(crate) struct Secured {
 ///
 /// # Errors
 /// [`Unique`](crate::ErrorKind::Unique), or the failure of a store; nothing was changed.
-pub(crate) async fn secure(engine: &Arc<Engine>, collection: &Arc<Collection>, mut plan: Plan) -> Result<Secured> {
+pub(crate) async fn secure(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    plan: Plan,
+) -> Result<Secured> {
     let announced = join_all(plan.backends.iter().map(|backend| announce(&plan, backend)));
-    let claimed = join_all(plan.gains.iter().map(|value| claim(engine, collection, &plan, value)));
-    let seen = join_all(plan.losses.iter().map(|value| see(engine, collection, &plan.change.id, value)));
+    let claimed = join_all(
+        plan.gains
+            .iter()
+            .map(|value| claim(engine, collection, &plan, value)),
+    );
+    let seen = join_all(
+        plan.losses
+            .iter()
+            .map(|value| see(engine, collection, &plan.change.id, value)),
+    );
     // The futures are large; boxing them keeps the write's own future small.
     let ((announced, claimed), seen) = join(join(announced, claimed).boxed(), seen.boxed()).await;
 
     let (taken, refused) = split(claimed);
-    let lost: Vec<usize> = (0..announced.len()).filter(|&position| announced[position].is_err()).collect();
-    let mut secured = Secured { plan, taken, seen: seen.into_iter().flatten().collect() };
-    if let Some(error) = refused {
+    let (lost, failed) = judge(announced);
+    let mut secured = Secured {
+        plan,
+        taken,
+        seen: seen.into_iter().flatten().collect(),
+    };
+    if let Some(error) = refused.or(failed) {
         undo(engine, collection, &secured).await;
         return Err(error);
     }
@@ -68,7 +85,11 @@ async fn announce(plan: &Plan, backend: &BackendPlan) -> Result<(), IndexError> 
     }
     let announcement = Announcement {
         id: plan.change.id.clone(),
-        base: plan.change.base.as_ref().map_or(0, |base| base.envelope.rev),
+        base: plan
+            .change
+            .base
+            .as_ref()
+            .map_or(0, |base| base.envelope.rev),
         write: plan.change.envelope.write,
         entries: backend.added.clone(),
         placed: backend.placed.clone(),
@@ -77,10 +98,18 @@ async fn announce(plan: &Plan, backend: &BackendPlan) -> Result<(), IndexError> 
     if announcement.entries.is_empty() && backend.backend.uses_tags() {
         return Ok(());
     }
-    backend.backend.announce(&backend.collection, &announcement).await
+    backend
+        .backend
+        .announce(&backend.collection, &announcement)
+        .await
 }
 
-async fn claim(engine: &Engine, collection: &Collection, plan: &Plan, value: &UniqueValue) -> Result<TakenClaim> {
+async fn claim(
+    engine: &Engine,
+    collection: &Collection,
+    plan: &Plan,
+    value: &UniqueValue,
+) -> Result<TakenClaim> {
     let machine = ClaimMachine::new(ClaimPlan {
         claim: value.claim.clone(),
         definition: value.definition.clone(),
@@ -89,7 +118,15 @@ async fn claim(engine: &Engine, collection: &Collection, plan: &Plan, value: &Un
         write: plan.change.envelope.write,
         create_first: true,
     });
-    match drive(&*engine.store, &*engine.clock, &*engine.rng, engine.deadline(), machine).await {
+    match drive(
+        &*engine.store,
+        &*engine.clock,
+        &*engine.rng,
+        engine.deadline(),
+        machine,
+    )
+    .await
+    {
         ClaimOutcome::Taken(claim) => Ok(claim),
         ClaimOutcome::Failed(error) => Err(error),
         ClaimOutcome::Held(holder) => Err(held(collection, value, collection.id_of(&holder))),
@@ -98,16 +135,40 @@ async fn claim(engine: &Engine, collection: &Collection, plan: &Plan, value: &Un
 
 fn held(collection: &Collection, value: &UniqueValue, holder: Option<EncodedId>) -> Error {
     let components = collection.spec.indexes[value.ordinal].components;
-    let field = components.iter().map(|component| component.field).collect::<Vec<_>>().join("+");
-    let holder = holder.map_or_else(|| "another document".to_owned(), |id| format!("{}/{id}", collection.name()));
-    Error::new(Code::UNIQUE, format!("unique field \"{field}\" is held by {holder}")).on_field(field).held_by(holder)
+    let field = components
+        .iter()
+        .map(|component| component.field)
+        .collect::<Vec<_>>()
+        .join("+");
+    let holder = holder.map_or_else(
+        || "another document".to_owned(),
+        |id| format!("{}/{id}", collection.name()),
+    );
+    Error::new(
+        Code::UNIQUE,
+        format!("unique field \"{field}\" is held by {holder}"),
+    )
+    .on_field(field)
+    .held_by(holder)
 }
 
 /// Reads a claim that will be given up: its version must be known before the document is put.
-async fn see(engine: &Engine, collection: &Collection, id: &EncodedId, value: &UniqueValue) -> Option<TakenClaim> {
-    let machine = SeenMachine::new(value.claim.clone(), collection.key(id));
+async fn see(
+    engine: &Engine,
+    collection: &Collection,
+    id: &EncodedId,
+    value: &UniqueValue,
+) -> Option<TakenClaim> {
+    let machine = SeeClaimMachine::new(value.claim.clone(), collection.key(id));
     // A claim that cannot be read is not released; it is stolen when somebody wants it.
-    drive(&*engine.store, &*engine.clock, &*engine.rng, engine.deadline(), machine).await
+    drive(
+        &*engine.store,
+        &*engine.clock,
+        &*engine.rng,
+        engine.deadline(),
+        machine,
+    )
+    .await
 }
 
 fn split(claimed: Vec<Result<TakenClaim>>) -> (Vec<TakenClaim>, Option<Error>) {
@@ -122,6 +183,21 @@ fn split(claimed: Vec<Result<TakenClaim>>) -> (Vec<TakenClaim>, Option<Error>) {
     (taken, refused)
 }
 
+/// The positions of the backends that are given up, and the failure of entries that lie beside the documents: their
+/// store is the documents' own, so the write fails instead.
+fn judge(announced: Vec<Result<(), IndexError>>) -> (Vec<usize>, Option<Error>) {
+    let mut lost = Vec::new();
+    let mut failed = None;
+    for (position, outcome) in announced.into_iter().enumerate() {
+        match outcome {
+            Ok(()) => {}
+            Err(IndexError::Store(error)) => failed = Some(store_failure(error)),
+            Err(_) => lost.push(position),
+        }
+    }
+    (lost, failed)
+}
+
 /// A backend that lost entries or does not answer is marked down, and the write goes on without it.
 async fn give_up_backend(
     engine: &Arc<Engine>,
@@ -130,7 +206,8 @@ async fn give_up_backend(
     position: usize,
 ) -> Result<()> {
     let backend = plan.backends.remove(position);
-    plan.agreement = attach::mark_down(engine, collection, backend.backend.name(), &plan.agreement).await?;
+    plan.agreement =
+        attach::mark_down(engine, collection, backend.backend.name(), &plan.agreement).await?;
     for placed in &backend.placed {
         plan.change.envelope.index.remove(&placed.definition); // Rule S7.
     }
@@ -140,15 +217,30 @@ async fn give_up_backend(
 
 /// Undoes what was done for a write that will never be put, or that finally lost (rule S15).
 pub(crate) async fn undo(engine: &Engine, collection: &Collection, secured: &Secured) {
-    let released = secured.taken.iter().filter(|claim| !claim.was_ours).map(|claim| release(engine, claim));
-    let withdrawn = secured.plan.backends.iter().map(|backend| withdraw(collection, &secured.plan, backend));
+    let released = secured
+        .taken
+        .iter()
+        .filter(|claim| !claim.was_ours)
+        .map(|claim| release(engine, claim));
+    let withdrawn = secured
+        .plan
+        .backends
+        .iter()
+        .map(|backend| withdraw(collection, &secured.plan, backend));
     join(join_all(released), join_all(withdrawn)).await;
 }
 
 pub(crate) async fn release(engine: &Engine, claim: &TakenClaim) {
     let machine = ReleaseMachine::new(claim.clone(), engine.nonce());
     // Losing is fine: an ineffective claim is stolen when somebody wants it.
-    drive(&*engine.store, &*engine.clock, &*engine.rng, engine.deadline(), machine).await;
+    drive(
+        &*engine.store,
+        &*engine.clock,
+        &*engine.rng,
+        engine.deadline(),
+        machine,
+    )
+    .await;
 }
 
 async fn withdraw(collection: &Collection, plan: &Plan, backend: &BackendPlan) {
@@ -157,7 +249,11 @@ async fn withdraw(collection: &Collection, plan: &Plan, backend: &BackendPlan) {
     }
     let commit = Commit {
         id: plan.change.id.clone(),
-        rev: plan.change.base.as_ref().map_or(0, |base| base.envelope.rev),
+        rev: plan
+            .change
+            .base
+            .as_ref()
+            .map_or(0, |base| base.envelope.rev),
         write: Some(plan.change.envelope.write),
         outcome: Outcome::Abort,
         entries: Vec::new(),

@@ -31,13 +31,23 @@ pub(crate) async fn before_reply(
     secured: &Secured,
     version: Option<&Version>,
 ) -> Result<()> {
-    let told = secured.plan.backends.iter().filter(|backend| !backend.backend.uses_tags() && !backend.is_unchanged());
+    let told = secured
+        .plan
+        .backends
+        .iter()
+        .filter(|backend| !backend.backend.uses_tags() && !backend.is_unchanged());
     let told: Vec<&BackendPlan> = told.collect();
     let answers = join_all(told.iter().map(|backend| tell(secured, backend, version))).await;
     for (backend, answer) in told.iter().zip(answers) {
         if let Err(error) = answer {
             tracing::warn!(collection = collection.name(), backend = backend.backend.name(), %error, "an index was not told");
-            let downed = attach::mark_down(engine, collection, backend.backend.name(), &secured.plan.agreement).await;
+            let downed = attach::mark_down(
+                engine,
+                collection,
+                backend.backend.name(),
+                &secured.plan.agreement,
+            )
+            .await;
             downed.map_err(|source| unindexed(collection, secured, source))?;
         }
     }
@@ -48,8 +58,17 @@ pub(crate) async fn before_reply(
 }
 
 /// After the reply: object entries leave, manifests learn the new entity tag, claims are released.
-pub(crate) async fn after_reply(engine: &Engine, collection: &Collection, secured: &Secured, version: Option<&Version>) {
-    let late = secured.plan.backends.iter().filter(|backend| backend.backend.uses_tags() || backend.is_unchanged());
+pub(crate) async fn after_reply(
+    engine: &Engine,
+    collection: &Collection,
+    secured: &Secured,
+    version: Option<&Version>,
+) {
+    let late = secured
+        .plan
+        .backends
+        .iter()
+        .filter(|backend| backend.backend.uses_tags() || backend.is_unchanged());
     let late = late.filter(|backend| !(backend.backend.uses_tags() && backend.dropped.is_empty()));
     let told = join_all(late.map(|backend| tell(secured, backend, version)));
     let released = join_all(secured.seen.iter().map(|claim| release(engine, claim)));
@@ -59,13 +78,21 @@ pub(crate) async fn after_reply(engine: &Engine, collection: &Collection, secure
     }
 }
 
-async fn tell(secured: &Secured, backend: &BackendPlan, version: Option<&Version>) -> Result<(), IndexError> {
+async fn tell(
+    secured: &Secured,
+    backend: &BackendPlan,
+    version: Option<&Version>,
+) -> Result<(), IndexError> {
     let change = &secured.plan.change;
     let commit = Commit {
         id: change.id.clone(),
         rev: change.envelope.rev,
         write: Some(change.envelope.write),
-        outcome: if change.envelope.state == State::Deleted { Outcome::Delete } else { Outcome::Put },
+        outcome: if change.envelope.state == State::Deleted {
+            Outcome::Delete
+        } else {
+            Outcome::Put
+        },
         entries: backend.all.clone(),
         dropped: backend.dropped.clone(),
         placed: backend.placed.clone(),
@@ -76,13 +103,18 @@ async fn tell(secured: &Secured, backend: &BackendPlan, version: Option<&Version
 
 /// Waits until no reader can hold a copy of the catalog that calls a lost index ready.
 async fn hold(engine: &Engine, collection: &Collection) {
-    let wait = collection.hold_until().saturating_sub(engine.clock.elapsed());
+    let wait = collection
+        .hold_until()
+        .saturating_sub(engine.clock.elapsed());
     if !wait.is_zero() {
         engine.clock.sleep(wait).await;
     }
 }
 
 fn unindexed(collection: &Collection, secured: &Secured, source: Error) -> Error {
-    let text = "the document is written, but an index neither learned of it nor could be marked down";
-    Error::new(Code::OUTCOME_UNKNOWN, text).with_source(source).at(collection.name(), secured.plan.change.id.as_str())
+    let text =
+        "the document is written, but an index neither learned of it nor could be marked down";
+    Error::new(Code::OUTCOME_UNKNOWN, text)
+        .with_source(source)
+        .at(collection.name(), secured.plan.change.id.as_str())
 }

@@ -22,7 +22,14 @@ pub(crate) fn encode_key<K: DocumentKey>(collection: &Collection, key: &K) -> Re
 pub(crate) fn stored<T: Document>(mut value: T, written: Written) -> Stored<T> {
     value.set_revision(written.envelope.rev);
     let meta = read::meta(&written.envelope, written.bytes.len());
-    Stored::new(value, meta, Origin { version: written.version, bytes: written.bytes })
+    Stored::new(
+        value,
+        meta,
+        Origin {
+            version: written.version,
+            bytes: written.bytes,
+        },
+    )
 }
 
 /// The rules of the type's own attributes; every violation is reported.
@@ -40,10 +47,15 @@ pub(crate) fn revision_conflict(collection: &Collection, id: &EncodedId) -> Erro
 }
 
 pub(crate) fn not_found(collection: &Collection, id: &EncodedId) -> Error {
-    read::at(collection, id, Error::new(Code::NOT_FOUND, "there is no such document"))
+    read::at(
+        collection,
+        id,
+        Error::new(Code::NOT_FOUND, "there is no such document"),
+    )
 }
 
 pub(crate) fn contention(collection: &Collection, id: &EncodedId, attempts: u32) -> Error {
-    let text = format!("others kept winning; gave up after {attempts} attempts, nothing was written");
+    let text =
+        format!("others kept winning; gave up after {attempts} attempts, nothing was written");
     read::at(collection, id, Error::new(Code::CONTENTION, text))
 }

@@ -37,6 +37,10 @@ pub(crate) struct Written {
 
 /// How a write ended that did not fail.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one is made per write, and moved twice"
+)]
 pub(crate) enum Verdict {
     Written(Written),
     /// The version moved on; nothing was written. This is what is there now.
@@ -45,22 +49,35 @@ pub(crate) enum Verdict {
 
 /// Writes one change on a task of its own: dropping the future only detaches from it, and a detached write only resolves
 /// the attempt in flight (rule S18).
-pub(crate) async fn write(engine: &Arc<Engine>, collection: &Arc<Collection>, change: Change) -> Result<Verdict> {
+pub(crate) async fn write(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    change: Change,
+) -> Result<Verdict> {
     let collection = collection.clone();
     let id = change.id.clone();
     let name = collection.name();
-    let written = engine.detach(|engine, reply| run(engine, collection, change, reply)).await;
+    let written = engine
+        .detach(|engine, reply| run(engine, collection, change, reply))
+        .await;
     written.map_err(|error| error.at(name, id.as_str()))
 }
 
-async fn run(engine: Arc<Engine>, collection: Arc<Collection>, change: Change, reply: oneshot::Sender<Result<Verdict>>) {
+async fn run(
+    engine: Arc<Engine>,
+    collection: Arc<Collection>,
+    change: Change,
+    reply: oneshot::Sender<Result<Verdict>>,
+) {
     let secured = match prepare(&engine, &collection, change).await {
         Ok(secured) => secured,
         Err(error) => return drop(reply.send(Err(error))),
     };
     match put(&engine, &collection, &secured).await {
         Ok(Verdict::Written(written)) => {
-            let settled = settle::before_reply(&engine, &collection, &secured, written.version.as_ref()).await;
+            let settled =
+                settle::before_reply(&engine, &collection, &secured, written.version.as_ref())
+                    .await;
             let version = written.version.clone();
             drop(reply.send(settled.map(|()| Verdict::Written(written))));
             settle::after_reply(&engine, &collection, &secured, version.as_ref()).await;
@@ -79,18 +96,26 @@ async fn run(engine: Arc<Engine>, collection: Arc<Collection>, change: Change, r
 }
 
 /// Agree ▸ plan ▸ secure; again when the agreement grew too old or changed meanwhile (rule S1).
-async fn prepare(engine: &Arc<Engine>, collection: &Arc<Collection>, change: Change) -> Result<Secured> {
+async fn prepare(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    change: Change,
+) -> Result<Secured> {
     const TRIES: usize = 4;
     for _ in 0..TRIES {
         let agreement = agree(engine, collection).await?;
-        let planned = plan(engine, collection, agreement, change.clone());
+        // Entries that an earlier try withdrew may be removed once more, late: their names must not come back.
+        let mut change = change.clone();
+        change.envelope.write = engine.nonce();
+        let planned = plan(engine, collection, agreement, change);
         let mut secured = secure::secure(engine, collection, planned).await?;
         if still_agreed(engine, collection, &mut secured).await? {
             return Ok(secured);
         }
         secure::undo(engine, collection, &secured).await;
     }
-    let text = "the store is too slow to keep the collection's catalog in view; nothing was written";
+    let text =
+        "the store is too slow to keep the collection's catalog in view; nothing was written";
     Err(Error::new(Code::UNAVAILABLE, text))
 }
 
@@ -107,7 +132,11 @@ async fn agree(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<Arc
 }
 
 /// Whether the put may be sent: the copy is young enough, or a new one says the same.
-async fn still_agreed(engine: &Arc<Engine>, collection: &Arc<Collection>, secured: &mut Secured) -> Result<bool> {
+async fn still_agreed(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    secured: &mut Secured,
+) -> Result<bool> {
     if secured.plan.agreement.is_current(engine) {
         return Ok(true);
     }
@@ -124,21 +153,50 @@ struct Failure {
 }
 
 /// The commit point.
-async fn put(engine: &Engine, collection: &Collection, secured: &Secured) -> Result<Verdict, Failure> {
+async fn put(
+    engine: &Engine,
+    collection: &Collection,
+    secured: &Secured,
+) -> Result<Verdict, Failure> {
     let change = &secured.plan.change;
-    let base = change.base.as_ref().map(|base| (base.version.clone(), base.envelope.clone()));
-    let machine = PutMachine::new(collection.key(&change.id), base, change.envelope.clone(), &change.body);
-    match drive(&*engine.store, &*engine.clock, &*engine.rng, engine.deadline(), machine).await {
+    let base = change
+        .base
+        .as_ref()
+        .map(|base| (base.version.clone(), base.envelope.clone()));
+    let machine = PutMachine::new(
+        collection.key(&change.id),
+        base,
+        change.envelope.clone(),
+        &change.body,
+    );
+    match drive(
+        &*engine.store,
+        &*engine.clock,
+        &*engine.rng,
+        engine.deadline(),
+        machine,
+    )
+    .await
+    {
         PutOutcome::Applied(version) => Ok(Verdict::Written(Written {
             envelope: change.envelope.clone(),
             bytes: change.envelope.seal(&change.body),
             version,
         })),
         PutOutcome::Lost(object) => Ok(Verdict::Lost(object)),
-        PutOutcome::Refused(error) => Err(Failure { error: at(collection, &change.id, store_failure(error)), is_final: true }),
+        PutOutcome::Refused(error) => Err(Failure {
+            error: at(collection, &change.id, store_failure(error)),
+            is_final: true,
+        }),
         PutOutcome::Unknown(error) => {
-            let unknown = Error::new(Code::OUTCOME_UNKNOWN, "the store did not answer; the write may have happened");
-            Err(Failure { error: at(collection, &change.id, unknown.with_source(error)), is_final: false })
+            let unknown = Error::new(
+                Code::OUTCOME_UNKNOWN,
+                "the store did not answer; the write may have happened",
+            );
+            Err(Failure {
+                error: at(collection, &change.id, unknown.with_source(error)),
+                is_final: false,
+            })
         }
     }
 }

@@ -47,6 +47,16 @@ pub trait IndexStore: Send + Sync + std::fmt::Debug + 'static {
         replacing: Option<&str>,
     ) -> Result<String, IndexError>;
 
+    /// Makes more placements ready to be filled under the instance that is there. Placements that are there stay.
+    ///
+    /// # Errors
+    /// As [`announce`](Self::announce).
+    async fn extend(
+        &self,
+        collection: &IndexedCollection,
+        placed: &[Placed],
+    ) -> Result<(), IndexError>;
+
     /// Adds the entries that a put will need. Returns once they are durable.
     ///
     /// # Errors
@@ -235,6 +245,9 @@ pub enum IndexError {
     /// No answer in time. A call may still be carried out later.
     #[error("the index does not answer: {0}")]
     Unavailable(String),
+    /// The entries lie beside the documents, and their store failed: what needs them fails as well.
+    #[error("the store of the index failed: {0}")]
+    Store(#[source] super::StoreError),
     /// The backend must not be used (an eviction policy that drops entries, a wrong password).
     #[error("the index must not be used: {0}")]
     Refused(String),

@@ -11,7 +11,7 @@ use crate::{
 /// Compare-and-swap storage of small objects.
 ///
 /// Reads of one key are linearizable with its writes. A put is **one** attempt: resending, reading back and fencing are
-/// the work of [`protocol`](crate::protocol). There is no unconditional put, and no unconditional delete of a name that
+/// the work of the protocol's machines. There is no unconditional put, and no unconditional delete of a name that
 /// may be used again.
 #[async_trait]
 pub trait CasStore: Send + Sync + std::fmt::Debug + 'static {

@@ -54,3 +54,74 @@ async fn rest(clock: &dyn Clock, rng: &dyn Rng, deadline: Deadline, attempt: u32
 fn longest_pause(attempt: u32) -> u64 {
     (10 << attempt.clamp(1, LONGEST_PAUSE)).min(1_000)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    };
+
+    use futures::future::BoxFuture;
+
+    use super::*;
+    use crate::document::Timestamp;
+
+    /// A clock that only sleeping moves.
+    #[derive(Clone, Debug, Default)]
+    struct Asleep(Arc<AtomicU64>);
+
+    impl Clock for Asleep {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::from_millis(self.0.load(Ordering::Relaxed))
+        }
+
+        fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+            let slept = u64::try_from(duration.as_millis()).expect("short");
+            self.0.fetch_add(slept, Ordering::Relaxed);
+            Box::pin(async {})
+        }
+    }
+
+    /// Draws the same bytes every time.
+    #[derive(Debug)]
+    struct Same(u8);
+
+    impl Rng for Same {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+        }
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_second() {
+        let longest: Vec<u64> = (0..9).map(longest_pause).collect();
+        assert_eq!(longest, [20, 20, 40, 80, 160, 320, 640, 1_000, 1_000]);
+        assert_eq!(longest_pause(u32::MAX), 1_000);
+    }
+
+    #[tokio::test]
+    async fn no_pause_reaches_past_the_deadline_and_the_time_stays_up() {
+        let clock = Asleep::default();
+        let at = Duration::from_millis(2_500);
+        let mut pauses = 0;
+        while matches!(
+            rest(&clock, &Same(0xff), Deadline { at }, LONGEST_PAUSE).await,
+            Reply::Rested
+        ) {
+            pauses += 1;
+            assert!(clock.elapsed() <= at);
+            assert!(pauses < 10_000, "it never ends");
+        }
+        assert_eq!(clock.elapsed(), at);
+        for _ in 0..2 {
+            let again = rest(&clock, &Same(0), Deadline { at }, 1).await;
+            assert!(matches!(again, Reply::TimeIsUp));
+        }
+        assert_eq!(clock.elapsed(), at);
+    }
+}

@@ -39,14 +39,22 @@ pub(crate) async fn create<T: Document>(
             Verdict::Lost(Some(object)) => base = Some(grave::<T>(collection, &id, object)?),
         }
     }
-    Err(super::contention(collection, &id, engine.limits.update_attempts))
+    Err(super::contention(
+        collection,
+        &id,
+        engine.limits.update_attempts,
+    ))
 }
 
 /// A tombstone or a stub may be replaced; a live document may not.
 fn grave<T: Document>(collection: &Collection, id: &EncodedId, object: Object) -> Result<Base> {
     let fetched = read::open(collection, id, object)?;
     if fetched.is_live() {
-        return Err(read::at(collection, id, Error::new(Code::EXISTS, "a document with this id exists")));
+        return Err(read::at(
+            collection,
+            id,
+            Error::new(Code::EXISTS, "a document with this id exists"),
+        ));
     }
     Base::of::<T>(collection, id, &fetched)
 }

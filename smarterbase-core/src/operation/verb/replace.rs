@@ -45,7 +45,10 @@ pub(crate) async fn replace<T: Document>(
     engine.check_writable()?;
     let mut current = read::fetch(engine, collection, &id).await?;
     for attempt in 0..engine.limits.update_attempts {
-        let base = current.as_ref().map(|fetched| base_of::<T>(collection, &id, fetched, members)).transpose()?;
+        let base = current
+            .as_ref()
+            .map(|fetched| base_of::<T>(collection, &id, fetched, members))
+            .transpose()?;
         let unknown = kept_members(collection, current.as_ref(), members)?;
         let change = Change::write(engine, collection, &id, base, &value, &unknown)?;
         match write(engine, collection, change).await? {
@@ -58,7 +61,12 @@ pub(crate) async fn replace<T: Document>(
 }
 
 /// `overwrite` also replaces a body that cannot be decoded: its entries are then found stale by queries.
-fn base_of<T: Document>(collection: &Collection, id: &EncodedId, fetched: &Fetched, members: Members) -> Result<Base> {
+fn base_of<T: Document>(
+    collection: &Collection,
+    id: &EncodedId,
+    fetched: &Fetched,
+    members: Members,
+) -> Result<Base> {
     match Base::of::<T>(collection, id, fetched) {
         Err(error) if error.kind() == ErrorKind::Corrupt && members == Members::Drop => Ok(Base {
             version: fetched.version.clone(),
@@ -69,7 +77,11 @@ fn base_of<T: Document>(collection: &Collection, id: &EncodedId, fetched: &Fetch
     }
 }
 
-fn kept_members(collection: &Collection, current: Option<&Fetched>, members: Members) -> Result<UnknownMembers> {
+fn kept_members(
+    collection: &Collection,
+    current: Option<&Fetched>,
+    members: Members,
+) -> Result<UnknownMembers> {
     match current.filter(|fetched| fetched.is_live() && members == Members::Keep) {
         Some(fetched) => body::unknown_members(collection.spec, &fetched.opened.body),
         None => Ok(Vec::new()),

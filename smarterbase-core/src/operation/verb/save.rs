@@ -35,28 +35,52 @@ pub(crate) async fn save<T: Document>(
             return Ok(());
         }
         engine.moment(engine.now(), false, |moment| document.stamp(moment));
-        let change = Change::write(engine, collection, &id, Some(base.clone()), &**document, &unknown)?;
+        let change = Change::write(
+            engine,
+            collection,
+            &id,
+            Some(base.clone()),
+            &**document,
+            &unknown,
+        )?;
         match write(engine, collection, change).await? {
-            Verdict::Written(written) => return Ok(renew(document, written)),
+            Verdict::Written(written) => {
+                renew(document, written);
+                return Ok(());
+            }
             Verdict::Lost(object) => {
-                let current = object.map(|object| read::open(collection, &id, object)).transpose()?;
+                let current = object
+                    .map(|object| read::open(collection, &id, object))
+                    .transpose()?;
                 let rewritten = current.filter(|current| is_only_rewritten(&base, current));
                 fetched = rewritten.ok_or_else(|| revision_conflict(collection, &id))?;
                 base = Base::of::<T>(collection, &id, &fetched)?;
             }
         }
     }
-    Err(super::contention(collection, &id, engine.limits.update_attempts))
+    Err(super::contention(
+        collection,
+        &id,
+        engine.limits.update_attempts,
+    ))
 }
 
 fn renew<T: Document>(document: &mut Stored<T>, written: Written) {
     document.set_revision(written.envelope.rev);
     let meta = read::meta(&written.envelope, written.bytes.len());
-    document.renew(meta, Origin { version: written.version, bytes: written.bytes });
+    document.renew(
+        meta,
+        Origin {
+            version: written.version,
+            bytes: written.bytes,
+        },
+    );
 }
 
-fn is_only_rewritten(base: &Base, current: &Fetched) -> bool {
-    current.is_live() && only_rewrites_since(base.envelope.rev, base.envelope.write, current.envelope())
+/// Whether the document only was touched (a fence) or rewritten in the background since.
+pub(super) fn is_only_rewritten(base: &Base, current: &Fetched) -> bool {
+    current.is_live()
+        && only_rewrites_since(base.envelope.rev, base.envelope.write, current.envelope())
 }
 
 /// The key of a loaded document must not be changed: it would be another document.
@@ -68,7 +92,8 @@ fn check_identity<T: Document>(
 ) -> Result<()> {
     match body::decode::<T>(&fetched.opened.body, document.key()) {
         Err(_) => {
-            let text = "the key of a stored document must not change; create a new document instead";
+            let text =
+                "the key of a stored document must not change; create a new document instead";
             Err(read::at(collection, id, Error::new(Code::INVALID_ID, text)))
         }
         Ok(_) => Ok(()),
@@ -76,16 +101,29 @@ fn check_identity<T: Document>(
 }
 
 /// A `#[field(revision)]` that came back from a client must still be the one that was read.
-fn check_expected<T: Document>(collection: &Collection, id: &EncodedId, fetched: &Fetched, value: &T) -> Result<()> {
+fn check_expected<T: Document>(
+    collection: &Collection,
+    id: &EncodedId,
+    fetched: &Fetched,
+    value: &T,
+) -> Result<()> {
     match value.expected_revision() {
-        Some(expected) if expected != fetched.envelope().rev => Err(revision_conflict(collection, id)),
+        Some(expected) if expected != fetched.envelope().rev => {
+            Err(revision_conflict(collection, id))
+        }
         _ => Ok(()),
     }
 }
 
 /// Reads the document again.
-pub(crate) async fn reload<T: Document>(engine: &Engine, collection: &Collection, document: &mut Stored<T>) -> Result<()> {
+pub(crate) async fn reload<T: Document>(
+    engine: &Engine,
+    collection: &Collection,
+    document: &mut Stored<T>,
+) -> Result<()> {
     let id = encode_key(collection, document.key())?;
-    *document = read::load(engine, collection, &id).await?.ok_or_else(|| not_found(collection, &id))?;
+    *document = read::load(engine, collection, &id)
+        .await?
+        .ok_or_else(|| not_found(collection, &id))?;
     Ok(())
 }

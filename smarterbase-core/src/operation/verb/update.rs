@@ -27,7 +27,10 @@ pub(crate) async fn update<T: Document>(
     engine.check_writable()?;
     let mut current = read::fetch(engine, collection, &id).await?;
     for attempt in 0..engine.limits.update_attempts {
-        let fetched = current.take().filter(Fetched::is_live).ok_or_else(|| not_found(collection, &id))?;
+        let fetched = current
+            .take()
+            .filter(Fetched::is_live)
+            .ok_or_else(|| not_found(collection, &id))?;
         match attempt_once(engine, collection, &id, fetched, &mut change).await? {
             Attempted::Done(document) => return Ok(*document),
             Attempted::Lost(object) => current = open(collection, &id, object)?,
@@ -70,8 +73,14 @@ async fn attempt_once<T: Document>(
     })
 }
 
-pub(super) fn open(collection: &Collection, id: &EncodedId, object: Option<Object>) -> Result<Option<Fetched>> {
-    object.map(|object| read::open(collection, id, object)).transpose()
+pub(super) fn open(
+    collection: &Collection,
+    id: &EncodedId,
+    object: Option<Object>,
+) -> Result<Option<Fetched>> {
+    object
+        .map(|object| read::open(collection, id, object))
+        .transpose()
 }
 
 /// Full jitter, 2 ms × 2^n up to 250 ms: losers of one race do not meet again at once.

@@ -61,7 +61,7 @@ fn make(folder: &Path, fsync: bool, disk: &dyn Disk) -> io::Result<()> {
     };
     make(parent, fsync, disk)?;
     match fs::create_dir(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ if fsync => disk.sync_folder(parent),
         _ => Ok(()),
     }

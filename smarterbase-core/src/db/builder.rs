@@ -1,0 +1,293 @@
+//! Opening a database: parts, limits, the probe of a new store, and its stamp.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{OnceCell, Semaphore};
+use tokio_util::task::TaskTracker;
+
+use super::Db;
+use crate::{
+    error::{Code, Error, Result},
+    format::{
+        database::{Database, ProbeCheck, ProbeReport},
+        envelope, path,
+    },
+    index::ObjectIndex,
+    operation::{
+        Engine,
+        attach::first_envelope,
+        engine::{WriteGuard, store_failure},
+        limits::Limits,
+    },
+    port::{CasStore, Clock, IndexStore, Rng, SystemClock, SystemRng},
+    protocol::{PutMachine, PutOutcome, drive},
+    store::{
+        layer::{self, LayerSettings},
+        probe,
+    },
+};
+
+/// How many stale entries are removed at the same time in the background.
+const SWEEPS: usize = 16;
+
+type Choose = Arc<dyn Fn(&ProbeReport) -> Arc<dyn CasStore> + Send + Sync>;
+
+/// The parts and settings of a database that is about to be opened.
+pub struct DbBuilder {
+    store: Option<Arc<dyn CasStore>>,
+    choose: Option<Choose>,
+    indexes: Vec<Arc<dyn IndexStore>>,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
+    limits: Limits,
+    layers: LayerSettings,
+    in_flight_bound: Duration,
+    retention: Duration,
+    read_only: bool,
+    abandon_missing_backends: bool,
+}
+
+impl std::fmt::Debug for DbBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DbBuilder")
+            .field("store", &self.store)
+            .field("indexes", &self.indexes)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for DbBuilder {
+    fn default() -> Self {
+        Self {
+            store: None,
+            choose: None,
+            indexes: Vec::new(),
+            clock: Arc::new(SystemClock),
+            rng: Arc::new(SystemRng),
+            limits: Limits::default(),
+            layers: LayerSettings::default(),
+            in_flight_bound: Duration::from_secs(60),
+            retention: Duration::from_secs(24 * 60 * 60),
+            read_only: false,
+            abandon_missing_backends: false,
+        }
+    }
+}
+
+impl DbBuilder {
+    /// Where the documents lie.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn CasStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Where the documents lie, when what the store can do is only known from the probe: `probed` is what the probe runs
+    /// on, and `choose` gives what is used afterwards.
+    #[must_use]
+    pub fn store_chosen_by_probe(
+        mut self,
+        probed: Arc<dyn CasStore>,
+        choose: impl Fn(&ProbeReport) -> Arc<dyn CasStore> + Send + Sync + 'static,
+    ) -> Self {
+        self.store = Some(probed);
+        self.choose = Some(Arc::new(choose));
+        self
+    }
+
+    /// An index backend. The first one takes the indexes of new collections; without any, entries are objects.
+    #[must_use]
+    pub fn index(mut self, index: Arc<dyn IndexStore>) -> Self {
+        self.indexes.push(index);
+        self
+    }
+
+    /// The clock; the system's by default.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The source of randomness; the system's by default.
+    #[must_use]
+    pub fn rng(mut self, rng: Arc<dyn Rng>) -> Self {
+        self.rng = rng;
+        self
+    }
+
+    /// The limits of this process.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Retries, deadlines and concurrency of single requests.
+    #[must_use]
+    pub fn layers(mut self, layers: LayerSettings) -> Self {
+        self.layers = layers;
+        self
+    }
+
+    /// How long a write may be in flight (60 s). Stamped when the database is made; later values are ignored, since all
+    /// processes must agree. Rebuilding an index waits this long, and no write resolves longer than this.
+    #[must_use]
+    pub fn in_flight_bound(mut self, bound: Duration) -> Self {
+        self.in_flight_bound = bound;
+        self
+    }
+
+    /// How long tombstones, stubs and entries without a document are kept (24 h).
+    #[must_use]
+    pub fn retention(mut self, retention: Duration) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// Opens for reading only: every write is refused.
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
+    /// Marks index backends down that the catalog names and this process does not have, instead of refusing to write.
+    #[must_use]
+    pub fn abandon_missing_backends(mut self, abandon: bool) -> Self {
+        self.abandon_missing_backends = abandon;
+        self
+    }
+
+    /// Opens the database. The first open of a store probes it (about 150 requests) and stamps the result; a store that
+    /// fails one of the checks 1 to 6 opens for reading only.
+    ///
+    /// # Errors
+    /// - [`Misconfigured`](crate::ErrorKind::Misconfigured): no store, or the bucket or folder does not exist.
+    /// - [`Denied`](crate::ErrorKind::Denied), [`Unavailable`](crate::ErrorKind::Unavailable): as the store says.
+    /// - [`Unsupported`](crate::ErrorKind::Unsupported): a newer format.
+    pub async fn open(self) -> Result<Db> {
+        self.connect().await.map_err(|error| error.during("open"))
+    }
+
+    async fn connect(self) -> Result<Db> {
+        let raw = self
+            .store
+            .clone()
+            .ok_or_else(|| Error::new(Code::MISCONFIGURED, "no store was given"))?;
+        let mut first = self.assemble(&raw, self.in_flight_bound);
+        let database = match load(&first).await? {
+            Some(database) => database,
+            None if self.read_only => first.database,
+            None => create(&mut first).await?,
+        };
+        // What the database and its probe say decides about deadlines and about the store itself.
+        let chosen = self
+            .choose
+            .as_ref()
+            .map_or(raw, |choose| choose(&database.probe));
+        let mut engine = self.assemble(&chosen, database.in_flight_bound);
+        engine.database = database;
+        engine.guard = self.guard(&engine.database);
+        Ok(Db {
+            engine: Arc::new(engine),
+        })
+    }
+
+    fn assemble(&self, raw: &Arc<dyn CasStore>, in_flight_bound: Duration) -> Engine {
+        let mut layers = self.layers;
+        layers.attempt_timeout = layers.attempt_timeout.min(in_flight_bound / 2);
+        let (store, counts) =
+            layer::stack(raw.clone(), self.clock.clone(), self.rng.clone(), layers);
+        let mut backends = self.indexes.clone();
+        // Object entries need nothing besides the store, so they can always be kept up and asked.
+        backends.push(Arc::new(ObjectIndex::new(
+            store.clone(),
+            self.clock.clone(),
+        )));
+        let database = Database {
+            envelope: first_envelope(&*self.rng, &*self.clock),
+            id: self.rng.nonce(),
+            in_flight_bound: self.in_flight_bound,
+            probe: ProbeReport {
+                version: 0,
+                checks: Vec::new(),
+            },
+            unknown: Default::default(),
+        };
+        Engine {
+            store,
+            counts,
+            backends,
+            clock: self.clock.clone(),
+            rng: self.rng.clone(),
+            limits: self.limits,
+            retention: self.retention,
+            database,
+            guard: WriteGuard::Open,
+            abandon_missing_backends: self.abandon_missing_backends,
+            cursor_keys: OnceCell::new(),
+            tasks: TaskTracker::new(),
+            writes: Arc::new(Semaphore::new(self.limits.concurrent_writes)),
+            sweeps: Arc::new(Semaphore::new(SWEEPS)),
+            collections: Default::default(),
+        }
+    }
+
+    fn guard(&self, database: &Database) -> WriteGuard {
+        match probe::failed_required(&database.probe) {
+            _ if self.read_only => WriteGuard::ReadOnly,
+            Some(check) => WriteGuard::ProbeFailed(describe(&check)),
+            None => WriteGuard::Open,
+        }
+    }
+}
+
+fn describe(check: &ProbeCheck) -> String {
+    let seen = check.failure.as_deref().unwrap_or("it was not run");
+    format!("check {}, {}: {seen}", check.number, check.name)
+}
+
+async fn load(engine: &Engine) -> Result<Option<Database>> {
+    let object = engine
+        .store
+        .get(&path::database())
+        .await
+        .map_err(store_failure)?;
+    object
+        .map(|object| Database::open(&object.bytes))
+        .transpose()
+}
+
+/// Probes the store and stamps it. Where somebody else was faster, theirs holds. A store that fails is not stamped, so
+/// that it is probed again once it was mended.
+async fn create(engine: &mut Engine) -> Result<Database> {
+    let mut database = engine.database.clone();
+    database.probe = probe::probe(&*engine.store, &*engine.rng, &*engine.clock)
+        .await
+        .map_err(store_failure)?;
+    if probe::failed_required(&database.probe).is_some() {
+        return Ok(database);
+    }
+    let bytes = database.seal();
+    let body = envelope::open(&bytes)?.body;
+    let machine = PutMachine::new(path::database(), None, database.envelope.clone(), &body);
+    match drive(
+        &*engine.store,
+        &*engine.clock,
+        &*engine.rng,
+        engine.deadline(),
+        machine,
+    )
+    .await
+    {
+        PutOutcome::Applied(_) => Ok(database),
+        PutOutcome::Lost(Some(object)) => Database::open(&object.bytes),
+        PutOutcome::Lost(None) => Err(Error::new(
+            Code::UNAVAILABLE,
+            "the database was removed while it was opened",
+        )),
+        PutOutcome::Refused(error) | PutOutcome::Unknown(error) => Err(store_failure(error)),
+    }
+}

@@ -1,0 +1,226 @@
+//! The requests of verbs on one document.
+
+use futures::future::BoxFuture;
+
+use super::request;
+use crate::{
+    db::Session,
+    document::{Document, IntoDocument, Stored},
+    error::Result,
+    operation::{
+        read,
+        verb::{
+            create, encode_key, not_found, remove,
+            replace::{self, Members},
+            save, update,
+        },
+    },
+};
+
+macro_rules! keyed {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        #[must_use = "a request does nothing until it is awaited"]
+        pub struct $name<'a, T: Document> {
+            session: Session<'a>,
+            key: T::Key,
+        }
+
+        impl<'a, T: Document> $name<'a, T> {
+            pub(crate) fn new(session: Session<'a>, key: &T::Key) -> Self {
+                Self { session, key: key.clone() }
+            }
+        }
+    )*};
+}
+keyed! {
+    /// Reads a document: `Option<Stored<T>>`.
+    Get;
+    /// Whether a document is there.
+    Exists;
+    /// Deletes a document whatever its revision; gives whether there was one.
+    Delete;
+}
+
+/// Reads a document that must be there.
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is awaited"]
+pub struct GetRequired<'a, T: Document>(Get<'a, T>);
+
+impl<'a, T: Document> Get<'a, T> {
+    /// A missing document becomes [`NotFound`](crate::ErrorKind::NotFound).
+    pub fn required(self) -> GetRequired<'a, T> {
+        GetRequired(self)
+    }
+}
+
+request!(impl['a, T: Document] Get<'a, T> => Option<Stored<T>>, |this| async move {
+    let engine = this.session.engine();
+    let collection = engine.collection::<T>();
+    let id = encode_key(&collection, &this.key)?;
+    read::load(engine, &collection, &id).await.map_err(|error| error.during("get"))
+});
+
+request!(impl['a, T: Document] GetRequired<'a, T> => Stored<T>, |this| async move {
+    let collection = this.0.session.engine().collection::<T>();
+    let id = encode_key(&collection, &this.0.key)?;
+    this.0.await?.ok_or_else(|| not_found(&collection, &id).during("get"))
+});
+
+request!(impl['a, T: Document] Exists<'a, T> => bool, |this| async move {
+    let engine = this.session.engine();
+    let collection = engine.collection::<T>();
+    let id = encode_key(&collection, &this.key)?;
+    let fetched = read::fetch(engine, &collection, &id).await.map_err(|error| error.during("exists"))?;
+    Ok(fetched.is_some_and(|fetched| fetched.is_live()))
+});
+
+request!(impl['a, T: Document] Delete<'a, T> => bool, |this| async move {
+    let engine = this.session.engine();
+    remove::delete::<T>(engine, &engine.collection::<T>(), &this.key).await.map_err(|error| error.during("delete"))
+});
+
+type Running<'a, T> = BoxFuture<'a, Result<Stored<T>>>;
+
+macro_rules! writing {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[must_use = "a request does nothing until it is awaited"]
+        pub struct $name<'a, T> {
+            running: Running<'a, T>,
+        }
+
+        impl<T> std::fmt::Debug for $name<'_, T> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+
+        impl<'a, T: Document> IntoFuture for $name<'a, T> {
+            type Output = Result<Stored<T>>;
+            type IntoFuture = Running<'a, T>;
+
+            fn into_future(self) -> Self::IntoFuture {
+                self.running
+            }
+        }
+    )*};
+}
+writing! {
+    /// Creates a document that must not be there yet.
+    Create;
+    /// Changes a document by a closure.
+    Update;
+    /// Creates a document or replaces the one with its key.
+    Upsert;
+    /// Replaces whatever is there.
+    Overwrite;
+}
+
+impl<'a, T: Document> Create<'a, T> {
+    pub(crate) fn new(session: Session<'a>, new: impl IntoDocument<T> + Send + 'a) -> Self {
+        let running = Box::pin(async move {
+            let engine = session.engine();
+            create::create(engine, &engine.collection::<T>(), new)
+                .await
+                .map_err(|error| error.during("create"))
+        });
+        Self { running }
+    }
+}
+
+impl<'a, T: Document> Update<'a, T> {
+    pub(crate) fn new(
+        session: Session<'a>,
+        key: &T::Key,
+        change: impl FnMut(&mut T) -> Result<()> + Send + 'a,
+    ) -> Self {
+        let key = key.clone();
+        let running = Box::pin(async move {
+            let engine = session.engine();
+            let updated = update::update(engine, &engine.collection::<T>(), &key, change).await;
+            updated.map_err(|error| error.during("update"))
+        });
+        Self { running }
+    }
+}
+
+impl<'a, T: Document> Upsert<'a, T> {
+    pub(crate) fn new(session: Session<'a>, new: impl IntoDocument<T> + Send + 'a) -> Self {
+        let running = Box::pin(async move {
+            let engine = session.engine();
+            let replaced =
+                replace::replace(engine, &engine.collection::<T>(), new, Members::Keep).await;
+            replaced.map_err(|error| error.during("upsert"))
+        });
+        Self { running }
+    }
+}
+
+impl<'a, T: Document> Overwrite<'a, T> {
+    pub(crate) fn new(session: Session<'a>, new: impl IntoDocument<T> + Send + 'a) -> Self {
+        let running = Box::pin(async move {
+            let engine = session.engine();
+            let replaced =
+                replace::replace(engine, &engine.collection::<T>(), new, Members::Drop).await;
+            replaced.map_err(|error| error.during("overwrite"))
+        });
+        Self { running }
+    }
+}
+
+/// Writes a loaded document back.
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is awaited"]
+pub struct Save<'a, T> {
+    session: Session<'a>,
+    document: &'a mut Stored<T>,
+}
+
+/// Deletes a loaded document.
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is awaited"]
+pub struct Remove<'a, T> {
+    session: Session<'a>,
+    document: Stored<T>,
+}
+
+/// Reads a document again.
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is awaited"]
+pub struct Reload<'a, T> {
+    session: Session<'a>,
+    document: &'a mut Stored<T>,
+}
+
+impl<'a, T> Save<'a, T> {
+    pub(crate) fn new(session: Session<'a>, document: &'a mut Stored<T>) -> Self {
+        Self { session, document }
+    }
+}
+impl<'a, T> Remove<'a, T> {
+    pub(crate) fn new(session: Session<'a>, document: Stored<T>) -> Self {
+        Self { session, document }
+    }
+}
+impl<'a, T> Reload<'a, T> {
+    pub(crate) fn new(session: Session<'a>, document: &'a mut Stored<T>) -> Self {
+        Self { session, document }
+    }
+}
+
+request!(impl['a, T: Document] Save<'a, T> => (), |this| async move {
+    let engine = this.session.engine();
+    save::save(engine, &engine.collection::<T>(), this.document).await.map_err(|error| error.during("save"))
+});
+
+request!(impl['a, T: Document] Remove<'a, T> => (), |this| async move {
+    let engine = this.session.engine();
+    remove::remove(engine, &engine.collection::<T>(), &this.document).await.map_err(|error| error.during("remove"))
+});
+
+request!(impl['a, T: Document] Reload<'a, T> => (), |this| async move {
+    let engine = this.session.engine();
+    save::reload(engine, &engine.collection::<T>(), this.document).await.map_err(|error| error.during("reload"))
+});

@@ -1,0 +1,124 @@
+//! The verbs of documents, as trait methods: a type's own method of the same name wins.
+
+use super::{
+    Session,
+    request::{
+        Create, CreateMany, Delete, Exists, Get, GetMany, List, Overwrite, Query, Reload, Remove,
+        Save, Update, Upsert,
+    },
+};
+use crate::{
+    document::{Document, IntoDocument, Stored},
+    error::Result,
+};
+
+/// The verbs that every document has. In the prelude.
+pub trait DocumentExt: Document {
+    /// Reads a document: `Option<Stored<Self>>`, 1 GET. `.required()` makes a missing one an error.
+    fn get<'a>(session: impl Into<Session<'a>>, key: &Self::Key) -> Get<'a, Self> {
+        Get::new(session.into(), key)
+    }
+
+    /// Reads several documents side by side, in the order of `keys`.
+    fn get_many<'a>(
+        session: impl Into<Session<'a>>,
+        keys: impl IntoIterator<Item = Self::Key>,
+    ) -> GetMany<'a, Self> {
+        GetMany::new(session.into(), keys)
+    }
+
+    /// Creates a document that must not be there yet.
+    fn create<'a>(
+        session: impl Into<Session<'a>>,
+        new: impl IntoDocument<Self> + Send + 'a,
+    ) -> Create<'a, Self> {
+        Create::new(session.into(), new)
+    }
+
+    /// Creates several documents side by side; one result each, in order.
+    fn create_many<'a, N, I>(session: impl Into<Session<'a>>, new: I) -> CreateMany<'a, Self>
+    where
+        N: IntoDocument<Self> + Send + 'a,
+        I: IntoIterator<Item = N>,
+        I::IntoIter: Send + 'a,
+    {
+        CreateMany::new(session.into(), new)
+    }
+
+    /// Reads, changes by `change`, and swaps; again when somebody else was faster. `change` runs several times then, so
+    /// it must be pure. An error from it leaves the document unchanged.
+    fn update<'a, F>(
+        session: impl Into<Session<'a>>,
+        key: &Self::Key,
+        change: F,
+    ) -> Update<'a, Self>
+    where
+        F: FnMut(&mut Self) -> Result<()> + Send + 'a,
+    {
+        Update::new(session.into(), key, change)
+    }
+
+    /// Creates the document, or replaces the one with its key. Members that the type does not have stay.
+    fn upsert<'a>(
+        session: impl Into<Session<'a>>,
+        new: impl IntoDocument<Self> + Send + 'a,
+    ) -> Upsert<'a, Self> {
+        Upsert::new(session.into(), new)
+    }
+
+    /// Replaces whatever is there, also what cannot be decoded: it ignores what was there, not the protocol.
+    fn overwrite<'a>(
+        session: impl Into<Session<'a>>,
+        new: impl IntoDocument<Self> + Send + 'a,
+    ) -> Overwrite<'a, Self> {
+        Overwrite::new(session.into(), new)
+    }
+
+    /// Deletes a document whatever its revision; gives whether there was one.
+    fn delete<'a>(session: impl Into<Session<'a>>, key: &Self::Key) -> Delete<'a, Self> {
+        Delete::new(session.into(), key)
+    }
+
+    /// Whether the document is there: 1 GET.
+    fn exists<'a>(session: impl Into<Session<'a>>, key: &Self::Key) -> Exists<'a, Self> {
+        Exists::new(session.into(), key)
+    }
+
+    /// All documents by id: pages, a stream, keys.
+    fn list<'a>(session: impl Into<Session<'a>>) -> List<'a, Self> {
+        List::new(session.into())
+    }
+
+    /// Asks by one indexed field, or scans.
+    fn query<'a>(session: impl Into<Session<'a>>) -> Query<'a, Self> {
+        Query::new(session.into())
+    }
+}
+
+impl<T: Document> DocumentExt for T {}
+
+/// The verbs of a loaded document. In the prelude.
+pub trait StoredExt<T: Document> {
+    /// Writes the document back, if nobody changed it since it was read. An unchanged document writes nothing.
+    fn save<'a>(&'a mut self, session: impl Into<Session<'a>>) -> Save<'a, T>;
+
+    /// Deletes the document, if nobody changed it since it was read.
+    fn remove<'a>(self, session: impl Into<Session<'a>>) -> Remove<'a, T>;
+
+    /// Reads the document again; changes that were not saved are lost.
+    fn reload<'a>(&'a mut self, session: impl Into<Session<'a>>) -> Reload<'a, T>;
+}
+
+impl<T: Document> StoredExt<T> for Stored<T> {
+    fn save<'a>(&'a mut self, session: impl Into<Session<'a>>) -> Save<'a, T> {
+        Save::new(session.into(), self)
+    }
+
+    fn remove<'a>(self, session: impl Into<Session<'a>>) -> Remove<'a, T> {
+        Remove::new(session.into(), self)
+    }
+
+    fn reload<'a>(&'a mut self, session: impl Into<Session<'a>>) -> Reload<'a, T> {
+        Reload::new(session.into(), self)
+    }
+}

@@ -1,0 +1,4 @@
+//! Jobs over whole collections: safe to run again after a crash, and while others write.
+
+pub mod rebuild;
+pub mod sweep;

@@ -1,0 +1,17 @@
+//! Questions: what is selected, how it is found, and where a walk goes on.
+//!
+//! An index gives candidates; every result is checked on the loaded document. Where no index is ready the documents are
+//! scanned under a budget, with the same results in the same order.
+
+pub(crate) mod cursor;
+pub(crate) mod id_walk;
+pub(crate) mod index_walk;
+pub mod page;
+pub mod predicate;
+pub(crate) mod scan;
+pub(crate) mod selection;
+pub(crate) mod unique;
+pub(crate) mod walk;
+
+pub use page::{Cursor, Page};
+pub use predicate::{Order, Predicate};

@@ -1,0 +1,125 @@
+//! Walking a collection by id: LIST pages of every shard, merged.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use crate::{
+    error::Result,
+    format::{
+        Key, Prefix,
+        path::{self, EncodedId},
+    },
+    operation::{Collection, Engine, engine::store_failure},
+    port::Listed,
+};
+
+/// A LIST answers with at most this many objects.
+const LIST_PAGE: usize = 1_000;
+
+/// The documents of a collection in the order of their ids, dead ones included.
+#[derive(Debug)]
+pub(crate) struct IdWalk {
+    engine: Arc<Engine>,
+    collection: Arc<Collection>,
+    shards: Vec<Shard>,
+    page: usize,
+}
+
+#[derive(Debug)]
+struct Shard {
+    prefix: Prefix,
+    after: Option<Key>,
+    buffer: VecDeque<(EncodedId, Listed)>,
+    is_done: bool,
+}
+
+impl IdWalk {
+    /// A walk over everything after `after`, with LIST pages of at most `page`.
+    pub(crate) fn new(
+        engine: &Arc<Engine>,
+        collection: &Arc<Collection>,
+        after: Option<&EncodedId>,
+        page: usize,
+    ) -> Self {
+        let spec = collection.spec;
+        let shards = (0..spec.shards).map(|shard| {
+            let prefix = path::documents(spec.collection, spec.shards, shard);
+            let after = after.map(|id| Key::from_stored(format!("{prefix}{id}.json")));
+            Shard {
+                prefix,
+                after,
+                buffer: VecDeque::new(),
+                is_done: false,
+            }
+        });
+        Self {
+            engine: engine.clone(),
+            collection: collection.clone(),
+            shards: shards.collect(),
+            page: page.clamp(1, LIST_PAGE),
+        }
+    }
+
+    /// LIST pages of at most `objects` from here on.
+    pub(crate) fn set_page(&mut self, objects: usize) {
+        self.page = objects.clamp(1, LIST_PAGE);
+    }
+
+    /// Up to `most` further documents, in the order of ids. Empty at the end.
+    pub(crate) async fn next(&mut self, most: usize) -> Result<Vec<(EncodedId, Listed)>> {
+        let mut batch = Vec::new();
+        while batch.len() < most {
+            self.fill().await?;
+            let first = self
+                .shards
+                .iter_mut()
+                .filter(|shard| !shard.buffer.is_empty());
+            let Some(shard) = first.min_by_key(|shard| shard.first_name()) else {
+                break;
+            };
+            batch.extend(shard.buffer.pop_front());
+        }
+        Ok(batch)
+    }
+
+    /// Every shard that goes on has something in its buffer.
+    async fn fill(&mut self) -> Result<()> {
+        for shard in &mut self.shards {
+            while shard.buffer.is_empty() && !shard.is_done {
+                shard
+                    .list(&self.engine, &self.collection, self.page)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Shard {
+    async fn list(&mut self, engine: &Engine, collection: &Collection, page: usize) -> Result<()> {
+        let listed = engine
+            .store
+            .list(&self.prefix, self.after.as_ref(), page)
+            .await;
+        let listed =
+            listed.map_err(|error| store_failure(error).in_collection(collection.name()))?;
+        self.is_done = !listed.has_more;
+        if let Some(last) = listed.objects.last() {
+            self.after = Some(last.key.clone());
+        }
+        for object in listed.objects {
+            match collection.id_of(&object.key) {
+                Some(id) => self.buffer.push_back((id, object)),
+                // Rule S24: reported, never a document.
+                None => {
+                    tracing::warn!(path = %object.key, "an object in a collection's folder is no document")
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ids compare as `<id>.json` (rule S22).
+    fn first_name(&self) -> Option<String> {
+        self.buffer.front().map(|(id, _)| format!("{id}.json"))
+    }
+}

@@ -1,0 +1,119 @@
+//! Finding the holder of a unique value: 2 GETs, exact, without any index.
+
+use std::sync::Arc;
+
+use super::{scan, selection::Selection};
+use crate::{
+    document::{Document, Scalar, Stored},
+    error::{Code, Error, Result},
+    format::{
+        Key, Nonce,
+        claim::{self, Claim},
+        index_key,
+        path::{self, EncodedId},
+    },
+    operation::{
+        Collection, Engine, agreement,
+        engine::store_failure,
+        read::{self, Fetched},
+    },
+};
+
+/// How often the claim is read again because it moved meanwhile (rule S31).
+const TRIES: usize = 16;
+
+/// The document that holds a value of the unique definition at `ordinal`.
+pub(crate) async fn find<T: Document>(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    ordinal: u16,
+    components: &[Scalar<'_>],
+) -> Result<Option<Stored<T>>> {
+    // A value with a `None` in it is never claimed.
+    let Some(value) = index_key::encode_value(collection.spec, ordinal, components)? else {
+        return Ok(None);
+    };
+    let agreement = agreement::current(engine, collection).await?;
+    let selection = Selection::new(collection.spec, ordinal, components, None)?;
+    if !agreement.unique_is_ready(collection, usize::from(ordinal)) {
+        let found = scan::page::<T>(engine, collection, &selection, None, 1).await?;
+        return Ok(found.into_iter().next().map(|found| found.document));
+    }
+    let definition = &collection.definitions[usize::from(ordinal)].name;
+    let hash = claim::hash(collection.name(), definition, &value);
+    find_holder(engine, collection, definition, &hash, &selection).await
+}
+
+async fn find_holder<T: Document>(
+    engine: &Engine,
+    collection: &Collection,
+    definition: &str,
+    hash: &str,
+    selection: &Selection,
+) -> Result<Option<Stored<T>>> {
+    let claim = path::claim(collection.name(), definition, hash);
+    let mut seen: Option<Nonce> = None;
+    for _ in 0..TRIES {
+        let Some((put, owner)) = owner(engine, collection, &claim).await? else {
+            return Ok(None);
+        };
+        if seen == Some(put) {
+            return Ok(None); // The owner did not hold it, and the claim has not moved since.
+        }
+        if let Some(fetched) = read::fetch(engine, collection, &owner).await?
+            && holds(&fetched, definition, hash)
+        {
+            let document = read::decode::<T>(collection, &owner, fetched)?;
+            let matches = selection.place(&*document, &owner)?.is_some();
+            return if matches {
+                Ok(Some(document))
+            } else {
+                Err(disagreement(collection, &owner))
+            };
+        }
+        seen = Some(put);
+    }
+    Err(Error::new(
+        Code::UNAVAILABLE,
+        "the unique value keeps moving between documents",
+    )
+    .in_collection(collection.name()))
+}
+
+/// The claim's physical nonce and its owner.
+async fn owner(
+    engine: &Engine,
+    collection: &Collection,
+    claim: &Key,
+) -> Result<Option<(Nonce, EncodedId)>> {
+    let object = engine
+        .store
+        .get(claim)
+        .await
+        .map_err(|error| store_failure(error).in_collection(collection.name()))?;
+    let Some(object) = object else {
+        return Ok(None);
+    };
+    let claim =
+        Claim::open(&object.bytes).map_err(|error| error.in_collection(collection.name()))?;
+    let owner = claim
+        .owner
+        .and_then(|owner| collection.id_of(&Key::from_stored(owner)));
+    Ok(owner.map(|owner| (claim.envelope.put, owner)))
+}
+
+/// A claim is effective iff its owner is live and stores its hash (rule S12).
+fn holds(fetched: &Fetched, definition: &str, hash: &str) -> bool {
+    fetched.is_live()
+        && fetched
+            .envelope()
+            .unique
+            .get(definition)
+            .is_some_and(|stored| stored == hash)
+}
+
+/// A person edited the field and left the envelope as it was.
+fn disagreement(collection: &Collection, id: &EncodedId) -> Error {
+    let text = "the document's envelope claims a unique value that its fields do not have; save it again, or run `verify`";
+    read::at(collection, id, Error::new(Code::CORRUPT, text))
+}

@@ -1,0 +1,526 @@
+//! Committed bytes of format 1: they stay readable and come out the same, for ever.
+
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+
+use bytes::Bytes;
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+use smarterbase_core::{
+    ErrorKind,
+    document::{IndexKind, KeyText},
+    format::{
+        Envelope,
+        catalog::{Catalog, Entry, Placement, State as CatalogState},
+        claim::{self, Claim},
+        cursor::{CursorKeys, Position},
+        database::{Database, ProbeCheck, ProbeReport},
+        definition::define,
+        entry::{EntryName, Tag},
+        envelope::{self, Past, State},
+        index_key::EncodedValue,
+        path::{self, EncodedId},
+    },
+};
+
+use crate::{
+    sample::{SPEC, UNIQUE, envelope, nonce, past},
+    values,
+};
+
+/// Every fixture and its sha256. A line changes only together with the number of the format.
+const FROZEN: &[(&str, &str)] = &[
+    (
+        "catalog-newer.json",
+        "e9e3ec07bd7d961942008738aef5d6fabd0507bfabcfba1521d34c0417a68004",
+    ),
+    (
+        "catalog.json",
+        "7598be2b0392ff883095dca876c35be903681a3da7bd26a07e3bf71eec258cff",
+    ),
+    (
+        "claim-held.json",
+        "92be09d4d60ce33614582962c7e65c26ca67d7cd11f378c97e41b3642c23508b",
+    ),
+    (
+        "claim-released.json",
+        "8a848c7b60f80ea0d658dbc6026794ce767047689eb208198d3327214d1ae5b9",
+    ),
+    (
+        "claims.txt",
+        "781f3166dadfa88d8a94865e151db7e83fea4988e7bb7c77fafe7aada67aa2ee",
+    ),
+    (
+        "cursor-keys.json",
+        "3b02df10ea1af67b1936b43cdf59e3c067da13ea28b14a410bac5a1d97c5d85a",
+    ),
+    (
+        "cursor.txt",
+        "3ee2787376b02b8f8d88f539022a356aa62968c14a29dc5978977e3e7a45e270",
+    ),
+    (
+        "database.json",
+        "e8ea68183aba79de6f1d9770775fa4f235761acd2b2844b650e29b9051ae5982",
+    ),
+    (
+        "definitions.txt",
+        "68e7d5f79065bf7462520166802964a41cb812561cbbc42609f2b6d5d16ba71e",
+    ),
+    (
+        "document-format-2.json",
+        "7c3bf666dc91d0d1319e8a0a72306bca4997673d68b454a24ec45e8291ed8f35",
+    ),
+    (
+        "document-hand-made.json",
+        "b6aebf2a9a0931569177dd11a3d3fc88b84b4403ad9fab205dd894bc5b965b23",
+    ),
+    (
+        "document-intent.json",
+        "7c64b2a918bc6000b9f468f301a234c9ad33a010d71cc0319ade6b384839bae6",
+    ),
+    (
+        "document-needs.json",
+        "497a45fec4d9faa6c699b5b3fdc7873fc8d1c8f769caecf77211268d2e07e936",
+    ),
+    (
+        "document-prev-8.json",
+        "e8669c9867b2245f2bb792a4db288060b39e5a140c19b231892361ff5421e66d",
+    ),
+    (
+        "document-rewrite.json",
+        "ffdc33365686dbc04993501fb39d38f4343787b593f67e1ff33872858edb5942",
+    ),
+    (
+        "document-sorted.json",
+        "2a1a18c84bd246a6af83e0600241f755c3a8975e86a89adbd627c392480094e4",
+    ),
+    (
+        "document-stub.json",
+        "b5c42f6103c1772c31b3d082bd2dacd618096c173acbc185e4f8b26d69839adb",
+    ),
+    (
+        "document-tombstone.json",
+        "55376540744f3e162ed420be26c6efb9cc88f5eb335f5290cc9c21f89041f8c2",
+    ),
+    (
+        "document.json",
+        "b7bdc14b5f198317b416fbfa9e47e288487aedad0bf5c56e754a51aaf1a072ad",
+    ),
+    (
+        "entries.txt",
+        "a6de197255f8356eda0a9e64213dfe181de4faf3c429d8a36595ca0de944d4ba",
+    ),
+    (
+        "ids.txt",
+        "79f744864f7d27fe0d9179d5c8a67680f58d9c5fa81e274d47ae57d93355e2e6",
+    ),
+    (
+        "values.txt",
+        "a1381bc8f7a92497e4dbffe1da461cb10608c0aeab59b4d95b4bd544a3e791d5",
+    ),
+];
+
+pub(crate) fn read(name: &str) -> Bytes {
+    let path = folder().join(name);
+    fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        .into()
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format-v1")
+}
+
+pub(crate) fn lines(name: &str) -> Vec<String> {
+    let text = String::from_utf8(read(name).to_vec()).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn no_fixture_ever_changes() {
+    let found: BTreeMap<String, String> = fs::read_dir(folder())
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .map(|name| (name.clone(), HEXLOWER.encode(&Sha256::digest(read(&name)))))
+        .collect();
+    let frozen: BTreeMap<String, String> = FROZEN
+        .iter()
+        .map(|(name, hash)| ((*name).to_owned(), (*hash).to_owned()))
+        .collect();
+    assert_eq!(found, frozen);
+}
+
+const BODY: &[u8] = br#"{"id":"0199c7f5-5f0a-7e2b-9c1d-0123456789ab","email":"ada@example.org","plan":"pro","score":1.5,"nick":"Countess"}"#;
+
+/// The documents whose bytes are written again exactly as they are: name, envelope, body.
+fn sealed_documents() -> Vec<(&'static str, Envelope, &'static [u8])> {
+    let tombstone = Envelope {
+        state: State::Deleted,
+        rev: 8,
+        write: nonce('8'),
+        prev: envelope().lineage(),
+        index: BTreeMap::new(),
+        unique: BTreeMap::new(),
+        ..envelope()
+    };
+    let stub = Envelope {
+        put: nonce('f'),
+        schema: 0,
+        state: State::Stub,
+        rev: 1,
+        write: nonce('1'),
+        prev: Vec::new(),
+        created: None,
+        updated: None,
+        catalog: 0,
+        ..tombstone.clone()
+    };
+    let old = Envelope {
+        prev: [6, 5, 4, 3, 2, 1, 0]
+            .map(|rev| past(rev, char::from_digit(rev as u32, 10).unwrap()))
+            .into(),
+        ..envelope()
+    };
+    let full_prev = Envelope {
+        rev: 8,
+        write: nonce('8'),
+        prev: old.lineage(),
+        ..envelope()
+    };
+    let rewritten = Envelope {
+        rewrite: true,
+        prev: vec![
+            Past {
+                rewrite: true,
+                ..past(6, '6')
+            },
+            past(5, '5'),
+        ],
+        ..envelope()
+    };
+    vec![
+        ("document.json", envelope(), BODY),
+        ("document-tombstone.json", tombstone, b"{}"),
+        ("document-stub.json", stub, b"{}"),
+        ("document-prev-8.json", full_prev, BODY),
+        ("document-rewrite.json", rewritten, BODY),
+    ]
+}
+
+#[test]
+fn s20_s21_documents_open_and_are_sealed_again_to_the_same_bytes() {
+    for (name, envelope, body) in sealed_documents() {
+        let bytes = read(name);
+        let opened = envelope::open(&bytes).unwrap();
+        assert_eq!(opened.envelope, envelope, "{name}");
+        assert_eq!(&opened.body[..], body, "{name}");
+        assert_eq!(envelope.seal(body), bytes, "{name}");
+        assert_eq!(
+            envelope::physical_nonce(&bytes),
+            Some(envelope.put),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_document_that_a_person_sorted_opens_as_the_same_document() {
+    let sorted = envelope::open(&read("document-sorted.json")).unwrap();
+    assert_eq!(sorted.envelope, envelope());
+    let body: serde_json::Value = serde_json::from_slice(&sorted.body).unwrap();
+    assert_eq!(
+        body,
+        serde_json::from_slice::<serde_json::Value>(BODY).unwrap()
+    );
+}
+
+#[test]
+fn json_that_a_person_wrote_has_revision_zero() {
+    let bytes = read("document-hand-made.json");
+    let opened = envelope::open(&bytes).unwrap();
+    assert_eq!((opened.has_envelope, opened.envelope.rev), (false, 0));
+    assert_eq!(opened.envelope.write.as_str(), "mqnbuakq14old4bnrk8q");
+    assert_eq!(opened.body, bytes);
+}
+
+#[test]
+fn an_intent_opens_and_is_sealed_again_to_the_same_bytes() {
+    let bytes = read("document-intent.json");
+    let opened = envelope::open(&bytes).unwrap();
+    let intent = opened.envelope.intent.clone().unwrap();
+    assert_eq!(
+        (intent.transaction.as_str(), intent.rev, intent.write),
+        ("k3jd8f.0", 8, nonce('8'))
+    );
+    assert_eq!(opened.envelope.seal(&opened.body), bytes);
+}
+
+#[test]
+fn newer_documents_are_unsupported() {
+    for name in ["document-needs.json", "document-format-2.json"] {
+        assert_eq!(
+            envelope::open(&read(name)).unwrap_err().kind(),
+            ErrorKind::Unsupported,
+            "{name}"
+        );
+    }
+}
+
+fn claims() -> [(&'static str, Claim); 2] {
+    let claim = |owner| Claim {
+        envelope: Envelope {
+            prev: Vec::new(),
+            rev: 1,
+            schema: 0,
+            catalog: 0,
+            created: None,
+            updated: None,
+            index: BTreeMap::new(),
+            unique: BTreeMap::new(),
+            ..envelope()
+        },
+        owner,
+    };
+    [
+        (
+            "claim-held.json",
+            claim(Some(
+                "users/0199c7f5-5f0a-7e2b-9c1d-0123456789ab.json".to_owned(),
+            )),
+        ),
+        ("claim-released.json", claim(None)),
+    ]
+}
+
+#[test]
+fn claims_open_and_are_sealed_again_to_the_same_bytes() {
+    for (name, claim) in claims() {
+        assert_eq!(Claim::open(&read(name)).unwrap(), claim, "{name}");
+        assert_eq!(claim.seal(), read(name), "{name}");
+    }
+}
+
+fn catalog() -> Catalog {
+    let plan = define(&SPEC, &SPEC.indexes[0]);
+    let email = define(&SPEC, &SPEC.indexes[usize::from(UNIQUE)]);
+    let placement = |state, generation| Placement {
+        state,
+        generation,
+        unknown: BTreeMap::new(),
+    };
+    let definitions = [
+        (
+            plan.name,
+            Entry {
+                number: 1,
+                kind: IndexKind::Index,
+                text: plan.text,
+                since: 1,
+                state: None,
+                backends: [
+                    ("objects".to_owned(), placement(CatalogState::Ready, 1)),
+                    ("redis".to_owned(), placement(CatalogState::Building, 4)),
+                ]
+                .into(),
+                unknown: BTreeMap::new(),
+            },
+        ),
+        (
+            email.name,
+            Entry {
+                number: 2,
+                kind: IndexKind::Unique,
+                text: email.text,
+                since: 1,
+                state: Some(CatalogState::Ready),
+                backends: BTreeMap::new(),
+                unknown: BTreeMap::new(),
+            },
+        ),
+    ];
+    Catalog {
+        envelope: system_envelope(),
+        collection: "users".into(),
+        shards: 1,
+        key_kind: "uuid".into(),
+        writable_from: 1,
+        instances: [("redis".to_owned(), "redis:rrrrrrrrrrrrrrrrrrrr".to_owned())].into(),
+        next_number: 3,
+        definitions: definitions.into(),
+        unknown: BTreeMap::new(),
+    }
+}
+
+fn system_envelope() -> Envelope {
+    Envelope {
+        rev: 12,
+        prev: vec![past(11, 'b')],
+        schema: 0,
+        catalog: 0,
+        index: BTreeMap::new(),
+        unique: BTreeMap::new(),
+        ..envelope()
+    }
+}
+
+#[test]
+fn the_catalog_opens_and_is_sealed_again_to_the_same_bytes() {
+    assert_eq!(Catalog::open(&read("catalog.json")).unwrap(), catalog());
+    assert_eq!(catalog().seal(), read("catalog.json"));
+}
+
+#[test]
+fn s09_a_catalog_of_a_newer_build_is_sealed_again_to_the_same_bytes() {
+    let bytes = read("catalog-newer.json");
+    let opened = Catalog::open(&bytes).unwrap();
+    assert_ne!(opened, catalog());
+    let states: Vec<CatalogState> = opened
+        .definitions
+        .values()
+        .flat_map(|entry| {
+            entry
+                .backends
+                .values()
+                .map(|placement| placement.state)
+                .chain(entry.state)
+        })
+        .collect();
+    assert_eq!(
+        states,
+        [CatalogState::Down, CatalogState::Ready, CatalogState::Down]
+    );
+    assert_eq!(opened.seal(), bytes);
+}
+
+fn database() -> Database {
+    let check = |number, name: &str, failure: Option<&str>| ProbeCheck {
+        number,
+        name: name.into(),
+        failure: failure.map(str::to_owned),
+    };
+    Database {
+        envelope: system_envelope(),
+        id: nonce('d'),
+        in_flight_bound: Duration::from_secs(60),
+        probe: ProbeReport {
+            version: 1,
+            checks: vec![
+                check(1, "concurrent creates have one winner", None),
+                check(
+                    2,
+                    "a conditional delete obeys its condition",
+                    Some("not supported"),
+                ),
+            ],
+        },
+        unknown: BTreeMap::from([("region".to_owned(), serde_json::json!("eu"))]),
+    }
+}
+
+#[test]
+fn the_databases_settings_open_and_are_sealed_again_to_the_same_bytes() {
+    assert_eq!(Database::open(&read("database.json")).unwrap(), database());
+    assert_eq!(database().seal(), read("database.json"));
+}
+
+fn cursor_keys() -> CursorKeys {
+    CursorKeys {
+        keys: vec![(nonce('2'), [0x22; 32]), (nonce('1'), [0x11; 32])],
+    }
+}
+
+fn position() -> Position {
+    Position {
+        query: [1, 2, 3, 4, 5, 6, 7, 8],
+        definition: "plan-15c3fc72".into(),
+        descending: true,
+        value: Bytes::from_static(b"\x04pro\0\0"),
+        id: "0199c7f5-5f0a-7e2b-9c1d-0123456789ab".into(),
+    }
+}
+
+#[test]
+fn cursor_keys_open_and_are_sealed_again_to_the_same_bytes() {
+    assert_eq!(
+        CursorKeys::open(&read("cursor-keys.json")).unwrap(),
+        cursor_keys()
+    );
+    assert_eq!(cursor_keys().seal(nonce('p')), read("cursor-keys.json"));
+}
+
+#[test]
+fn a_cursor_opens_and_is_made_again_from_the_same_nonce() {
+    let cursor = &lines("cursor.txt")[0];
+    assert_eq!(cursor_keys().decrypt(cursor).unwrap(), position());
+    assert_eq!(cursor_keys().encrypt(&position(), [0x33; 12]), *cursor);
+}
+
+/// `<id as JSON> => <encoded> => <shard of 16>`
+#[test]
+fn s24_ids_have_their_paths_and_shards() {
+    for line in lines("ids.txt") {
+        let [text, encoded, shard] = line.split(" => ").collect::<Vec<_>>().try_into().unwrap();
+        let id = EncodedId::encode(&KeyText(serde_json::from_str(text).unwrap())).unwrap();
+        assert_eq!(
+            (
+                id.as_str(),
+                format!("{:x}", path::shard_of(16, &id)).as_str()
+            ),
+            (encoded, shard)
+        );
+        assert_eq!(EncodedId::parse(encoded), Some(id));
+    }
+}
+
+/// `<components> => <hex of the value>`, every line for an index of as many components.
+#[test]
+fn s26_values_have_their_bytes() {
+    for line in lines("values.txt") {
+        values::check(&line);
+    }
+}
+
+/// `<hex of the value> <id> <base> <write> => <path>`
+#[test]
+fn s13_s14_entries_have_their_names() {
+    for line in lines("entries.txt") {
+        let (parts, path) = line.split_once(" => ").unwrap();
+        let [value, id, base, write] = parts.split(' ').collect::<Vec<_>>().try_into().unwrap();
+        let value = EncodedValue(HEXLOWER.decode(value.as_bytes()).unwrap().into());
+        let write = smarterbase_core::format::Nonce::parse(write).unwrap();
+        let name = EntryName {
+            tag: Tag::new(base.parse().unwrap(), write, &value),
+            id: EncodedId::parse(id).unwrap(),
+            value,
+        };
+        let key = name.key("users", "plan-15c3fc72");
+        assert_eq!(key.as_str(), path);
+        assert_eq!(
+            EntryName::parse(&path::entries("users", "plan-15c3fc72"), &key),
+            Some(name)
+        );
+    }
+}
+
+/// `<name> => <text>`, in the order of the sample's definitions.
+#[test]
+fn s11_definitions_have_their_names_and_texts() {
+    let defined: Vec<String> = SPEC
+        .indexes
+        .iter()
+        .map(|index| define(&SPEC, index))
+        .map(|definition| format!("{} => {}", definition.name, definition.text))
+        .collect();
+    assert_eq!(lines("definitions.txt"), defined);
+}
+
+/// `<collection> <definition> <hex of the value> => <hash>`
+#[test]
+fn s12_claims_have_their_hashes() {
+    for line in lines("claims.txt") {
+        let (parts, hash) = line.split_once(" => ").unwrap();
+        let [collection, definition, value] =
+            parts.split(' ').collect::<Vec<_>>().try_into().unwrap();
+        let value = EncodedValue(HEXLOWER.decode(value.as_bytes()).unwrap().into());
+        assert_eq!(claim::hash(collection, definition, &value), hash);
+    }
+}

@@ -1,0 +1,18 @@
+//! The stored format: what it promises, byte for byte, and what it does with bytes that break it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
+mod body;
+mod catalog;
+mod claim;
+mod cursor;
+mod definition;
+mod docs;
+mod entry;
+mod envelope;
+mod fixtures;
+mod index_key;
+mod lower;
+mod path;
+mod sample;
+mod values;

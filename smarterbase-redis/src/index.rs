@@ -1,0 +1,410 @@
+//! [`IndexStore`] on Redis.
+
+mod bounds;
+mod keys;
+mod member;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::try_join_all;
+use redis::ScriptInvocation;
+use smarterbase_core::{
+    Result,
+    format::{
+        Nonce,
+        index_key::ValueRange,
+        path::{EncodedId, shard_of},
+    },
+    port::{
+        IndexError, IndexStore,
+        index::{
+            Announcement, Commit, Hit, IndexEntry, IndexedCollection, Outcome, Placed, Scan,
+            ScanPage, member_id,
+        },
+    },
+};
+
+use self::{bounds::Bounds, keys::ShardKeys};
+use crate::{RedisLink, RedisOptions, script};
+
+/// What stands before the nonce in the name of an instance (rule S6).
+const INSTANCE: &str = "redis:";
+/// `begin` replaces whatever instance is there.
+const ANY: &str = "*";
+/// Numbers of Lua are doubles: revisions from here on would lose their last bits.
+const REVISIONS: u64 = 1 << 53;
+/// The most entries of one page.
+const PAGE: usize = 1_000;
+
+/// Index entries in Redis: a sorted set per index and shard, and a manifest per document that orders late, duplicate and
+/// reordered messages. See the [crate's documentation](crate) for the keys and for what is guaranteed.
+#[derive(Clone, Debug)]
+pub struct RedisIndex {
+    link: RedisLink,
+}
+
+impl RedisIndex {
+    /// Indexes over this link.
+    #[must_use]
+    pub fn new(link: RedisLink) -> Self {
+        Self { link }
+    }
+
+    /// Indexes on the server of these options.
+    ///
+    /// # Errors
+    /// As [`RedisLink::open`].
+    pub async fn open(options: RedisOptions) -> Result<Self> {
+        RedisLink::open(options).await.map(Self::new)
+    }
+
+    /// Up to `limit` documents per shard whose last announcement is at least `older_than` old and whose outcome nobody
+    /// told: their writers crashed, or are still at it. Oldest first within a shard.
+    ///
+    /// Reading such a document and committing what the store says ([`Outcome::Restore`]) resolves it.
+    ///
+    /// # Errors
+    /// As [`IndexStore::announce`].
+    pub async fn dirty(
+        &self,
+        collection: &IndexedCollection,
+        older_than: Duration,
+        limit: usize,
+    ) -> Result<Vec<EncodedId>, IndexError> {
+        let nonce = nonce_of(collection)?;
+        let age = u64::try_from(older_than.as_millis()).unwrap_or(u64::MAX);
+        let found = try_join_all(shards(collection).map(async |keys| {
+            let mut call = script::DIRTY.prepare_invoke();
+            call.key(keys.mark())
+                .key(keys.dirty())
+                .arg(nonce)
+                .arg(age)
+                .arg(limit);
+            self.link.run::<Vec<Vec<u8>>>(&call).await
+        }))
+        .await?;
+        found
+            .iter()
+            .flatten()
+            .map(|bytes| member::decode_id(collection.key_kind, bytes))
+            .collect::<Option<_>>()
+            .ok_or_else(unreadable)
+    }
+}
+
+#[async_trait]
+impl IndexStore for RedisIndex {
+    fn name(&self) -> &'static str {
+        "redis"
+    }
+
+    fn uses_tags(&self) -> bool {
+        false
+    }
+
+    async fn instance(&self, collection: &IndexedCollection) -> Result<Option<String>, IndexError> {
+        let nonces = try_join_all(shards(collection).map(async |keys| {
+            let mut call = script::INSTANCE.prepare_invoke();
+            call.key(keys.mark()).arg("");
+            self.link.run::<Option<String>>(&call).await
+        }))
+        .await?;
+        let first = nonces.first().cloned().flatten();
+        let agree = nonces.iter().all(|nonce| *nonce == first);
+        Ok(first
+            .filter(|_| agree)
+            .map(|nonce| format!("{INSTANCE}{nonce}")))
+    }
+
+    async fn begin(
+        &self,
+        collection: &IndexedCollection,
+        placed: &[Placed],
+        fresh: Nonce,
+        replacing: Option<&str>,
+    ) -> Result<String, IndexError> {
+        let replaced = replacing
+            .and_then(|instance| instance.strip_prefix(INSTANCE))
+            .unwrap_or("");
+        let mut shards = shards(collection);
+        // The first shard decides which instance it is; the others follow.
+        let Some(first) = shards.next() else {
+            return Err(unreadable());
+        };
+        let nonce = self
+            .begin_shard(first, placed, fresh.as_str(), replaced)
+            .await?;
+        try_join_all(shards.map(|keys| self.begin_shard(keys, placed, &nonce, ANY))).await?;
+        Ok(format!("{INSTANCE}{nonce}"))
+    }
+
+    async fn extend(
+        &self,
+        collection: &IndexedCollection,
+        placed: &[Placed],
+    ) -> Result<(), IndexError> {
+        let nonce = nonce_of(collection)?;
+        try_join_all(shards(collection).map(async |keys| {
+            let mut call = script::EXTEND.prepare_invoke();
+            call.key(keys.mark()).key(keys.made());
+            for placed in placed {
+                call.key(keys.index(placed));
+            }
+            call.arg(nonce);
+            self.link.run::<()>(&call).await
+        }))
+        .await?;
+        Ok(())
+    }
+
+    async fn announce(
+        &self,
+        collection: &IndexedCollection,
+        announcement: &Announcement,
+    ) -> Result<(), IndexError> {
+        let Announcement {
+            id,
+            base,
+            write,
+            entries,
+            placed,
+        } = announcement;
+        let mut call = script::ANNOUNCE.prepare_invoke();
+        let document = Document::new(collection, id, placed);
+        document.start(&mut call, nonce_of(collection)?);
+        call.arg(in_range(*base)?).arg(write.as_str());
+        document.add_entries(&mut call, entries)?;
+        self.link.run(&call).await
+    }
+
+    async fn commit(
+        &self,
+        collection: &IndexedCollection,
+        commit: &Commit,
+    ) -> Result<(), IndexError> {
+        let mut call = script::COMMIT.prepare_invoke();
+        let document = Document::new(collection, &commit.id, &commit.placed);
+        document.start(&mut call, nonce_of(collection)?);
+        call.arg(in_range(commit.rev)?)
+            .arg(commit.write.as_ref().map_or("", Nonce::as_str))
+            .arg(name_of(commit.outcome))
+            .arg(commit.e_tag.as_deref().unwrap_or(""));
+        document.add_entries(&mut call, entries_of(commit))?;
+        self.link.run(&call).await
+    }
+
+    async fn scan(
+        &self,
+        collection: &IndexedCollection,
+        scan: &Scan,
+    ) -> Result<ScanPage, IndexError> {
+        let limit = scan.limit.clamp(1, PAGE);
+        let mut members = self.members(collection, scan, limit + 1).await?;
+        let has_more = members.len() > limit;
+        members.truncate(limit);
+        let hits = members
+            .iter()
+            .map(|bytes| member::decode(collection.key_kind, bytes))
+            .collect::<Option<_>>()
+            .ok_or_else(unreadable)?;
+        Ok(ScanPage {
+            hits,
+            has_more,
+            requests: u32::from(collection.shards),
+        })
+    }
+
+    async fn count(
+        &self,
+        collection: &IndexedCollection,
+        placed: &Placed,
+        range: &ValueRange,
+    ) -> Result<u64, IndexError> {
+        let nonce = nonce_of(collection)?;
+        let bounds = Bounds::of(range);
+        let counts = try_join_all(shards(collection).map(async |keys| {
+            let mut call = script::COUNT.prepare_invoke();
+            call.key(keys.mark())
+                .key(keys.index(placed))
+                .arg(nonce)
+                .arg(&bounds.lower)
+                .arg(&bounds.upper);
+            self.link.run::<u64>(&call).await
+        }))
+        .await?;
+        Ok(counts.iter().sum())
+    }
+
+    async fn remove_stale(
+        &self,
+        collection: &IndexedCollection,
+        placed: &Placed,
+        hit: &Hit,
+    ) -> Result<(), IndexError> {
+        let document = Document::new(collection, &hit.id, std::slice::from_ref(placed));
+        let mut call = script::REMOVE_STALE.prepare_invoke();
+        call.key(document.keys.mark())
+            .key(document.keys.bucket_of(&document.id))
+            .key(document.keys.index(placed))
+            .arg(nonce_of(collection)?)
+            .arg(&document.id[..])
+            .arg(member::entry(placed.number, &hit.value));
+        self.link.run(&call).await
+    }
+}
+
+impl RedisIndex {
+    async fn begin_shard(
+        &self,
+        keys: ShardKeys,
+        placed: &[Placed],
+        nonce: &str,
+        replaced: &str,
+    ) -> Result<String, IndexError> {
+        let mut made = script::MADE.prepare_invoke();
+        made.key(keys.made());
+        let made: Vec<String> = self.link.run(&made).await?;
+        let new: Vec<String> = placed.iter().map(|placed| keys.index(placed)).collect();
+        let old: Vec<String> = made
+            .into_iter()
+            .filter(|key| !key.is_empty() && !new.contains(key))
+            .collect();
+
+        let mut call = script::BEGIN.prepare_invoke();
+        call.key(keys.mark()).key(keys.dirty()).key(keys.made());
+        call.key(keys.buckets().collect::<Vec<_>>())
+            .key(&new)
+            .key(&old);
+        call.arg(nonce)
+            .arg(keys::BUCKETS)
+            .arg(new.len())
+            .arg(replaced);
+        self.link.run(&call).await
+    }
+
+    /// The first `limit` members of all shards together, in the order of the scan.
+    async fn members(
+        &self,
+        collection: &IndexedCollection,
+        scan: &Scan,
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, IndexError> {
+        let nonce = nonce_of(collection)?;
+        let bounds = Bounds::of_scan(collection.key_kind, scan);
+        let direction = if scan.descending { "down" } else { "up" };
+        let pages = try_join_all(shards(collection).map(async |keys| {
+            let mut call = script::SCAN.prepare_invoke();
+            call.key(keys.mark()).key(keys.index(&scan.placed));
+            call.arg(nonce)
+                .arg(&bounds.lower)
+                .arg(&bounds.upper)
+                .arg(limit)
+                .arg(direction);
+            self.link.run::<Vec<Vec<u8>>>(&call).await
+        }))
+        .await?;
+        Ok(merge(pages, scan.descending))
+    }
+}
+
+/// One sorted list of several; the standard sort takes advantage of runs that are sorted already.
+fn merge(pages: Vec<Vec<Vec<u8>>>, descending: bool) -> Vec<Vec<u8>> {
+    let mut members = pages.concat();
+    members.sort();
+    if descending {
+        members.reverse();
+    }
+    members
+}
+
+/// One document with the indexes that are placed on its shard.
+struct Document<'a> {
+    keys: ShardKeys,
+    id: bytes::Bytes,
+    placed: &'a [Placed],
+}
+
+impl<'a> Document<'a> {
+    fn new(collection: &IndexedCollection, id: &EncodedId, placed: &'a [Placed]) -> Self {
+        Self {
+            keys: ShardKeys::new(collection, shard_of(collection.shards, id)),
+            id: member_id(collection.key_kind, id),
+            placed,
+        }
+    }
+
+    /// The keys of a write, its nonce and its id.
+    fn start(&self, call: &mut ScriptInvocation<'_>, nonce: &str) {
+        call.key(self.keys.mark())
+            .key(self.keys.bucket_of(&self.id))
+            .key(self.keys.dirty());
+        for placed in self.placed {
+            call.key(self.keys.index(placed));
+        }
+        call.arg(nonce).arg(&self.id[..]);
+    }
+
+    /// The numbers of the placed indexes, then the entries.
+    fn add_entries(
+        &self,
+        call: &mut ScriptInvocation<'_>,
+        entries: &[IndexEntry],
+    ) -> Result<(), IndexError> {
+        call.arg(self.placed.len());
+        for placed in self.placed {
+            call.arg(&placed.number.to_be_bytes()[..]);
+        }
+        for entry in entries {
+            if !self.placed.contains(&entry.placed) {
+                let name = &entry.placed.definition;
+                return Err(IndexError::Corrupt(format!(
+                    "an entry of {name}, which is not placed"
+                )));
+            }
+            call.arg(member::entry(entry.placed.number, &entry.value));
+        }
+        Ok(())
+    }
+}
+
+/// A deleted document has no entries, and an aborted write tells nothing about them.
+fn entries_of(commit: &Commit) -> &[IndexEntry] {
+    match commit.outcome {
+        Outcome::Put | Outcome::Restore => &commit.entries,
+        Outcome::Delete | Outcome::Abort => &[],
+    }
+}
+
+fn name_of(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Put => "put",
+        Outcome::Delete => "delete",
+        Outcome::Abort => "abort",
+        Outcome::Restore => "restore",
+    }
+}
+
+fn shards(collection: &IndexedCollection) -> impl Iterator<Item = ShardKeys> {
+    (0..collection.shards).map(|shard| ShardKeys::new(collection, shard))
+}
+
+fn nonce_of(collection: &IndexedCollection) -> Result<&str, IndexError> {
+    collection.instance.strip_prefix(INSTANCE).ok_or_else(|| {
+        IndexError::Lost("the catalog names an instance of another backend".to_owned())
+    })
+}
+
+fn in_range(revision: u64) -> Result<u64, IndexError> {
+    if revision < REVISIONS {
+        Ok(revision)
+    } else {
+        Err(IndexError::Corrupt(format!(
+            "revision {revision} is not below 2^53"
+        )))
+    }
+}
+
+fn unreadable() -> IndexError {
+    IndexError::Corrupt("Redis holds a member that is no value with an id".to_owned())
+}

@@ -1,0 +1,137 @@
+//! The task that keeps a connection alive.
+
+use std::{sync::Arc, time::Duration};
+
+use smarterbase_core::Result;
+use tokio::{task::JoinHandle, time::timeout};
+
+use super::{
+    Live, Shared,
+    connect::{self, ConnectError},
+};
+
+/// How often a live server is asked whether it is there.
+const PING_EVERY: Duration = Duration::from_secs(1);
+/// How many pings pass between two checks of the server's settings, which somebody may change.
+const PINGS_PER_CHECK: u32 = 30;
+/// The shortest and the longest wait before connecting again.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// Makes the first attempt to connect, so that a link is connected when it is open, and starts the task.
+pub(super) async fn start(shared: &Arc<Shared>) -> Result<JoinHandle<()>> {
+    let live = match connect::connect(shared, 1).await {
+        Ok(live) => {
+            publish(shared, &live);
+            Some(live)
+        }
+        Err(error) => {
+            note(shared, &error.into_open_error()?);
+            None
+        }
+    };
+    Ok(tokio::spawn(supervise(shared.clone(), live)))
+}
+
+async fn supervise(shared: Arc<Shared>, mut live: Option<Arc<Live>>) {
+    let mut generation = 1;
+    let mut wait = FIRST_WAIT;
+    loop {
+        if let Some(live) = live.take() {
+            wait = FIRST_WAIT;
+            watch(&shared, &live).await;
+        }
+        pause(&shared, wait).await;
+        wait = LONGEST_WAIT.min(wait * 2);
+        generation += 1;
+        match connect::connect(&shared, generation).await {
+            Ok(next) => {
+                publish(&shared, &next);
+                live = Some(next);
+            }
+            Err(error) => note(&shared, &error),
+        }
+    }
+}
+
+/// Returns when the connection is no longer the current one.
+async fn watch(shared: &Shared, live: &Live) {
+    let mut pings = 0;
+    while is_current(shared, live) {
+        if pings == PINGS_PER_CHECK {
+            pings = 0;
+            check(shared, live).await;
+        } else {
+            pings += 1;
+            ping(shared, live).await;
+        }
+        // A kick says that a connection was dropped; the loop's condition says whether it was this one.
+        let _elapsed = timeout(PING_EVERY, shared.kick.notified()).await;
+    }
+}
+
+async fn ping(shared: &Shared, live: &Live) {
+    let mut connection = live.connection.clone();
+    let ping = redis::cmd("PING");
+    match timeout(shared.options.deadline, ping.exec_async(&mut connection)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(_broken)) => shared.drop_generation(live.generation),
+        Err(_elapsed) => shared.count_timeout(live),
+    }
+}
+
+async fn check(shared: &Shared, live: &Live) {
+    let mut connection = live.connection.clone();
+    match timeout(
+        shared.options.deadline,
+        connect::check(shared, &mut connection),
+    )
+    .await
+    {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            note(shared, &error);
+            shared.drop_generation(live.generation);
+        }
+        Err(_elapsed) => shared.count_timeout(live),
+    }
+}
+
+fn publish(shared: &Shared, live: &Arc<Live>) {
+    shared.refused.store(None);
+    shared.current.store(Some(live.clone()));
+    shared.breaker.allow_probe();
+    tracing::debug!(address = shared.options.address(), "connected to Redis");
+}
+
+/// Keeps why the server must not be used, and says it once.
+fn note(shared: &Shared, error: &ConnectError) {
+    if let ConnectError::Down(text) = error {
+        // Nothing is refused by a server that does not answer; it may come back as another one.
+        shared.refused.store(None);
+        tracing::debug!(reason = text, "no connection to Redis");
+        return;
+    }
+    let text = error.text().to_owned();
+    let is_new = shared.refused.load().as_deref() != Some(&text);
+    shared.refused.store(Some(Arc::new(text)));
+    if is_new {
+        tracing::warn!(reason = error.text(), "Redis is not used");
+    }
+}
+
+async fn pause(shared: &Shared, wait: Duration) {
+    // Half of the wait is fixed, half is spread, so that many processes do not come back at the same moment.
+    let half = wait / 2;
+    let spread = u64::try_from(half.as_millis()).unwrap_or(u64::MAX);
+    let jitter = Duration::from_millis(shared.options.rng.below(spread + 1));
+    shared.options.clock.sleep(half + jitter).await;
+}
+
+fn is_current(shared: &Shared, live: &Live) -> bool {
+    shared
+        .current
+        .load()
+        .as_ref()
+        .is_some_and(|current| current.generation == live.generation)
+}

@@ -1,0 +1,299 @@
+//! Where Redis is and how long a call may take.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use redis::{
+    ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsCertificates,
+    io::tcp::{TcpSettings, socket2::TcpKeepalive},
+};
+use smarterbase_core::{
+    Error, Result,
+    error::Code,
+    port::{Clock, Rng, SystemClock, SystemRng},
+};
+
+/// How long an idle connection waits before the kernel asks whether the other side is still there.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+/// How long the kernel resends unacknowledged bytes before it gives the connection up.
+#[cfg(target_os = "linux")]
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where Redis is and how long a call may take.
+///
+/// Debug output and errors never hold the password.
+///
+/// ```
+/// use smarterbase_redis::RedisOptions;
+/// let options = RedisOptions::from_url("redis://:secret@127.0.0.1:6379/2").unwrap();
+/// assert!(!format!("{options:?}").contains("secret"));
+/// ```
+#[derive(Clone)]
+pub struct RedisOptions {
+    pub(crate) connection: ConnectionInfo,
+    pub(crate) deadline: Duration,
+    pub(crate) connect_deadline: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rng: Arc<dyn Rng>,
+    root_certificate: Option<Vec<u8>>,
+}
+
+impl RedisOptions {
+    /// One Redis server: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS.
+    ///
+    /// # Errors
+    /// [`Misconfigured`](smarterbase_core::ErrorKind::Misconfigured): not such a URL. The text does not repeat it, since
+    /// it may hold the password.
+    pub fn from_url(url: &str) -> Result<Self> {
+        let url =
+            url::Url::parse(url).map_err(|_| misconfigured("the Redis URL cannot be read"))?;
+        check_scheme(&url)?;
+        let connection = url
+            .into_connection_info()
+            .map_err(|error| misconfigured(format!("the Redis URL: {}", error.category())))?;
+        Ok(Self::new(connection))
+    }
+
+    /// The server that the environment names: `REDIS_URL`, else `REDIS_ADDR` (`host[:port]`) with `REDIS_PASSWORD`,
+    /// `REDIS_DB` (a number) and `REDIS_TLS_ENABLED` (`true` or `false`).
+    ///
+    /// # Errors
+    /// [`Misconfigured`](smarterbase_core::ErrorKind::Misconfigured): neither variable is set, or one cannot be read.
+    pub fn from_env() -> Result<Self> {
+        Self::from_variables(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        if let Some(url) = variable("REDIS_URL") {
+            return Self::from_url(&url);
+        }
+        let address = variable("REDIS_ADDR")
+            .ok_or_else(|| misconfigured("neither REDIS_URL nor REDIS_ADDR is set"))?;
+        let scheme = if is_tls_enabled(variable("REDIS_TLS_ENABLED"))? {
+            "rediss"
+        } else {
+            "redis"
+        };
+        let database = variable("REDIS_DB").unwrap_or_else(|| "0".to_owned());
+        let mut options = Self::from_url(&format!("{scheme}://{address}/{database}"))?;
+        if let Some(password) = variable("REDIS_PASSWORD") {
+            let settings = options
+                .connection
+                .redis_settings()
+                .clone()
+                .set_password(password);
+            options.connection = options.connection.set_redis_settings(settings);
+        }
+        Ok(options)
+    }
+
+    fn new(connection: ConnectionInfo) -> Self {
+        let settings = connection
+            .redis_settings()
+            .clone()
+            .set_protocol(ProtocolVersion::RESP3)
+            .set_lib_name("smarterbase", env!("CARGO_PKG_VERSION"));
+        Self {
+            connection: connection
+                .set_redis_settings(settings)
+                .set_tcp_settings(tcp_settings()),
+            deadline: Duration::from_millis(250),
+            connect_deadline: Duration::from_millis(500),
+            clock: Arc::new(SystemClock),
+            rng: Arc::new(SystemRng),
+            root_certificate: None,
+        }
+    }
+
+    /// How long one call may take, 250 ms unless set. A call that took longer may still be carried out.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How long one attempt to connect may take, 500 ms unless set.
+    #[must_use]
+    pub fn with_connect_deadline(mut self, deadline: Duration) -> Self {
+        self.connect_deadline = deadline;
+        self
+    }
+
+    /// The one certificate authority (PEM) to trust for `rediss://`, instead of those of the operating system.
+    #[must_use]
+    pub fn with_root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificate = Some(pem.into());
+        self
+    }
+
+    /// The clock that times the circuit breaker; the system's unless set.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The randomness that spreads reconnects; the system's unless set.
+    #[must_use]
+    pub fn with_rng(mut self, rng: Arc<dyn Rng>) -> Self {
+        self.rng = rng;
+        self
+    }
+
+    /// `host:port`, for people.
+    pub(crate) fn address(&self) -> String {
+        self.connection.addr().to_string()
+    }
+
+    /// A client for these options; opens no connection.
+    pub(crate) fn client(&self) -> Result<redis::Client> {
+        if self.uses_tls() {
+            install_crypto_provider();
+        }
+        let certificates = TlsCertificates {
+            client_tls: None,
+            root_cert: self.root_certificate.clone(),
+        };
+        let client = if self.uses_tls() && self.root_certificate.is_some() {
+            redis::Client::build_with_tls(self.connection.clone(), certificates)
+        } else {
+            redis::Client::open(self.connection.clone())
+        };
+        client.map_err(|error| misconfigured(format!("the Redis settings: {}", error.category())))
+    }
+
+    fn uses_tls(&self) -> bool {
+        matches!(self.connection.addr(), ConnectionAddr::TcpTls { .. })
+    }
+}
+
+impl fmt::Debug for RedisOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisOptions")
+            .field("address", &self.address())
+            .field("tls", &self.uses_tls())
+            .field("database", &self.connection.redis_settings().db())
+            .field(
+                "has_password",
+                &self.connection.redis_settings().password().is_some(),
+            )
+            .field("deadline", &self.deadline)
+            .field("connect_deadline", &self.connect_deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Only what is tested is accepted: one server, with or without TLS, and never TLS without verification.
+fn check_scheme(url: &url::Url) -> Result<()> {
+    match url.scheme() {
+        "redis" | "rediss" if url.fragment().is_some() => Err(misconfigured(
+            "the Redis URL has a fragment; certificates are always verified",
+        )),
+        "redis" | "rediss" => Ok(()),
+        "redis+sentinel" | "redis-sentinel" => Err(misconfigured(
+            "Redis Sentinel is not supported: give the URL of the primary, or of a name that follows it",
+        )),
+        other => Err(misconfigured(format!(
+            "`{other}:` is no Redis URL: use `redis:` or `rediss:`"
+        ))),
+    }
+}
+
+/// Redis' own client leaves Nagle's algorithm on and keepalive off.
+fn tcp_settings() -> TcpSettings {
+    let settings = TcpSettings::default()
+        .set_nodelay(true)
+        .set_keepalive(TcpKeepalive::new().with_time(KEEPALIVE));
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(TCP_USER_TIMEOUT);
+    settings
+}
+
+/// rustls needs one provider per process; another library may have installed its own already, which is as good.
+fn install_crypto_provider() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        let _lost_the_race = rustls::crypto::ring::default_provider().install_default();
+    }
+}
+
+fn is_tls_enabled(value: Option<String>) -> Result<bool> {
+    match value.as_deref() {
+        None | Some("false" | "0") => Ok(false),
+        Some("true" | "1") => Ok(true),
+        Some(_) => Err(misconfigured(
+            "REDIS_TLS_ENABLED is neither `true` nor `false`",
+        )),
+    }
+}
+
+fn misconfigured(message: impl Into<String>) -> Error {
+    Error::new(Code::MISCONFIGURED, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use smarterbase_core::ErrorKind;
+
+    use super::RedisOptions;
+
+    fn from(variables: &[(&str, &str)]) -> smarterbase_core::Result<RedisOptions> {
+        RedisOptions::from_variables(|name| {
+            variables
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_url_of_the_environment_wins() {
+        let options = from(&[("REDIS_URL", "redis://one:1/3"), ("REDIS_ADDR", "two:2")]).unwrap();
+        assert_eq!(options.address(), "one:1");
+        assert_eq!(options.connection.redis_settings().db(), 3);
+    }
+
+    #[test]
+    fn the_single_variables_are_read() {
+        let options = from(&[
+            ("REDIS_ADDR", "cache.internal:6380"),
+            ("REDIS_PASSWORD", "p@ss/word"),
+            ("REDIS_DB", "4"),
+            ("REDIS_TLS_ENABLED", "true"),
+        ])
+        .unwrap();
+        assert_eq!(options.address(), "cache.internal:6380");
+        assert!(options.uses_tls());
+        assert_eq!(options.connection.redis_settings().db(), 4);
+        assert_eq!(
+            options.connection.redis_settings().password(),
+            Some("p@ss/word")
+        );
+    }
+
+    #[test]
+    fn an_empty_environment_is_misconfigured() {
+        assert_eq!(from(&[]).unwrap_err().kind(), ErrorKind::Misconfigured);
+    }
+
+    #[test]
+    fn neither_debug_nor_an_error_holds_the_password() {
+        for url in [
+            "redis://:secret@host/0",
+            "rediss://user:secret@host:1/0",
+            "redis://:secret@host/none",
+            "redis://:secret@host:99999",
+            "http://:secret@host",
+            "redis+sentinel://:secret@host/primary",
+            "rediss://:secret@host#insecure",
+            "secret",
+        ] {
+            let text = format!("{:?}", RedisOptions::from_url(url));
+            assert!(!text.contains("secret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn certificates_are_always_verified() {
+        let error = RedisOptions::from_url("rediss://host#insecure").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misconfigured);
+    }
+}

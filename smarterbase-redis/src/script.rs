@@ -1,0 +1,45 @@
+//! Every Lua script that is sent, each with the checks of `script/prelude.lua` before it.
+//!
+//! Each script touches the keys of one hash tag only, declares every one of them, and may be repeated.
+
+use std::sync::LazyLock;
+
+use redis::{RedisResult, Script, aio::MultiplexedConnection};
+
+macro_rules! scripts {
+    ($($(#[$doc:meta])* $name:ident = $file:literal;)*) => {
+        $($(#[$doc])* pub(crate) static $name: LazyLock<Script> = LazyLock::new(|| {
+            Script::new(concat!(include_str!("script/prelude.lua"), include_str!($file)))
+        });)*
+
+        /// Loads every script, in one round trip.
+        pub(crate) async fn load_all(connection: &mut MultiplexedConnection) -> RedisResult<()> {
+            let mut pipeline = redis::pipe();
+            $(pipeline.cmd("SCRIPT").arg("LOAD").arg(concat!(include_str!("script/prelude.lua"), include_str!($file)));)*
+            pipeline.exec_async(connection).await
+        }
+    };
+}
+
+scripts! {
+    /// Which instance fills the shard.
+    INSTANCE = "script/instance.lua";
+    /// The index keys that `BEGIN` made before.
+    MADE = "script/made.lua";
+    /// Empties the shard and marks it, unless another instance is there that must not be replaced.
+    BEGIN = "script/begin.lua";
+    /// Makes more indexes under the instance that is there.
+    EXTEND = "script/extend.lua";
+    /// Adds the entries that a put will need.
+    ANNOUNCE = "script/announce.lua";
+    /// Tells the outcome of a write.
+    COMMIT = "script/commit.lua";
+    /// One page of entries.
+    SCAN = "script/scan.lua";
+    /// The number of entries in a range.
+    COUNT = "script/count.lua";
+    /// Removes an entry that no manifest needs.
+    REMOVE_STALE = "script/remove_stale.lua";
+    /// The documents with announcements that nobody resolved.
+    DIRTY = "script/dirty.lua";
+}

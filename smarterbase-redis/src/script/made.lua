@@ -1,0 +1,2 @@
+-- KEYS the list of index keys.
+return redis.call('SMEMBERS', KEYS[1])

@@ -1,0 +1,36 @@
+-- Every script: KEYS[1] is the mark. ARGV[1] is the nonce of the instance that the caller expects.
+local function run_id()
+  return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+end
+
+-- Why nothing here may be trusted, or nil. The mark names the instance and the run of the server: a flush, another
+-- database, a restart from an old snapshot and a failover all change one of them. Each sorted set and each manifest
+-- bucket holds an empty sentinel: a single key that was evicted or deleted misses it.
+local function lost(bucket, first_index, last_index)
+  local mark = redis.call('GET', KEYS[1])
+  if not mark then return redis.error_reply('EPOCH there is no mark') end
+  if mark ~= ARGV[1] .. '|' .. run_id() then return redis.error_reply('EPOCH the mark is of another instance or run') end
+  if bucket and redis.call('HEXISTS', bucket, '') == 0 then return redis.error_reply('EPOCH a manifest bucket is gone') end
+  for i = first_index, last_index do
+    if not redis.call('ZSCORE', KEYS[i], '') then return redis.error_reply('EPOCH an index key is gone') end
+  end
+  return nil
+end
+
+-- Makes the index keys that this instance did not make yet, each with its sentinel. One that it made is left as it is: a
+-- new sentinel in a key that was lost would hide the loss. The list has a sentinel of its own for the same reason.
+local function make(list, first_index, last_index)
+  if redis.call('SISMEMBER', list, '') == 0 then return redis.error_reply('EPOCH the list of index keys is gone') end
+  for i = first_index, last_index do
+    if redis.call('SADD', list, KEYS[i]) == 1 then redis.call('ZADD', KEYS[i], 0, '') end
+  end
+  return nil
+end
+
+-- A manifest: { applied revision, deleted?, committed entries, pending announcements, entity tag }. A pending
+-- announcement: { nonce, base revision, entries }. An entry: 4 bytes of index number, then the value.
+local function read_manifest(bucket, id)
+  local stored = redis.call('HGET', bucket, id)
+  return stored and cmsgpack.unpack(stored) or nil
+end
+

@@ -1,0 +1,4 @@
+//! Conformance suites: one test per promise of a port, run by every backend.
+
+pub mod index;
+pub mod store;

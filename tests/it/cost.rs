@@ -1,0 +1,1 @@
+//! What each operation costs, exactly: the performance contract.
