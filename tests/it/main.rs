@@ -1,5 +1,13 @@
 //! The facade under attack: one binary, one module per thing that users do or rely on.
 
+mod bad_input;
+mod brittle;
 mod cost;
 mod faults;
+mod histories;
+mod keys;
+mod maintenance;
+mod queries;
+mod rules;
 mod user;
+mod writing;
