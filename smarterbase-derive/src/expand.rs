@@ -1,7 +1,6 @@
 //! From the derive's input to its output: read, check, expand. The whole interface is emitted even when there are errors,
 //! so that one mistake is one error and completion goes on working.
 
-mod assertions;
 mod components;
 mod docs;
 mod document_impl;
@@ -36,7 +35,6 @@ pub(crate) fn document(input: &DeriveInput) -> TokenStream {
 
 fn expand(model: &DocumentModel) -> TokenStream {
     let components = components::expand(model);
-    let assertions = assertions::expand(model);
     let spec = spec::expand(model);
     let fields = fields::expand(model);
     let document_impl = document_impl::expand(model);
@@ -45,7 +43,7 @@ fn expand(model: &DocumentModel) -> TokenStream {
     let new_impl = new_struct::implementation(model);
     let wrapped = wrap(
         &model.crate_path,
-        &quote!(#components #assertions #spec #fields #document_impl #finders #new_impl),
+        &quote!(#components #spec #fields #document_impl #finders #new_impl),
     );
     quote!(#new_struct #wrapped)
 }

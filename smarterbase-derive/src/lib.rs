@@ -13,13 +13,13 @@ mod names;
 
 use proc_macro::TokenStream;
 
-/// Makes a struct a document.
+#[doc = include_str!("../docs/document.md")]
 #[proc_macro_derive(Document, attributes(document, key, index, unique, references, field))]
 pub fn derive_document(input: TokenStream) -> TokenStream {
     run(input.into(), expand::document).into()
 }
 
-/// Makes a struct, newtype or enum a part of documents.
+#[doc = include_str!("../docs/embedded.md")]
 #[proc_macro_derive(Embedded, attributes(embedded, field))]
 pub fn derive_embedded(input: TokenStream) -> TokenStream {
     run(input.into(), expand::embedded).into()

@@ -124,11 +124,17 @@ impl IndexStore for RedisIndex {
         fresh: Nonce,
         replacing: Option<&str>,
     ) -> Result<String, IndexError> {
-        let replaced = replacing.and_then(|instance| instance.strip_prefix(INSTANCE)).unwrap_or("");
+        let replaced = replacing
+            .and_then(|instance| instance.strip_prefix(INSTANCE))
+            .unwrap_or("");
         let mut shards = shards(collection);
         // The first shard decides which instance it is; the others follow.
-        let Some(first) = shards.next() else { return Err(unreadable()) };
-        let nonce = self.begin_shard(first, placed, fresh.as_str(), replaced).await?;
+        let Some(first) = shards.next() else {
+            return Err(unreadable());
+        };
+        let nonce = self
+            .begin_shard(first, placed, fresh.as_str(), replaced)
+            .await?;
         try_join_all(shards.map(|keys| self.begin_shard(keys, placed, &nonce, ANY))).await?;
         Ok(format!("{INSTANCE}{nonce}"))
     }
@@ -260,14 +266,20 @@ impl RedisIndex {
         made.key(keys.made());
         let made: Vec<String> = self.link.run(&made).await?;
         let new: Vec<String> = placed.iter().map(|placed| keys.index(placed)).collect();
-        let old: Vec<String> = made.into_iter().filter(|key| !new.contains(key)).collect();
+        let old: Vec<String> = made
+            .into_iter()
+            .filter(|key| !key.is_empty() && !new.contains(key))
+            .collect();
 
         let mut call = script::BEGIN.prepare_invoke();
         call.key(keys.mark()).key(keys.dirty()).key(keys.made());
         call.key(keys.buckets().collect::<Vec<_>>())
             .key(&new)
             .key(&old);
-        call.arg(nonce).arg(keys::BUCKETS).arg(new.len()).arg(replaced);
+        call.arg(nonce)
+            .arg(keys::BUCKETS)
+            .arg(new.len())
+            .arg(replaced);
         self.link.run(&call).await
     }
 

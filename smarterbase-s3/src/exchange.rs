@@ -47,7 +47,7 @@ pub(crate) enum Reply {
         code: Option<String>,
     },
     /// No reply. `cause` is the innermost error's text, without URLs.
-    NoReply { kind: HttpErrorKind, cause: String },
+    NoAnswer { kind: HttpErrorKind, cause: String },
 }
 
 /// Marks a request as one to the store, unlike those that fetch credentials.
@@ -164,7 +164,7 @@ async fn beginning(body: HttpResponseBody) -> Bytes {
 }
 
 fn note_error(error: &HttpError) {
-    let reply = Reply::NoReply {
+    let reply = Reply::NoAnswer {
         kind: error.kind(),
         cause: innermost(error),
     };

@@ -151,7 +151,7 @@ impl Failure<'_> {
         }
         match &self.exchange.reply {
             Reply::NoRequest => self.verdict_before_the_store(),
-            Reply::NoReply { kind, .. } => of_transport(*kind),
+            Reply::NoAnswer { kind, .. } => of_transport(*kind),
             // The reply began well, but could not be read to its end or lacks what it must have.
             Reply::Status { status, .. } if status.is_success() => self
                 .transport_error()
@@ -169,7 +169,7 @@ impl Failure<'_> {
         use object_store::Error;
         match &self.exchange.reply {
             Reply::Status { status, .. } if status.is_client_error() => Refused(Denied),
-            Reply::Status { .. } | Reply::NoReply { .. } => Unknown(Unavailable),
+            Reply::Status { .. } | Reply::NoAnswer { .. } => Unknown(Unavailable),
             Reply::NoRequest => match self.error.and_then(|error| error.downcast_ref::<Error>()) {
                 Some(Error::NotSupported { .. } | Error::NotImplemented { .. }) => {
                     Refused(Unsupported)
@@ -203,7 +203,7 @@ impl Failure<'_> {
         let reply = match &self.exchange.reply {
             Reply::NoRequest if kind == Denied => "no usable credentials".to_owned(),
             Reply::NoRequest => "the request cannot be made".to_owned(),
-            Reply::NoReply { cause, kind } => format!("no answer ({}: {cause})", in_words(*kind)),
+            Reply::NoAnswer { cause, kind } => format!("no answer ({}: {cause})", in_words(*kind)),
             Reply::Status { status, .. } if status.is_success() => {
                 let cause = self.transport_error().map(|error| innermost(error));
                 let cause = cause.unwrap_or_else(|| "it lacks what was expected".to_owned());

@@ -17,10 +17,10 @@ use smarterbase_testkit::server::{
 fn store(moto: &Moto, prefix: &str) -> Arc<dyn CasStore> {
     let url = format!("s3://{BUCKET}/{prefix}?endpoint={}", moto.endpoint());
     let options = ObjectStoreOptions::from_url(&url)
-        .unwrap()
+        .expect("the URL is a store's")
         .with_credentials(Credentials::access_key(ACCESS_KEY, SECRET_KEY))
         .with_conditional_delete(true);
-    Arc::new(options.connect().unwrap())
+    Arc::new(options.connect().expect("the credentials are complete"))
 }
 
 /// All on one moto, because it takes a second to start.

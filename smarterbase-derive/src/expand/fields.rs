@@ -25,10 +25,13 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
         #[doc = #about]
         #[allow(private_interfaces, unreachable_pub, dead_code)]
         #visibility struct #name { #(#members),* }
+        #[automatically_derived]
         impl __sb::Clone for #name {
             fn clone(&self) -> Self { *self }
         }
+        #[automatically_derived]
         impl __sb::Copy for #name {}
+        #[automatically_derived]
         impl __sb::Debug for #name {
             fn fmt(&self, __sb_formatter: &mut __sb::fmt::Formatter<'_>) -> __sb::fmt::Result {
                 __sb_formatter.write_str(#label)

@@ -28,7 +28,7 @@ pub(crate) struct EmbeddedModel {
 /// The form of a type.
 pub(crate) enum Body {
     Struct(Vec<Part>),
-    Newtype(Part),
+    Newtype(Box<Part>),
     Enum(Vec<Variant>),
 }
 
@@ -118,7 +118,7 @@ fn body(input: &DeriveInput, container: &serde::Container, errors: &mut Errors) 
             Fields::Unit => Some(Body::Struct(Vec::new())),
             fields @ Fields::Unnamed(unnamed) if unnamed.unnamed.len() == 1 => {
                 let mut parts = parts(fields, container.rename_all, &input.ident, errors);
-                Some(Body::Newtype(parts.remove(0)))
+                Some(Body::Newtype(Box::new(parts.remove(0))))
             }
             fields => Some(Body::Struct(parts(
                 fields,

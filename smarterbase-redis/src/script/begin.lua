@@ -11,11 +11,10 @@ local joins = current and (current == ARGV[1] or (ARGV[4] ~= '*' and current ~= 
 if not joins then
   for i = 1, #KEYS do redis.call('UNLINK', KEYS[i]) end
   for i = 4, last_bucket do redis.call('HSET', KEYS[i], '', '') end
+  redis.call('SADD', KEYS[3], '')
   redis.call('SET', KEYS[1], ARGV[1] .. '|' .. run_id())
   current = ARGV[1]
 end
-for i = last_bucket + 1, last_index do
-  redis.call('ZADD', KEYS[i], 0, '')
-  redis.call('SADD', KEYS[3], KEYS[i])
-end
+local failure = make(KEYS[3], last_bucket + 1, last_index)
+if failure then return failure end
 return current

@@ -17,6 +17,16 @@ local function lost(bucket, first_index, last_index)
   return nil
 end
 
+-- Makes the index keys that this instance did not make yet, each with its sentinel. One that it made is left as it is: a
+-- new sentinel in a key that was lost would hide the loss. The list has a sentinel of its own for the same reason.
+local function make(list, first_index, last_index)
+  if redis.call('SISMEMBER', list, '') == 0 then return redis.error_reply('EPOCH the list of index keys is gone') end
+  for i = first_index, last_index do
+    if redis.call('SADD', list, KEYS[i]) == 1 then redis.call('ZADD', KEYS[i], 0, '') end
+  end
+  return nil
+end
+
 -- A manifest: { applied revision, deleted?, committed entries, pending announcements, entity tag }. A pending
 -- announcement: { nonce, base revision, entries }. An entry: 4 bytes of index number, then the value.
 local function read_manifest(bucket, id)

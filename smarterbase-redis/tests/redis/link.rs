@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::InfoDict;
-use smarterbase_core::{ErrorKind, document::KeyKind, port::IndexError};
+use smarterbase_core::{ErrorKind, document::KeyKind, format::Nonce, port::IndexError};
 use smarterbase_redis::{RedisIndex, RedisLink, RedisOptions};
 use smarterbase_testkit::{
     contract::index::rig::{Live, Rig, all, id, text},
@@ -219,7 +219,12 @@ async fn server_that_became_a_replica_is_dropped_with_the_first_write() {
         .exec(&mut server.connect().unwrap())
         .unwrap();
     let answer = index
-        .begin(&users.collection, &users.placed, users.collection.database, None)
+        .begin(
+            &users.collection,
+            &users.placed,
+            Nonce::from_random([42; 13]),
+            Some(&users.collection.instance),
+        )
         .await;
     assert!(
         matches!(answer, Err(IndexError::Unavailable(_))),

@@ -5,9 +5,10 @@ use std::time::Duration;
 use redis::Commands;
 use smarterbase_core::{
     document::KeyKind,
+    format::Nonce,
     port::{
         IndexError,
-        index::{Announcement, Commit, Hit, Outcome, Scan},
+        index::{Announcement, Commit, Hit, Outcome, Placed, Scan},
     },
 };
 use smarterbase_redis::RedisIndex;
@@ -313,5 +314,55 @@ async fn another_database_number_is_another_world() {
         shared(&other)
             .count(&scene.users.collection, &scene.users.placed[0], &all())
             .await,
+    );
+}
+
+#[tokio::test]
+async fn joining_or_extending_an_instance_does_not_hide_a_lost_index_key() {
+    let scene = Scene::new(&[], 1).await;
+    scene.delete("g1:i:3");
+    let users = &scene.users;
+    let fresh = Nonce::from_random([99; 13]);
+    let joined = users
+        .index
+        .begin(&users.collection, &users.placed, fresh, None)
+        .await;
+    assert_eq!(joined.unwrap(), users.collection.instance);
+    scene.expect_lost().await;
+    users
+        .index
+        .extend(&users.collection, &users.placed)
+        .await
+        .unwrap();
+    scene.expect_lost().await;
+}
+
+#[tokio::test]
+async fn extending_an_instance_whose_list_of_keys_is_lost_is_noticed() {
+    let scene = Scene::new(&[], 1).await;
+    scene.delete(":k");
+    let users = &scene.users;
+    lost(users.index.extend(&users.collection, &users.placed).await);
+}
+
+#[tokio::test]
+async fn extended_instance_keeps_what_it_has() {
+    let scene = Scene::new(&[], 1).await;
+    let users = &scene.users;
+    let mut more = users.placed.clone();
+    more.push(Placed {
+        definition: "more-0123abcd".to_owned(),
+        number: 9,
+        generation: 1,
+    });
+    users.index.extend(&users.collection, &more).await.unwrap();
+    assert_eq!(users.found(0).await, [(text("ada"), id("1"))]);
+    assert_eq!(
+        users
+            .index
+            .count(&users.collection, &more[2], &all())
+            .await
+            .unwrap(),
+        0
     );
 }

@@ -1,5 +1,10 @@
 //! Redis indexes on real servers that each test starts itself.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
 mod contract;
 mod link;
 mod loss;

@@ -386,7 +386,12 @@ async fn two_databases_on_one_server_never_mix() {
     other.instance = scene
         .users
         .index
-        .begin(&other, &scene.users.placed, Nonce::from_random([9; 13]), None)
+        .begin(
+            &other,
+            &scene.users.placed,
+            Nonce::from_random([9; 13]),
+            None,
+        )
         .await
         .unwrap();
     scene

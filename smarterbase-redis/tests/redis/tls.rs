@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, path::Path, process::Command};
 
-use smarterbase_redis::{RedisLink, RedisOptions};
+use smarterbase_redis::RedisLink;
 use smarterbase_testkit::server::redis::RedisServer;
 
 /// Runs `openssl`, which every test machine has beside `redis-server`.

@@ -213,7 +213,7 @@ fn what_no_table_knows_may_have_been_carried_out() {
 fn unanswered(is_sent: bool, kind: HttpErrorKind) -> Exchange {
     Exchange {
         is_sent,
-        reply: Reply::NoReply {
+        reply: Reply::NoAnswer {
             kind,
             cause: "connection reset by peer".to_owned(),
         },

@@ -142,7 +142,7 @@ pub async fn two_indexes_of_a_collection_never_mix(index: Arc<dyn IndexStore>) {
 /// The instance is the one that `begin` returned, and starts with the name of the backend.
 pub async fn instance_is_the_one_that_began(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 16).await;
-    let instance = index.instance(&users.collection).await.unwrap();
+    let instance = index.instance(&users.collection).await.expect("an answer");
     assert_eq!(instance.as_deref(), Some(&*users.collection.instance));
     assert!(users.collection.instance.starts_with(index.name()));
 }
@@ -151,7 +151,10 @@ pub async fn instance_is_the_one_that_began(index: Arc<dyn IndexStore>) {
 pub async fn those_who_begin_together_agree(index: Arc<dyn IndexStore>) {
     let users = Rig::begin(&index, "users", KeyKind::Text, 16).await;
     let fresh = smarterbase_core::format::Nonce::from_random([77; 13]);
-    let joined = index.begin(&users.collection, &users.placed, fresh, None).await.unwrap();
+    let joined = index
+        .begin(&users.collection, &users.placed, fresh, None)
+        .await
+        .expect("an instance");
     assert_eq!(joined, users.collection.instance);
 }
 
@@ -408,7 +411,7 @@ pub async fn removing_a_stale_entry_that_is_gone_succeeds(index: Arc<dyn IndexSt
         index
             .remove_stale(&users.collection, &users.placed[0], &hit)
             .await
-            .unwrap();
+            .expect("removing twice succeeds");
     }
     assert_eq!(users.found(0).await, [(text("eve"), id("1"))]);
 }
@@ -513,7 +516,7 @@ pub async fn count_is_the_number_of_entries_in_the_range(index: Arc<dyn IndexSto
         upper: Some(whole[20].0.0.clone()),
         exact: false,
     };
-    let inside = u64::try_from(users.ids(0, &range).await.len()).unwrap();
+    let inside = u64::try_from(users.ids(0, &range).await.len()).expect("few entries");
     assert_eq!(users.count(0, &range).await, inside);
     assert!(inside >= 4);
 }

@@ -4,6 +4,11 @@
 //! smarterbase_testkit::store_contract!(memory, async || Arc::new(MemoryStore::new()) as Arc<dyn CasStore>);
 //! ```
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a suite fails by panicking, and the panic shows the error"
+)]
+
 use std::{
     any::Any,
     sync::{

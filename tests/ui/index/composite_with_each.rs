@@ -6,7 +6,7 @@ struct User {
     #[key(auto)]
     id: Id<User>,
     a: u8,
-    b: Vec<u8>,
+    b: u8,
 }
 
 fn main() {}

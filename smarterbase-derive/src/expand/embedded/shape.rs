@@ -14,7 +14,7 @@ pub(super) fn of(model: &EmbeddedModel) -> TokenStream {
     match &model.body {
         // A newtype is stored as its field, so it has the field's shape; with a version it has one of its own.
         Body::Newtype(part) if !model.has_shape_of_its_own => part_shape(part),
-        Body::Newtype(part) => named(model, std::slice::from_ref(part)),
+        Body::Newtype(part) => named(model, std::slice::from_ref(&**part)),
         Body::Struct(parts) => named(model, parts),
         Body::Enum(variants) => enumeration(model, variants),
     }

@@ -132,8 +132,13 @@ impl Rig {
             })
             .collect();
         let fresh = Nonce::from_random([u8::try_from(generation).expect("few generations"); 13]);
-        let there = index.instance(&collection).await.expect("an instance or none");
-        let begun = index.begin(&collection, &placed, fresh, there.as_deref()).await;
+        let there = index
+            .instance(&collection)
+            .await
+            .expect("an instance or none");
+        let begun = index
+            .begin(&collection, &placed, fresh, there.as_deref())
+            .await;
         collection.instance = begun.expect("begin");
         Self {
             index: index.clone(),
