@@ -41,6 +41,8 @@ pub(crate) async fn rebuild<T: Document>(
     collection: &Arc<Collection>,
 ) -> Result<RebuildReport> {
     engine.check_writable()?;
+    // The catalog must know this program's definitions, also when the rebuild is the first thing that it does.
+    agreement::renew(engine, collection).await?;
     let build = begin(engine, collection).await?;
     if build.is_empty() {
         return Ok(RebuildReport::default());
