@@ -144,7 +144,7 @@ fn users() -> impl Strategy<Value = Vec<User>> {
             age,
             tags: tags.iter().map(|tag| ["a", "b", "c"][usize::from(*tag)].to_owned()).collect(),
             team: team.map(|red| if red { "red" } else { "blue" }.to_owned()),
-            ..User::new(&format!("u{}", number * 7 % 14))
+            ..User::new(&format!("u{}", number * 5 % 14))
         };
         numbered.map(make).collect()
     })
