@@ -3,6 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "a failing test shows its report")]
 
+mod bad_input;
+mod brittle;
 mod cost;
 mod faults;
+mod histories;
+mod keys;
+mod maintenance;
+mod queries;
+mod rules;
 mod user;
+mod writing;

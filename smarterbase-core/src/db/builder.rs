@@ -139,7 +139,8 @@ impl DbBuilder {
         self
     }
 
-    /// How long tombstones, stubs and entries without a document are kept (24 h).
+    /// How long tombstones, stubs and entries without a document are kept (24 h); never less than twice the in-flight
+    /// bound, since a write on its way may need them.
     #[must_use]
     pub fn retention(mut self, retention: Duration) -> Self {
         self.retention = retention;
@@ -222,14 +223,14 @@ impl DbBuilder {
             backends,
             clock: self.clock.clone(),
             rng: self.rng.clone(),
-            limits: self.limits,
-            retention: self.retention,
+            limits: self.limits.usable(),
+            retention: self.retention.max(in_flight_bound.saturating_mul(2)),
             database,
             guard: WriteGuard::Open,
             abandon_missing_backends: self.abandon_missing_backends,
             cursor_keys: OnceCell::new(),
             tasks: TaskTracker::new(),
-            writes: Arc::new(Semaphore::new(self.limits.concurrent_writes)),
+            writes: Arc::new(Semaphore::new(self.limits.usable().concurrent_writes)),
             sweeps: Arc::new(Semaphore::new(SWEEPS)),
             collections: Default::default(),
         }
