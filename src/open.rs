@@ -155,6 +155,7 @@ async fn connect(target: Target) -> Result<Arc<dyn CasStore>> {
         "gs" => object_storage(&target),
         #[cfg(feature = "azure")]
         "az" => object_storage(&target),
+        #[cfg(not(all(feature = "s3", feature = "gcs", feature = "azure")))]
         "s3" | "gs" | "az" => Err(misconfigured(format!(
             "this program was built without support for {}: URLs; add the feature `{}` of `smarterbase`",
             target.scheme,
