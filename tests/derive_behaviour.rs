@@ -1,5 +1,12 @@
 //! What the derives make of real structs.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    reason = "the documents of tests"
+)]
+
 use std::collections::BTreeSet;
 
 use smarterbase::__private::{

@@ -241,7 +241,7 @@ fn s20_a_base_that_another_write_followed_was_never_replaced_by_ours() {
 }
 
 #[test]
-fn s20_beyond_the_lineage_the_outcome_is_unknown() {
+fn s20_beyond_the_lineage_the_outcome_of_an_unanswered_put_is_unknown() {
     let (mut talk, base, own) = update();
     talk.wants_put(Reply::Start);
     talk.wants_get(no_answer());
@@ -250,9 +250,18 @@ fn s20_beyond_the_lineage_the_outcome_is_unknown() {
 
     let (mut talk, _, _) = update();
     talk.wants_put(Reply::Start);
-    talk.wants_get(rejected());
+    talk.wants_get(no_answer());
     let now = object(9, &overwritten(&base, 9));
     assert!(matches!(talk.ends(got(&now)), PutOutcome::Unknown(_)));
+}
+
+#[test]
+fn s20_beyond_the_lineage_a_put_that_was_only_ever_rejected_is_lost() {
+    let (mut talk, base, _) = update();
+    talk.wants_put(Reply::Start);
+    talk.wants_get(rejected());
+    let now = object(9, &overwritten(&base, 9));
+    assert!(matches!(talk.ends(got(&now)), PutOutcome::Lost(Some(_))));
 }
 
 #[test]
@@ -261,7 +270,7 @@ fn s20_a_create_is_lost_while_the_chain_reaches_back_to_its_first_version() {
     for (times, is_lost) in [(0, true), (8, true), (9, false)] {
         let (mut talk, _) = create();
         talk.wants_put(Reply::Start);
-        talk.wants_get(rejected());
+        talk.wants_get(no_answer());
         let now = object(9, &overwritten(&other, times));
         let outcome = talk.ends(got(&now));
         assert_eq!(
@@ -275,6 +284,16 @@ fn s20_a_create_is_lost_while_the_chain_reaches_back_to_its_first_version() {
             "{times}"
         );
     }
+}
+
+#[test]
+fn s20_a_create_that_was_only_ever_rejected_is_lost_however_long_the_chain() {
+    let other = envelope(1, 7, None);
+    let (mut talk, _) = create();
+    talk.wants_put(Reply::Start);
+    talk.wants_get(rejected());
+    let now = object(9, &overwritten(&other, 30));
+    assert!(matches!(talk.ends(got(&now)), PutOutcome::Lost(Some(_))));
 }
 
 #[test]

@@ -101,10 +101,7 @@ impl ObjectIndex {
             .filter(|entry| entry.tag.is_some())
             .map(|entry| async move {
                 let key = entry_key(collection, id, entry)?;
-                self.store
-                    .delete_retired(&key)
-                    .await
-                    .map_err(|error| failed(error))
+                self.store.delete_retired(&key).await.map_err(failed)
             });
         try_join_all(removals).await?;
         Ok(())
@@ -127,7 +124,7 @@ impl ObjectIndex {
                 .store
                 .list(&listed_prefix, after.as_ref(), page)
                 .await
-                .map_err(|error| failed(error))?;
+                .map_err(failed)?;
             requests += 1;
             for object in &listed.objects {
                 let Some(name) = EntryName::parse(prefix, &object.key) else {
@@ -313,10 +310,7 @@ impl IndexStore for ObjectIndex {
             tag,
         };
         let key = name.key(&collection.name, &placed.definition);
-        self.store
-            .delete_retired(&key)
-            .await
-            .map_err(|error| failed(error))
+        self.store.delete_retired(&key).await.map_err(failed)
     }
 }
 

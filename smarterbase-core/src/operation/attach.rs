@@ -51,10 +51,7 @@ pub(crate) async fn create_catalog(
         return Ok(created);
     }
     change(engine, collection, Some(created), |catalog| {
-        catalog
-            .definitions
-            .values_mut()
-            .for_each(|entry| promote(entry));
+        catalog.definitions.values_mut().for_each(promote);
         true
     })
     .await

@@ -330,6 +330,10 @@ impl<R: Rules> PutMachine<R> {
         }
     }
 
+    /// Where the lineage does not reach back (eight writes since the base was read, a create over a long history, plain JSON
+    /// of a person), the answers decide: when every attempt was told that its base is not there, that was so before, and
+    /// somebody who holds a document for an hour gets a conflict. Only a network that delivers one request twice, with eight
+    /// writes of others in between, could make that wrong.
     fn judge_object(&self, version: &Version, opened: &Opened) -> Verdict {
         let has_version = self
             .base
@@ -343,7 +347,7 @@ impl<R: Rules> PutMachine<R> {
             Some(true) => Verdict::Applied(None),
             Some(false) if has_version => Verdict::SameVersion,
             Some(false) => Verdict::NeverApplied,
-            None if self.was_replaced_by_hand(opened) => Verdict::NeverApplied,
+            None if !self.was_ambiguous => Verdict::NeverApplied,
             None => Verdict::Unclear(None),
         }
     }
@@ -354,12 +358,6 @@ impl<R: Rules> PutMachine<R> {
                 .base
                 .as_ref()
                 .is_some_and(|base| base.put == envelope.put)
-    }
-
-    /// A person replaced the object by plain JSON, which has no lineage. When every attempt was told that its base is not
-    /// there, that was before; otherwise the write may have been there in between.
-    fn was_replaced_by_hand(&self, opened: &Opened) -> bool {
-        !opened.has_envelope && !self.was_ambiguous
     }
 
     /// Only dead objects are removed, a day after they died. So a base that is gone was dead already, and the write that

@@ -44,7 +44,10 @@ pub(crate) async fn save<T: Document>(
             &unknown,
         )?;
         match write(engine, collection, change).await? {
-            Verdict::Written(written) => return Ok(renew(document, written)),
+            Verdict::Written(written) => {
+                renew(document, written);
+                return Ok(());
+            }
             Verdict::Lost(object) => {
                 let current = object
                     .map(|object| read::open(collection, &id, object))
