@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use smarterbase::{Error, Limits, prelude::*};
 use smarterbase_core::{
     format::Key,
-    port::{Attempt, CasStore, Expect},
+    port::{Attempt, Expect},
 };
 use smarterbase_testkit::{Fault, FaultStore, invariant, sweep::World};
 use tracing::{
@@ -90,10 +90,23 @@ impl Bench {
         let traced = Traced::default();
         let guard = tracing::subscriber::set_default(traced.clone());
         let world = World::new(1);
-        let limits = Limits { document_bytes: 4_096, ..Limits::default() };
-        let db = world.builder(0, world.store.clone()).limits(limits).open().await.unwrap();
+        let limits = Limits {
+            document_bytes: 4_096,
+            ..Limits::default()
+        };
+        let db = world
+            .builder(0, world.store.clone())
+            .limits(limits)
+            .open()
+            .await
+            .unwrap();
         User::create(&db, secret("ada")).await.unwrap();
-        Self { world, db, traced, _guard: guard }
+        Self {
+            world,
+            db,
+            traced,
+            _guard: guard,
+        }
     }
 
     /// The error is as expected, nothing changed, and nothing was told.
@@ -107,7 +120,11 @@ impl Bench {
         let error = act(&self.db).await.expect_err(code);
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         assert_eq!((error.kind(), error.code()), (kind, code), "{error}");
-        assert_eq!(invariant::dump(&*self.world.store).await, before, "{code} changed something");
+        assert_eq!(
+            invariant::dump(&*self.world.store).await,
+            before,
+            "{code} changed something"
+        );
         assert_keeps_secrets(&texts(&error));
         assert_keeps_secrets(&self.traced.0.lock().unwrap());
     }
@@ -118,11 +135,20 @@ impl Bench {
             Some(object) => Expect::Exactly(object.version),
             None => Expect::Absent,
         };
-        assert!(matches!(self.world.store.put(&key, &expect, body.into()).await, Attempt::Applied(_)));
+        assert!(matches!(
+            self.world.store.put(&key, &expect, body.into()).await,
+            Attempt::Applied(_)
+        ));
     }
 
     async fn stored(&self, path: &str) -> Value {
-        let object = self.world.store.get(&Key::from_stored(path)).await.unwrap().unwrap();
+        let object = self
+            .world
+            .store
+            .get(&Key::from_stored(path))
+            .await
+            .unwrap()
+            .unwrap();
         serde_json::from_slice(&object.bytes).unwrap()
     }
 }
@@ -131,7 +157,10 @@ impl Bench {
 fn secret(id: &str) -> User {
     User {
         team: Some(SECRET.into()),
-        ..User::new(id).email(&format!("{SECRET}-{id}@example.org")).plan(SECRET).tags(&[SECRET])
+        ..User::new(id)
+            .email(&format!("{SECRET}-{id}@example.org"))
+            .plan(SECRET)
+            .tags(&[SECRET])
     }
 }
 
@@ -140,30 +169,72 @@ async fn ids_that_are_no_paths() {
     let bench = Bench::new().await;
     for bad in ["", "..", "a..b", &"x".repeat(201), &"Ä".repeat(40)] {
         let (kind, code) = (ErrorKind::Invalid, "SB-INVALID-ID");
-        bench.refuses(kind, code, async |db| User::create(db, secret(bad)).await).await;
-        bench.refuses(kind, code, async |db| User::get(db, &id(bad)).await).await;
-        bench.refuses(kind, code, async |db| User::exists(db, &id(bad)).await).await;
-        bench.refuses(kind, code, async |db| User::delete(db, &id(bad)).await).await;
-        bench.refuses(kind, code, async |db| User::update(db, &id(bad), |_| Ok(())).await).await;
-        bench.refuses(kind, code, async |db| User::upsert(db, secret(bad)).await).await;
-        bench.refuses(kind, code, async |db| User::overwrite(db, secret(bad)).await).await;
-        bench.refuses(kind, code, async |db| User::get_many(db, [id("ada"), id(bad)]).await).await;
+        bench
+            .refuses(kind, code, async |db| User::create(db, secret(bad)).await)
+            .await;
+        bench
+            .refuses(kind, code, async |db| User::get(db, &id(bad)).await)
+            .await;
+        bench
+            .refuses(kind, code, async |db| User::exists(db, &id(bad)).await)
+            .await;
+        bench
+            .refuses(kind, code, async |db| User::delete(db, &id(bad)).await)
+            .await;
+        bench
+            .refuses(kind, code, async |db| {
+                User::update(db, &id(bad), |_| Ok(())).await
+            })
+            .await;
+        bench
+            .refuses(kind, code, async |db| User::upsert(db, secret(bad)).await)
+            .await;
+        bench
+            .refuses(kind, code, async |db| {
+                User::overwrite(db, secret(bad)).await
+            })
+            .await;
+        bench
+            .refuses(kind, code, async |db| {
+                User::get_many(db, [id("ada"), id(bad)]).await
+            })
+            .await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn documents_over_the_limit() {
     let bench = Bench::new().await;
-    let large = |id| User { marks: (0..4_000).collect(), ..secret(id) };
+    let large = |id| User {
+        marks: (0..4_000).collect(),
+        ..secret(id)
+    };
     let (kind, code) = (ErrorKind::Invalid, "SB-TOO-LARGE");
-    bench.refuses(kind, code, async |db| User::create(db, large("eve")).await).await;
-    bench.refuses(kind, code, async |db| User::upsert(db, large("ada")).await).await;
-    bench.refuses(kind, code, async |db| User::overwrite(db, large("ada")).await).await;
-    let grow = |ada: &mut User| { ada.marks = (0..4_000).collect(); Ok(()) };
-    bench.refuses(kind, code, async |db| User::update(db, &id("ada"), grow).await).await;
+    bench
+        .refuses(kind, code, async |db| User::create(db, large("eve")).await)
+        .await;
+    bench
+        .refuses(kind, code, async |db| User::upsert(db, large("ada")).await)
+        .await;
+    bench
+        .refuses(kind, code, async |db| {
+            User::overwrite(db, large("ada")).await
+        })
+        .await;
+    let grow = |ada: &mut User| {
+        ada.marks = (0..4_000).collect();
+        Ok(())
+    };
+    bench
+        .refuses(kind, code, async |db| {
+            User::update(db, &id("ada"), grow).await
+        })
+        .await;
     let mut ada = User::get(&bench.db, &id("ada")).required().await.unwrap();
     ada.marks = (0..4_000).collect();
-    bench.refuses(kind, code, async |db| ada.save(db).await).await;
+    bench
+        .refuses(kind, code, async |db| ada.save(db).await)
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -177,17 +248,27 @@ async fn a_document_that_exists_and_a_value_that_is_held() {
     // A claim that was taken for a create that failed is given back, not undone.
     let before = without_claims().await;
     for email in ["new@example.org", &secret("ada").email] {
-        let error = User::create(&bench.db, secret("ada").email(email)).await.unwrap_err();
-        assert_eq!((error.kind(), error.code()), (ErrorKind::Conflict, "SB-EXISTS"));
+        let error = User::create(&bench.db, secret("ada").email(email))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.kind(), error.code()),
+            (ErrorKind::Conflict, "SB-EXISTS")
+        );
         assert_keeps_secrets(&texts(&error));
     }
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     assert_eq!(without_claims().await, before);
-    User::create(&bench.db, secret("bob").email("new@example.org")).await.unwrap();
+    User::create(&bench.db, secret("bob").email("new@example.org"))
+        .await
+        .unwrap();
     let eve = secret("eve").email(&format!("{SECRET}-ADA@example.org"));
     let before = invariant::dump(&*bench.world.store).await;
     let error = User::create(&bench.db, eve).await.unwrap_err();
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Unique, "SB-UNIQUE"));
+    assert_eq!(
+        (error.kind(), error.code()),
+        (ErrorKind::Unique, "SB-UNIQUE")
+    );
     assert_keeps_secrets(&texts(&error));
     assert_eq!(invariant::dump(&*bench.world.store).await, before);
 }
@@ -195,20 +276,45 @@ async fn a_document_that_exists_and_a_value_that_is_held() {
 /// Everything that reads or writes the document finds the same thing wrong with it.
 async fn is_unusable(bench: &Bench, kind: ErrorKind, code: &str) {
     let ada = || id("ada");
-    bench.refuses(kind, code, async |db| User::get(db, &ada()).await).await;
-    bench.refuses(kind, code, async |db| User::get_many(db, [ada()]).await).await;
-    bench.refuses(kind, code, async |db| User::update(db, &ada(), |_| Ok(())).await).await;
-    bench.refuses(kind, code, async |db| User::upsert(db, secret("ada")).await).await;
-    bench.refuses(kind, code, async |db| User::delete(db, &ada()).await).await;
-    bench.refuses(kind, code, async |db| User::list(db).await).await;
-    bench.refuses(kind, code, async |db| User::query(db).scan().await).await;
-    bench.refuses(kind, code, async |db| User::find_by_plan(db, SECRET).await).await;
+    bench
+        .refuses(kind, code, async |db| User::get(db, &ada()).await)
+        .await;
+    bench
+        .refuses(kind, code, async |db| User::get_many(db, [ada()]).await)
+        .await;
+    bench
+        .refuses(kind, code, async |db| {
+            User::update(db, &ada(), |_| Ok(())).await
+        })
+        .await;
+    bench
+        .refuses(kind, code, async |db| User::upsert(db, secret("ada")).await)
+        .await;
+    bench
+        .refuses(kind, code, async |db| User::delete(db, &ada()).await)
+        .await;
+    bench
+        .refuses(kind, code, async |db| User::list(db).await)
+        .await;
+    bench
+        .refuses(kind, code, async |db| User::query(db).scan().await)
+        .await;
+    bench
+        .refuses(kind, code, async |db| User::find_by_plan(db, SECRET).await)
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn bytes_that_are_no_json() {
     let bench = Bench::new().await;
-    for body in [&b"not json s3cr3t"[..], b"", b"[1, 2]", b"\xff\xfe", b"{\"plan\":\"s3cr3t\"", b"\"s3cr3t\""] {
+    for body in [
+        &b"not json s3cr3t"[..],
+        b"",
+        b"[1, 2]",
+        b"\xff\xfe",
+        b"{\"plan\":\"s3cr3t\"",
+        b"\"s3cr3t\"",
+    ] {
         bench.store("users/ada.json", body).await;
         is_unusable(&bench, ErrorKind::Corrupt, "SB-CORRUPT").await;
     }
@@ -218,7 +324,12 @@ async fn bytes_that_are_no_json() {
 async fn json_that_is_not_the_type() {
     let bench = Bench::new().await;
     let good = bench.stored("users/ada.json").await;
-    for (member, value) in [("age", json!("s3cr3t")), ("plan", json!(["s3cr3t"])), ("tags", json!({"s3cr3t": 1})), ("age", json!(-1))] {
+    for (member, value) in [
+        ("age", json!("s3cr3t")),
+        ("plan", json!(["s3cr3t"])),
+        ("tags", json!({"s3cr3t": 1})),
+        ("age", json!(-1)),
+    ] {
         let mut bad = good.clone();
         bad[member] = value;
         bench.store("users/ada.json", bad.to_string()).await;
@@ -226,7 +337,10 @@ async fn json_that_is_not_the_type() {
     }
     // `overwrite` replaces what cannot be decoded.
     User::overwrite(&bench.db, secret("ada")).await.unwrap();
-    assert_eq!(*User::get(&bench.db, &id("ada")).await.unwrap().unwrap(), secret("ada"));
+    assert_eq!(
+        *User::get(&bench.db, &id("ada")).await.unwrap().unwrap(),
+        secret("ada")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -242,14 +356,27 @@ async fn a_body_with_another_id_than_its_path() {
 async fn objects_of_a_newer_program() {
     let bench = Bench::new().await;
     let good = bench.stored("users/ada.json").await;
-    for (member, value) in [("format", json!(2)), ("needs", json!(["time-travel"])), ("intent", json!({"transaction": "s3cr3t.1", "write": "0123456789abcdefghij", "rev": 2}))] {
+    for (member, value) in [
+        ("format", json!(2)),
+        ("needs", json!(["time-travel"])),
+        (
+            "intent",
+            json!({"transaction": "s3cr3t.1", "write": "0123456789abcdefghij", "rev": 2}),
+        ),
+    ] {
         let mut newer = good.clone();
         newer["_sb"][member] = value;
         bench.store("users/ada.json", newer.to_string()).await;
         let (kind, code) = (ErrorKind::Unsupported, "SB-UNSUPPORTED-FORMAT");
         is_unusable(&bench, kind, code).await;
-        bench.refuses(kind, code, async |db| User::overwrite(db, secret("ada")).await).await;
-        bench.refuses(kind, code, async |db| User::exists(db, &id("ada")).await).await;
+        bench
+            .refuses(kind, code, async |db| {
+                User::overwrite(db, secret("ada")).await
+            })
+            .await;
+        bench
+            .refuses(kind, code, async |db| User::exists(db, &id("ada")).await)
+            .await;
     }
     let mut newer = good.clone();
     newer["_sb"]["schema"] = json!(9);
@@ -266,16 +393,48 @@ async fn a_read_only_database_changes_nothing() {
     let copy = ada.clone();
     ada.plan = "x".into();
     let (kind, code) = (ErrorKind::Refused, "SB-READ-ONLY");
-    bench.refuses(kind, code, async |_| User::create(&reader, secret("eve")).await).await;
-    bench.refuses(kind, code, async |_| User::upsert(&reader, secret("ada")).await).await;
-    bench.refuses(kind, code, async |_| User::overwrite(&reader, secret("ada")).await).await;
-    bench.refuses(kind, code, async |_| User::update(&reader, &id("ada"), |_| Ok(())).await).await;
-    bench.refuses(kind, code, async |_| User::delete(&reader, &id("ada")).await).await;
-    bench.refuses(kind, code, async |_| ada.save(&reader).await).await;
-    bench.refuses(kind, code, async |_| copy.remove(&reader).await).await;
-    bench.refuses(kind, code, async |_| User::create_many(&reader, [secret("eve")]).await).await;
-    bench.refuses(kind, code, async |_| reader.rebuild_indexes::<User>().await).await;
-    bench.refuses(kind, code, async |_| reader.sweep::<User>().await).await;
+    bench
+        .refuses(kind, code, async |_| {
+            User::create(&reader, secret("eve")).await
+        })
+        .await;
+    bench
+        .refuses(kind, code, async |_| {
+            User::upsert(&reader, secret("ada")).await
+        })
+        .await;
+    bench
+        .refuses(kind, code, async |_| {
+            User::overwrite(&reader, secret("ada")).await
+        })
+        .await;
+    bench
+        .refuses(kind, code, async |_| {
+            User::update(&reader, &id("ada"), |_| Ok(())).await
+        })
+        .await;
+    bench
+        .refuses(kind, code, async |_| {
+            User::delete(&reader, &id("ada")).await
+        })
+        .await;
+    bench
+        .refuses(kind, code, async |_| ada.save(&reader).await)
+        .await;
+    bench
+        .refuses(kind, code, async |_| copy.remove(&reader).await)
+        .await;
+    bench
+        .refuses(kind, code, async |_| {
+            User::create_many(&reader, [secret("eve")]).await
+        })
+        .await;
+    bench
+        .refuses(kind, code, async |_| reader.rebuild_indexes::<User>().await)
+        .await;
+    bench
+        .refuses(kind, code, async |_| reader.sweep::<User>().await)
+        .await;
     assert_eq!(User::find_by_plan(&reader, SECRET).await.unwrap().len(), 1);
     assert!(reader.read_only_reason().is_some());
 }
@@ -283,7 +442,13 @@ async fn a_read_only_database_changes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn failures_of_the_store_tell_no_values() {
     let bench = Bench::new().await;
-    for fault in [Fault::Deny, Fault::Unavailable, Fault::LoseReply, Fault::ApplyLater, Fault::Throttle] {
+    for fault in [
+        Fault::Deny,
+        Fault::Unavailable,
+        Fault::LoseReply,
+        Fault::ApplyLater,
+        Fault::Throttle,
+    ] {
         for first in 1..12 {
             let faults = (first..first + 2_000).map(|call| (call, fault));
             let store = Arc::new(FaultStore::with_faults(bench.world.store.clone(), faults));
@@ -302,7 +467,10 @@ async fn failures_of_the_store_tell_no_values() {
         }
     }
     assert_keeps_secrets(&bench.traced.0.lock().unwrap());
-    assert!(!bench.traced.0.lock().unwrap().is_empty(), "something was traced");
+    assert!(
+        !bench.traced.0.lock().unwrap().is_empty(),
+        "something was traced"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -78,9 +78,18 @@ impl Client {
             let mark = self.number * 1_000 + step;
             let id = format!("u{}", self.draw(3));
             match self.draw(10) {
-                0..=2 => self.step(Kind::Create, &id, mark, self.create(&id, mark)).await,
-                3..=5 => self.step(Kind::Append, &id, mark, self.update(&id, mark)).await,
-                6..=7 => self.step(Kind::Append, &id, mark, self.save(&id, mark)).await,
+                0..=2 => {
+                    self.step(Kind::Create, &id, mark, self.create(&id, mark))
+                        .await
+                }
+                3..=5 => {
+                    self.step(Kind::Append, &id, mark, self.update(&id, mark))
+                        .await
+                }
+                6..=7 => {
+                    self.step(Kind::Append, &id, mark, self.save(&id, mark))
+                        .await
+                }
                 8 => self.step(Kind::Delete, &id, mark, self.delete(&id)).await,
                 _ => self.look().await,
             }
@@ -175,7 +184,9 @@ impl Client {
 async fn history(seed: u64) -> Vec<String> {
     let world = World::new(seed);
     let observer = world.open(0).await;
-    User::create(&observer, User::new("u0").email("e0@example.org")).await.unwrap();
+    User::create(&observer, User::new("u0").email("e0@example.org"))
+        .await
+        .unwrap();
     let events = Events::default();
     let latencies = Latencies::CONTRACT;
     let mut lives = Vec::new();
@@ -190,7 +201,13 @@ async fn history(seed: u64) -> Vec<String> {
         };
         let rng = SeededRng::new(client_seed ^ 0xC11E);
         let (world, events) = (world.clone(), events.clone());
-        let client = Client { db, rng, number, world, events };
+        let client = Client {
+            db,
+            rng,
+            number,
+            world,
+            events,
+        };
         stores.push(store.clone());
         lives.push(async move {
             tokio::select! {
@@ -224,7 +241,10 @@ async fn judge(db: &Db, events: &[Event]) -> Vec<String> {
     for event in events.iter().filter(|event| event.kind != Kind::Delete) {
         let user = User::get(db, &event.id).await.unwrap();
         let times = user.map_or(0, |user| {
-            user.marks.iter().filter(|mark| **mark == event.mark).count()
+            user.marks
+                .iter()
+                .filter(|mark| **mark == event.mark)
+                .count()
         });
         let may_be_deleted = events.iter().any(|other| {
             other.kind == Kind::Delete && other.id == event.id && other.ended >= event.began
@@ -243,7 +263,9 @@ async fn judge(db: &Db, events: &[Event]) -> Vec<String> {
 
 #[test]
 fn random_histories_keep_every_invariant() {
-    let replayed = std::env::var("HISTORY_SEED").ok().map(|seed| seed.parse().unwrap());
+    let replayed = std::env::var("HISTORY_SEED")
+        .ok()
+        .map(|seed| seed.parse().unwrap());
     let many = std::env::var("HISTORIES").map_or(400, |many| many.parse().unwrap());
     let seeds = match replayed {
         Some(seed) => seed..seed + 1,
@@ -256,6 +278,10 @@ fn random_histories_keep_every_invariant() {
             .build()
             .unwrap();
         let wrong = runtime.block_on(history(seed));
-        assert!(wrong.is_empty(), "HISTORY_SEED={seed}\n{}", wrong.join("\n"));
+        assert!(
+            wrong.is_empty(),
+            "HISTORY_SEED={seed}\n{}",
+            wrong.join("\n")
+        );
     }
 }

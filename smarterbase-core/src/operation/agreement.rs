@@ -278,9 +278,15 @@ fn shows_a_loss(previous: Option<&Catalog>, next: &Catalog) -> bool {
 
 /// Refuses to write what this process cannot maintain: states and unique definitions that the program does not know.
 pub(crate) fn check_maintainable(collection: &Collection, agreement: &Agreement) -> Result<()> {
-    let foreign = agreement.catalog.definitions.iter().find(|(_, entry)| has_unknown_state(entry));
+    let foreign = agreement
+        .catalog
+        .definitions
+        .iter()
+        .find(|(_, entry)| has_unknown_state(entry));
     if let Some((name, _)) = foreign {
-        let text = format!("the definition {name} is in a state that this program does not know, so it must not write (deploy the newer program)");
+        let text = format!(
+            "the definition {name} is in a state that this program does not know, so it must not write (deploy the newer program)"
+        );
         return Err(Error::new(Code::UNSUPPORTED_FORMAT, text).in_collection(collection.name()));
     }
     let unknown = agreement.catalog.definitions.iter().find(|(name, entry)| {

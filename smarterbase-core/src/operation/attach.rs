@@ -72,7 +72,10 @@ pub(crate) async fn finish_creation(
     }
     change(engine, collection, Some(copy), |catalog| {
         let changes = is_unfinished(catalog);
-        let new = catalog.definitions.values_mut().filter(|entry| is_new(entry));
+        let new = catalog
+            .definitions
+            .values_mut()
+            .filter(|entry| is_new(entry));
         new.for_each(promote);
         changes
     })
@@ -81,9 +84,8 @@ pub(crate) async fn finish_creation(
 
 /// Whether every writer that ever was has maintained the definition: it is `building` since the catalog was made.
 fn is_new(entry: &Entry) -> bool {
-    let is_first = |placement: &Placement| {
-        placement.state == State::Building && placement.generation == 1
-    };
+    let is_first =
+        |placement: &Placement| placement.state == State::Building && placement.generation == 1;
     entry.since == FIRST
         && (entry.state == Some(State::Building) || entry.backends.values().any(is_first))
 }

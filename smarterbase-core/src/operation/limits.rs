@@ -41,7 +41,9 @@ impl Limits {
     pub(crate) fn usable(self) -> Self {
         Self {
             concurrent_reads: self.concurrent_reads.max(1),
-            concurrent_writes: self.concurrent_writes.clamp(1, tokio::sync::Semaphore::MAX_PERMITS),
+            concurrent_writes: self
+                .concurrent_writes
+                .clamp(1, tokio::sync::Semaphore::MAX_PERMITS),
             update_attempts: self.update_attempts.max(1),
             ..self
         }
