@@ -70,6 +70,7 @@ pub use smarterbase_core::{
     operation::limits::Limits,
     query::{Cursor, Page},
 };
+pub use smarterbase_core::{maintenance, port, store};
 pub use smarterbase_derive::{Document, Embedded};
 #[cfg(feature = "redis")]
 pub use smarterbase_redis as redis;

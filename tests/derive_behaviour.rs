@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(
+    clippy::needless_borrows_for_generic_args,
+    reason = "that a reference fits is what is tested"
+)]
+#![allow(
     missing_docs,
     missing_debug_implementations,
     reason = "the documents of tests"

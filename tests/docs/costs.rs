@@ -72,9 +72,10 @@ async fn cost(
     operation: impl AsyncFnOnce(&Db, Stored<User>) -> smarterbase::Result<()>,
 ) -> Requests {
     let db = open(&prepared().await).await;
-    User::find_by_plan(&db, "none")
+    User::find_by_plan(&db, "pro")
+        .page(1)
         .await
-        .expect("it reads the catalog");
+        .expect("it reads the catalog and the keys of cursors");
     Note::create(&db, note())
         .await
         .expect("it reads the catalog");

@@ -41,6 +41,27 @@ fn every_rule_has_a_row_that_names_a_test_or_says_that_there_is_none() {
 }
 
 #[test]
+fn every_event_that_the_operating_page_lists_is_in_the_sources() {
+    let page = read("docs/operating.md");
+    let sources: String = files("", "rs").iter().map(|file| read(file)).collect();
+    let rows = page.lines().filter(|line| {
+        ["| error | `", "| warn | `", "| debug | `"]
+            .iter()
+            .any(|start| line.starts_with(start))
+    });
+    let mut events = 0;
+    for row in rows {
+        let message = row.split('`').nth(1).expect("a message");
+        events += 1;
+        assert!(
+            sources.contains(&format!("\"{message}\"")),
+            "no event says {message:?}"
+        );
+    }
+    assert!(events > 5, "the table of events was not found");
+}
+
+#[test]
 fn a_rule_that_a_document_names_is_one_of_the_table() {
     for document in documents() {
         for word in read(&document).split(|letter: char| !letter.is_ascii_alphanumeric()) {

@@ -57,9 +57,10 @@ fn a_wrong_path_and_a_wrong_link_would_be_found() {
     assert!(headings("# One\n## What `it` costs").any(|slug| slug == "what-it-costs"));
 }
 
-/// Whether an inline code span names a file or folder of the repository. `<name>`, `*` and `NNNN` stand for something.
+/// Whether an inline code span names a file or folder of the repository. `<name>`, `*` and `NNNN` stand for something, and
+/// `mod.rs` for what there must not be.
 fn is_path(span: &str) -> bool {
-    let is_pattern = ["<", "*", "NNNN", "…", " ", "://"]
+    let is_pattern = ["<", "*", "NNNN", "…", " ", "://", "mod.rs"]
         .iter()
         .any(|mark| span.contains(mark));
     let names_source = [".rs", ".md", ".toml"]
