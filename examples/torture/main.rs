@@ -68,11 +68,11 @@ async fn main() -> ExitCode {
 
 /// Tortures a store, then checks it.
 async fn run(mut options: RunOptions) -> anyhow::Result<ExitCode> {
-    let redis = servers::redis_of(&mut options)?;
+    let mut redis = servers::redis_of(&mut options)?;
     summary::begin(&options);
     let db = model::open_empty(&options).await?;
     let mut fleet = Fleet::start(&options)?;
-    let losses = losses::watch(redis, &db, &options);
+    let losses = losses::watch(&mut redis, &db, &options);
     let (ran, losses) = tokio::join!(fleet.run(&options), losses);
     db.close().await;
     let journal = fleet.stop().await?;
