@@ -54,11 +54,11 @@ async fn main() -> anyhow::Result<()> {
 
     let refused = User::create(&db, user("ADA@example.org", "Impostor", Plan::Free))
         .await
-        .unwrap_err();
+        .expect_err("refused");
     println!("refused   {refused}");
     let invalid = User::create(&db, user("not an address", "Nobody", Plan::Free))
         .await
-        .unwrap_err();
+        .expect_err("refused");
     println!("refused   {invalid}");
 
     let before = db.request_counts().snapshot();
@@ -89,7 +89,7 @@ async fn main() -> anyhow::Result<()> {
     theirs.name = "Ada Lovelace".into();
     theirs.save(&db).await?;
     mine.plan = Plan::Team;
-    let conflict = mine.save(&db).await.unwrap_err();
+    let conflict = mine.save(&db).await.expect_err("refused");
     println!("conflict  {conflict}");
     mine.reload(&db).await?;
     mine.plan = Plan::Team;

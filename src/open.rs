@@ -2,11 +2,12 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+use smarterbase_core::store::probe::deletes_conditionally;
 use smarterbase_core::{
     Error, Result,
     db::{Db, DbBuilder},
     error::Code,
-    port::CasStore,
     store::{FileOptions, FileStore, MemoryStore},
 };
 
@@ -46,8 +47,7 @@ pub async fn open(url: impl AsRef<str>) -> Result<Db> {
 pub async fn builder(url: &str) -> Result<DbBuilder> {
     let target = Target::parse(url)?;
     let settings = target.settings.clone();
-    let store = connect(target).await?;
-    let mut builder = Db::builder().store(store).read_only(settings.read_only);
+    let mut builder = connect(target).await?.read_only(settings.read_only);
     if let Some(seconds) = settings.in_flight_seconds {
         builder = builder.in_flight_bound(std::time::Duration::from_secs(seconds));
     }
@@ -139,7 +139,7 @@ fn split_scheme(base: &str) -> (String, String) {
     }
 }
 
-async fn connect(target: Target) -> Result<Arc<dyn CasStore>> {
+async fn connect(target: Target) -> Result<DbBuilder> {
     match target.scheme.as_str() {
         "file" => {
             target.refuse_store_query()?;
@@ -147,7 +147,7 @@ async fn connect(target: Target) -> Result<Arc<dyn CasStore>> {
         }
         "memory" => {
             target.refuse_store_query()?;
-            Ok(Arc::new(MemoryStore::new()))
+            Ok(Db::builder().store(Arc::new(MemoryStore::new())))
         }
         #[cfg(feature = "s3")]
         "s3" => object_storage(&target),
@@ -155,14 +155,10 @@ async fn connect(target: Target) -> Result<Arc<dyn CasStore>> {
         "gs" => object_storage(&target),
         #[cfg(feature = "azure")]
         "az" => object_storage(&target),
-        "s3" | "gs" | "az" => Err(misconfigured(format!(
-            "this program was built without support for {}: URLs; add the feature `{}` of `smarterbase`",
-            target.scheme,
-            match target.scheme.as_str() {
-                "gs" => "gcs",
-                "az" => "azure",
-                _ => "s3",
-            }
+        #[cfg(not(all(feature = "s3", feature = "gcs", feature = "azure")))]
+        scheme @ ("s3" | "gs" | "az") => Err(misconfigured(format!(
+            "this program was built without support for {scheme}: URLs; add the feature `{}` of `smarterbase`",
+            feature_of(scheme)
         ))),
         other => Err(misconfigured(format!(
             "unknown scheme `{other}`; use a path, file:, memory:, s3://, gs:// or az://"
@@ -170,7 +166,17 @@ async fn connect(target: Target) -> Result<Arc<dyn CasStore>> {
     }
 }
 
-async fn open_folder(target: &Target) -> Result<Arc<dyn CasStore>> {
+/// The feature that a scheme needs.
+#[cfg(not(all(feature = "s3", feature = "gcs", feature = "azure")))]
+fn feature_of(scheme: &str) -> &'static str {
+    match scheme {
+        "gs" => "gcs",
+        "az" => "azure",
+        _ => "s3",
+    }
+}
+
+async fn open_folder(target: &Target) -> Result<DbBuilder> {
     if target.location.is_empty() {
         return Err(misconfigured("the path of the database is empty".into()));
     }
@@ -178,15 +184,20 @@ async fn open_folder(target: &Target) -> Result<Arc<dyn CasStore>> {
         read_only: target.settings.read_only,
         ..FileOptions::default()
     };
-    Ok(Arc::new(
-        FileStore::open(PathBuf::from(&target.location), options).await?,
-    ))
+    let folder = FileStore::open(PathBuf::from(&target.location), options).await?;
+    Ok(Db::builder().store(Arc::new(folder)))
 }
 
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
-fn object_storage(target: &Target) -> Result<Arc<dyn CasStore>> {
+fn object_storage(target: &Target) -> Result<DbBuilder> {
     let options = smarterbase_s3::ObjectStoreOptions::from_url(&target.store_url())?;
-    Ok(Arc::new(options.connect()?))
+    let storage = options.connect()?;
+    // The probe finds out whether removal at a version works; until it did, nobody relies on it.
+    let probed = Arc::new(storage.clone().with_conditional_delete(true));
+    Ok(Db::builder().store_chosen_by_probe(probed, move |report| {
+        let works = deletes_conditionally(report);
+        Arc::new(storage.clone().with_conditional_delete(works))
+    }))
 }
 
 async fn add_redis(builder: DbBuilder, settings: &Settings) -> Result<DbBuilder> {

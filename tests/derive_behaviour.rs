@@ -1,5 +1,16 @@
 //! What the derives make of real structs.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::needless_borrows_for_generic_args,
+    reason = "that a reference fits is what is tested"
+)]
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    reason = "the documents of tests"
+)]
+
 use std::collections::BTreeSet;
 
 use smarterbase::__private::{

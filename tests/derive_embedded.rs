@@ -1,5 +1,13 @@
 //! What `#[derive(Embedded)]` makes of real types.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::infallible_try_from, reason = "serde wants `TryFrom`")]
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    reason = "the documents of tests"
+)]
+
 use std::borrow::Cow;
 
 use smarterbase::__private::{DocumentKey, Encoding, KeyKind, Scalar, Shape};

@@ -103,8 +103,7 @@ impl<T> NotValidated for &Probe<'_, T> {}
 /// Every violation, with the path of its field. The parameters of a rule are left out: they hold the value.
 fn flatten(path: &str, errors: &validator::ValidationErrors) -> Vec<Violation> {
     use validator::ValidationErrorsKind::{Field, List, Struct};
-    let mut fields: Vec<_> = errors.errors().iter().collect();
-    fields.sort_by(|(left, _), (right, _)| left.cmp(right));
+    let fields: std::collections::BTreeMap<_, _> = errors.errors().iter().collect();
     let join = |field: &str| {
         if path.is_empty() {
             field.to_owned()

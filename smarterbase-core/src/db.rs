@@ -110,7 +110,7 @@ impl Db {
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
     pub async fn sweep<T: Document>(&self) -> Result<SweepReport> {
-        sweep::sweep::<T>(&self.engine, &self.engine.collection::<T>()).await
+        sweep::sweep(&self.engine, &self.engine.collection::<T>()).await
     }
 
     /// Refuses new writes and waits until every write has ended, detached ones and their clean-up included.

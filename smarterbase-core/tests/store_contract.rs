@@ -1,5 +1,7 @@
 //! The stores of this crate keep the promises of the port.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 
 use smarterbase_core::{

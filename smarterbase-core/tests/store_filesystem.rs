@@ -1,5 +1,7 @@
 //! What only a folder can get wrong: other processes' files, folders that vanish, times that repeat.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},

@@ -2,6 +2,8 @@
 //!
 //! A test starts its own executable again with an environment variable that makes the same test play the child.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     env,
     io::{BufRead, BufReader, Write},

@@ -1,5 +1,16 @@
 //! The facade under attack: one binary, one module per thing that users do or rely on.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "a failing test shows its report")]
+
+mod bad_input;
+mod brittle;
 mod cost;
 mod faults;
+mod histories;
+mod keys;
+mod maintenance;
+mod queries;
+mod rules;
 mod user;
+mod writing;

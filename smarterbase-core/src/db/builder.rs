@@ -30,10 +30,12 @@ use crate::{
 /// How many stale entries are removed at the same time in the background.
 const SWEEPS: usize = 16;
 
+type Choose = Arc<dyn Fn(&ProbeReport) -> Arc<dyn CasStore> + Send + Sync>;
+
 /// The parts and settings of a database that is about to be opened.
-#[derive(Debug)]
 pub struct DbBuilder {
     store: Option<Arc<dyn CasStore>>,
+    choose: Option<Choose>,
     indexes: Vec<Arc<dyn IndexStore>>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
@@ -45,10 +47,21 @@ pub struct DbBuilder {
     abandon_missing_backends: bool,
 }
 
+impl std::fmt::Debug for DbBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DbBuilder")
+            .field("store", &self.store)
+            .field("indexes", &self.indexes)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Default for DbBuilder {
     fn default() -> Self {
         Self {
             store: None,
+            choose: None,
             indexes: Vec::new(),
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
@@ -67,6 +80,19 @@ impl DbBuilder {
     #[must_use]
     pub fn store(mut self, store: Arc<dyn CasStore>) -> Self {
         self.store = Some(store);
+        self
+    }
+
+    /// Where the documents lie, when what the store can do is only known from the probe: `probed` is what the probe runs
+    /// on, and `choose` gives what is used afterwards.
+    #[must_use]
+    pub fn store_chosen_by_probe(
+        mut self,
+        probed: Arc<dyn CasStore>,
+        choose: impl Fn(&ProbeReport) -> Arc<dyn CasStore> + Send + Sync + 'static,
+    ) -> Self {
+        self.store = Some(probed);
+        self.choose = Some(Arc::new(choose));
         self
     }
 
@@ -113,7 +139,8 @@ impl DbBuilder {
         self
     }
 
-    /// How long tombstones, stubs and entries without a document are kept (24 h).
+    /// How long tombstones, stubs and entries without a document are kept (24 h); never less than twice the in-flight
+    /// bound, since a write on its way may need them.
     #[must_use]
     pub fn retention(mut self, retention: Duration) -> Self {
         self.retention = retention;
@@ -150,16 +177,19 @@ impl DbBuilder {
             .store
             .clone()
             .ok_or_else(|| Error::new(Code::MISCONFIGURED, "no store was given"))?;
-        let mut engine = self.assemble(&raw, self.in_flight_bound);
-        engine.database = match load(&engine).await? {
-            // The bound is the database's: the deadlines of single attempts follow it.
-            Some(database) => {
-                engine = self.assemble(&raw, database.in_flight_bound);
-                database
-            }
-            None if self.read_only => engine.database,
-            None => create(&mut engine).await?,
+        let mut first = self.assemble(&raw, self.in_flight_bound);
+        let database = match load(&first).await? {
+            Some(database) => database,
+            None if self.read_only => first.database,
+            None => create(&mut first).await?,
         };
+        // What the database and its probe say decides about deadlines and about the store itself.
+        let chosen = self
+            .choose
+            .as_ref()
+            .map_or(raw, |choose| choose(&database.probe));
+        let mut engine = self.assemble(&chosen, database.in_flight_bound);
+        engine.database = database;
         engine.guard = self.guard(&engine.database);
         Ok(Db {
             engine: Arc::new(engine),
@@ -193,14 +223,14 @@ impl DbBuilder {
             backends,
             clock: self.clock.clone(),
             rng: self.rng.clone(),
-            limits: self.limits,
-            retention: self.retention,
+            limits: self.limits.usable(),
+            retention: self.retention.max(in_flight_bound.saturating_mul(2)),
             database,
             guard: WriteGuard::Open,
             abandon_missing_backends: self.abandon_missing_backends,
             cursor_keys: OnceCell::new(),
             tasks: TaskTracker::new(),
-            writes: Arc::new(Semaphore::new(self.limits.concurrent_writes)),
+            writes: Arc::new(Semaphore::new(self.limits.usable().concurrent_writes)),
             sweeps: Arc::new(Semaphore::new(SWEEPS)),
             collections: Default::default(),
         }

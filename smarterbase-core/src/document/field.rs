@@ -14,8 +14,11 @@ use super::{Id, Timestamp};
 pub struct Field<T, V, C> {
     name: &'static str,
     ordinal: Option<u16>,
-    types: PhantomData<fn() -> (T, V, C)>,
+    types: Types<T, V, C>,
 }
+
+/// No value of these types is held: a handle is `Send` and `Sync` whatever they are.
+type Types<T, V, C> = PhantomData<fn() -> (T, V, C)>;
 
 /// The field has no index: it can be read in a scan only.
 #[derive(Clone, Copy, Debug)]

@@ -101,16 +101,13 @@ impl ObjectIndex {
             .filter(|entry| entry.tag.is_some())
             .map(|entry| async move {
                 let key = entry_key(collection, id, entry)?;
-                self.store
-                    .delete_retired(&key)
-                    .await
-                    .map_err(|error| failed(error))
+                self.store.delete_retired(&key).await.map_err(failed)
             });
         try_join_all(removals).await?;
         Ok(())
     }
 
-    /// Walks the entries of a range in order, page by page, until `visit` says stop. Gives the number of LISTs.
+    /// Walks the entries of a range in order, page by page, until `visit` says stop.
     async fn walk(
         &self,
         prefix: &Prefix,
@@ -118,23 +115,24 @@ impl ObjectIndex {
         start: Option<Key>,
         page: usize,
         mut visit: impl FnMut(Hit) -> Walk + Send,
-    ) -> Result<u32, IndexError> {
+    ) -> Result<Walked, IndexError> {
         let listed_prefix = narrowest_prefix(prefix, range);
         let mut after = Some(start.unwrap_or_else(|| entry::seek(prefix, &range.lower)));
-        let mut requests = 0;
+        let mut walked = Walked::default();
         loop {
+            let mut is_enough = false;
             let listed = self
                 .store
                 .list(&listed_prefix, after.as_ref(), page)
                 .await
-                .map_err(|error| failed(error))?;
-            requests += 1;
+                .map_err(failed)?;
+            walked.requests += 1;
             for object in &listed.objects {
                 let Some(name) = EntryName::parse(prefix, &object.key) else {
                     continue;
                 };
                 if is_past(range, &name.value.0) {
-                    return Ok(requests);
+                    return Ok(walked);
                 }
                 if name.value.0 < range.lower || !name.tag.matches(&name.value) {
                     continue; // Rule S14: a tag of another value is no tag.
@@ -145,13 +143,19 @@ impl ObjectIndex {
                     tag: Some(name.tag),
                     last_modified: object.last_modified,
                 };
-                if matches!(visit(hit), Walk::Stop) {
-                    return Ok(requests);
+                match visit(hit) {
+                    Walk::On => {}
+                    Walk::Enough => is_enough = true,
+                    Walk::Stop => return Ok(walked),
                 }
             }
             match listed.objects.last() {
+                Some(_) if listed.has_more && is_enough => {
+                    walked.has_more = true;
+                    return Ok(walked);
+                }
                 Some(last) if listed.has_more => after = Some(last.key.clone()),
-                _ => return Ok(requests),
+                _ => return Ok(walked),
             }
         }
     }
@@ -164,16 +168,20 @@ impl ObjectIndex {
         let mut page = ScanPage::default();
         // One more than asked tells whether more follow.
         let size = (scan.limit + 1).min(LIST_PAGE);
-        page.requests = self
-            .walk(prefix, &scan.range, start, size, |hit| {
-                page.has_more = page.hits.len() == scan.limit;
-                if page.has_more {
-                    return Walk::Stop;
-                }
-                page.hits.push(hit);
-                Walk::On
-            })
-            .await?;
+        let walked = self.walk(prefix, &scan.range, start, size, |hit| {
+            if page.hits.len() == scan.limit {
+                page.has_more = true;
+                return Walk::Stop;
+            }
+            page.hits.push(hit);
+            match page.hits.len() < scan.limit {
+                true => Walk::On,
+                false => Walk::Enough,
+            }
+        });
+        let walked = walked.await?;
+        page.requests = walked.requests;
+        page.has_more |= walked.has_more;
         Ok(page)
     }
 
@@ -181,7 +189,7 @@ impl ObjectIndex {
     async fn scan_down(&self, prefix: &Prefix, scan: &Scan) -> Result<ScanPage, IndexError> {
         let mut kept = std::collections::VecDeque::new();
         let mut has_more = false;
-        let requests = self
+        let walked = self
             .walk(prefix, &scan.range, None, LIST_PAGE, |hit| {
                 let position = (&hit.value, hit.id.as_str());
                 if scan
@@ -202,14 +210,24 @@ impl ObjectIndex {
         Ok(ScanPage {
             hits: kept.into_iter().rev().collect(),
             has_more,
-            requests,
+            requests: walked.requests,
         })
     }
 }
 
 enum Walk {
     On,
+    /// Go on to the end of the page that is there, to see whether more follow.
+    Enough,
     Stop,
+}
+
+/// How a walk ended.
+#[derive(Default)]
+struct Walked {
+    requests: u32,
+    /// Whether it ended at a page's end while more objects follow.
+    has_more: bool,
 }
 
 #[async_trait]
@@ -313,10 +331,7 @@ impl IndexStore for ObjectIndex {
             tag,
         };
         let key = name.key(&collection.name, &placed.definition);
-        self.store
-            .delete_retired(&key)
-            .await
-            .map_err(|error| failed(error))
+        self.store.delete_retired(&key).await.map_err(failed)
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
         attach,
         change::{Base, Change},
         read::{self, Fetched},
+        verb::contention,
         write::{Verdict, write},
     },
     port::index::{Commit, IndexEntry, Outcome},
@@ -40,6 +41,8 @@ pub(crate) async fn rebuild<T: Document>(
     collection: &Arc<Collection>,
 ) -> Result<RebuildReport> {
     engine.check_writable()?;
+    // The catalog must know this program's definitions, also when the rebuild is the first thing that it does.
+    agreement::renew(engine, collection).await?;
     let build = begin(engine, collection).await?;
     if build.is_empty() {
         return Ok(RebuildReport::default());
@@ -266,22 +269,28 @@ async fn restore_one<T: Document>(
     build: &Build,
     id: EncodedId,
 ) -> Result<Option<Duplicate>> {
-    let Some(fetched) = read::fetch(engine, collection, &id).await? else {
-        return Ok(None);
-    };
-    if !fetched.is_live() {
-        return Ok(None);
+    for _ in 0..engine.limits.update_attempts {
+        let Some(fetched) = read::fetch(engine, collection, &id).await? else {
+            return Ok(None);
+        };
+        if !fetched.is_live() {
+            return Ok(None);
+        }
+        let document = read::decode::<T>(collection, &id, fetched.clone())?;
+        restore_entries(engine, collection, build, &id, &fetched, &*document).await?;
+        let is_claimed =
+            |definition: &String| is_claimed(collection, definition, &fetched, &*document);
+        if build.unique.iter().all(is_claimed) {
+            return Ok(None);
+        }
+        match claim_by_rewrite(engine, collection, &id, &fetched, document).await? {
+            Rewritten::Claimed => return Ok(None),
+            Rewritten::Refused(duplicate) => return Ok(Some(duplicate)),
+            // Another writer took the claims itself, or a document with the same value fenced this one: look again.
+            Rewritten::Lost => {}
+        }
     }
-    let document = read::decode::<T>(collection, &id, fetched.clone())?;
-    restore_entries(engine, collection, build, &id, &fetched, &*document).await?;
-    if build
-        .unique
-        .iter()
-        .all(|definition| is_claimed(collection, definition, &fetched, &*document))
-    {
-        return Ok(None);
-    }
-    claim_by_rewrite(engine, collection, &id, &fetched, document).await
+    Err(contention(collection, &id, engine.limits.update_attempts))
 }
 
 async fn restore_entries<T: Document>(
@@ -367,6 +376,13 @@ fn is_claimed<T: Document>(
     !needs || fetched.envelope().unique.contains_key(definition)
 }
 
+/// What became of a rewrite.
+enum Rewritten {
+    Claimed,
+    Lost,
+    Refused(Duplicate),
+}
+
 /// Writes the document again, unchanged and flagged as a rewrite (rule S21), so that it takes its claims.
 async fn claim_by_rewrite<T: Document>(
     engine: &Arc<Engine>,
@@ -374,20 +390,22 @@ async fn claim_by_rewrite<T: Document>(
     id: &EncodedId,
     fetched: &Fetched,
     document: Stored<T>,
-) -> Result<Option<Duplicate>> {
+) -> Result<Rewritten> {
     let base = Base::of::<T>(collection, id, fetched)?;
     let unknown = body::unknown_members(collection.spec, &fetched.opened.body)?;
     let mut change = Change::write(engine, collection, id, Some(base), &*document, &unknown)?;
     change.envelope.rewrite = true;
     change.envelope.updated = fetched.envelope().updated;
     match write(engine, collection, change).await {
-        // A lost race: the other writer knew the definition and took the claims itself.
-        Ok(Verdict::Written(_) | Verdict::Lost(_)) => Ok(None),
-        Err(error) if error.kind() == crate::ErrorKind::Unique => Ok(Some(Duplicate {
-            field: error.field().unwrap_or_default().to_owned(),
-            id: id.clone(),
-            holder: error.holder().unwrap_or_default().to_owned(),
-        })),
+        Ok(Verdict::Written(_)) => Ok(Rewritten::Claimed),
+        Ok(Verdict::Lost(_)) => Ok(Rewritten::Lost),
+        Err(error) if error.kind() == crate::ErrorKind::Unique => {
+            Ok(Rewritten::Refused(Duplicate {
+                field: error.field().unwrap_or_default().to_owned(),
+                id: id.clone(),
+                holder: error.holder().unwrap_or_default().to_owned(),
+            }))
+        }
         Err(error) => Err(error),
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::{
-    document::Document,
     error::Result,
     format::{envelope::State, path::EncodedId},
     operation::{
@@ -33,7 +32,7 @@ const LARGEST_TOMBSTONE: u64 = 2_048;
 
 /// Removes what can be removed. A physical removal needs a conditional delete: an unconditional one that arrives late
 /// would take a document that was created again meanwhile.
-pub(crate) async fn sweep<T: Document>(
+pub(crate) async fn sweep(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
 ) -> Result<SweepReport> {

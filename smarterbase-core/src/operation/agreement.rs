@@ -212,6 +212,8 @@ async fn load(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<Arc<
     let mut copy = fetch(engine, collection).await?;
     if copy.is_none() && engine.check_writable().is_ok() {
         copy = Some(attach::create_catalog(engine, collection).await?);
+    } else if let Some(unfinished) = copy.take() {
+        copy = Some(attach::finish_creation(engine, collection, unfinished).await?);
     }
     let copy = match copy {
         Some(copy) => attach::register(engine, collection, copy).await?,
@@ -274,8 +276,19 @@ fn shows_a_loss(previous: Option<&Catalog>, next: &Catalog) -> bool {
     })
 }
 
-/// Refuses to write what this process cannot maintain: unique definitions that the program does not know.
+/// Refuses to write what this process cannot maintain: states and unique definitions that the program does not know.
 pub(crate) fn check_maintainable(collection: &Collection, agreement: &Agreement) -> Result<()> {
+    let foreign = agreement
+        .catalog
+        .definitions
+        .iter()
+        .find(|(_, entry)| has_unknown_state(entry));
+    if let Some((name, _)) = foreign {
+        let text = format!(
+            "the definition {name} is in a state that this program does not know, so it must not write (deploy the newer program)"
+        );
+        return Err(Error::new(Code::UNSUPPORTED_FORMAT, text).in_collection(collection.name()));
+    }
     let unknown = agreement.catalog.definitions.iter().find(|(name, entry)| {
         let is_known = collection
             .definitions
@@ -295,4 +308,16 @@ pub(crate) fn check_maintainable(collection: &Collection, agreement: &Agreement)
         )
         .in_collection(collection.name())),
     }
+}
+
+/// Whether the catalog names a state of a newer build (rule S9).
+fn has_unknown_state(entry: &Entry) -> bool {
+    let is_unknown = |unknown: &std::collections::BTreeMap<String, serde_json::Value>| {
+        unknown.contains_key("state")
+    };
+    is_unknown(&entry.unknown)
+        || entry
+            .backends
+            .values()
+            .any(|placement| is_unknown(&placement.unknown))
 }

@@ -38,7 +38,10 @@ pub(crate) async fn create_catalog(
             definition,
             State::Building,
         );
-        catalog.definitions.insert(definition.name.clone(), entry);
+        let since = FIRST;
+        catalog
+            .definitions
+            .insert(definition.name.clone(), Entry { since, ..entry });
     }
     begin_backends(engine, collection, &mut catalog).await;
     let created = put(engine, collection, None, catalog).await?;
@@ -47,17 +50,44 @@ pub(crate) async fn create_catalog(
             .await?
             .ok_or_else(|| vanished(collection));
     };
-    if !is_empty(engine, collection).await? {
-        return Ok(created);
+    finish_creation(engine, collection, created).await
+}
+
+/// The revision of a catalog that was just made.
+const FIRST: u64 = 1;
+
+/// Definitions that were there from the first revision on become `ready` when nothing was written yet. Whoever loads the
+/// catalog does it, since its maker may have died.
+pub(crate) async fn finish_creation(
+    engine: &Engine,
+    collection: &Collection,
+    copy: Agreement,
+) -> Result<Agreement> {
+    let is_unfinished = |catalog: &Catalog| catalog.definitions.values().any(is_new);
+    if !is_unfinished(&copy.catalog)
+        || engine.check_writable().is_err()
+        || !is_empty(engine, collection).await?
+    {
+        return Ok(copy);
     }
-    change(engine, collection, Some(created), |catalog| {
-        catalog
+    change(engine, collection, Some(copy), |catalog| {
+        let changes = is_unfinished(catalog);
+        let new = catalog
             .definitions
             .values_mut()
-            .for_each(|entry| promote(entry));
-        true
+            .filter(|entry| is_new(entry));
+        new.for_each(promote);
+        changes
     })
     .await
+}
+
+/// Whether every writer that ever was has maintained the definition: it is `building` since the catalog was made.
+fn is_new(entry: &Entry) -> bool {
+    let is_first =
+        |placement: &Placement| placement.state == State::Building && placement.generation == 1;
+    entry.since == FIRST
+        && (entry.state == Some(State::Building) || entry.backends.values().any(is_first))
 }
 
 /// `building` becomes `ready`: nothing was there before the definition was.
@@ -68,7 +98,7 @@ fn promote(entry: &mut Entry) {
     for placement in entry
         .backends
         .values_mut()
-        .filter(|placement| placement.state == State::Building)
+        .filter(|placement| placement.state == State::Building && placement.generation == 1)
     {
         placement.state = State::Ready;
     }

@@ -123,8 +123,18 @@ impl Base {
             bytes,
             opened,
         };
-        Ok(Some((Self::of::<T>(collection, id, &fetched)?, fetched)))
+        let base = Self::of::<T>(collection, id, &fetched).map_err(own_key)?;
+        Ok(Some((base, fetched)))
     }
+}
+
+/// The stored bytes had the id of their path when they were read: the document's key was changed since.
+fn own_key(error: Error) -> Error {
+    if error.code() != Code::CORRUPT_ID.text() {
+        return error;
+    }
+    let text = "the key of a stored document must not change; create a new document instead";
+    Error::new(Code::INVALID_ID, text)
 }
 
 fn next_envelope(

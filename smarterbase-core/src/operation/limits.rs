@@ -35,3 +35,17 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// With at least one of everything that nothing works without.
+    pub(crate) fn usable(self) -> Self {
+        Self {
+            concurrent_reads: self.concurrent_reads.max(1),
+            concurrent_writes: self
+                .concurrent_writes
+                .clamp(1, tokio::sync::Semaphore::MAX_PERMITS),
+            update_attempts: self.update_attempts.max(1),
+            ..self
+        }
+    }
+}

@@ -37,6 +37,10 @@ pub(crate) struct Written {
 
 /// How a write ended that did not fail.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one is made per write, and moved twice"
+)]
 pub(crate) enum Verdict {
     Written(Written),
     /// The version moved on; nothing was written. This is what is there now.

@@ -139,12 +139,14 @@ async fn load_or_create(engine: &Engine) -> Result<CursorKeys> {
     if let Some(keys) = load(engine).await? {
         return Ok(keys);
     }
-    engine.check_writable()?;
     let mut key = [0; 32];
     engine.rng.fill(&mut key);
     let keys = CursorKeys {
         keys: vec![(engine.nonce(), key)],
     };
+    if engine.check_writable().is_err() {
+        return Ok(keys); // Where nothing may be written, cursors live as long as the handle.
+    }
     // Whatever this attempt did: what can be read afterwards is what everybody uses.
     let attempt = engine
         .store

@@ -85,7 +85,9 @@ impl IdWalk {
     async fn fill(&mut self) -> Result<()> {
         for shard in &mut self.shards {
             while shard.buffer.is_empty() && !shard.is_done {
-                shard.list(&self.engine, &self.collection, self.page).await?;
+                shard
+                    .list(&self.engine, &self.collection, self.page)
+                    .await?;
             }
         }
         Ok(())

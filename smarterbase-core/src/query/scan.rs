@@ -54,7 +54,8 @@ pub(crate) async fn places<T: Document>(
     while let Some(batch) = documents.next::<T>(engine.limits.concurrent_reads).await? {
         for (id, document) in batch {
             let place = selection.place(&*document, &id)?;
-            let is_after = |place: &Place| after.is_none_or(|after| selection.precedes(after, place));
+            let is_after =
+                |place: &Place| after.is_none_or(|after| selection.precedes(after, place));
             places.extend(place.filter(is_after));
         }
     }

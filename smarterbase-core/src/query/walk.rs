@@ -49,7 +49,9 @@ pub(crate) async fn page<T: Document>(
     walk.after = after.cloned();
     // One more than asked tells whether more follow.
     let most = limit.saturating_add(1);
-    let mut found = walk.take(most, |wanted| wanted.saturating_add(wanted / 4)).await?;
+    let mut found = walk
+        .take(most, |wanted| wanted.saturating_add(wanted / 4))
+        .await?;
     if found.len() < most && walk.needs_scan() {
         let rest = most - found.len();
         let after = walk.after.as_ref();
@@ -151,7 +153,11 @@ impl Walk {
         let mut found = Vec::new();
         while found.len() < most {
             let wanted = most - found.len();
-            let Source::Index { page: current, has_more } = &mut self.source else {
+            let Source::Index {
+                page: current,
+                has_more,
+            } = &mut self.source
+            else {
                 break;
             };
             match current {

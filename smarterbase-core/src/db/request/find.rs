@@ -129,7 +129,10 @@ impl<'a, T: Document> FindMany<'a, T> {
     fn found(self) -> impl futures::Stream<Item = Result<(Stored<T>, Place)>> + Send + 'a {
         let batches = stream::try_unfold(self.walk(), |walk| async move {
             let mut walk = walk?;
-            let found = walk.next::<T>().await.map_err(|error| error.during("find"))?;
+            let found = walk
+                .next::<T>()
+                .await
+                .map_err(|error| error.during("find"))?;
             if found.is_empty() {
                 return Ok::<_, Error>(None);
             }

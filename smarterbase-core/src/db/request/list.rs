@@ -39,6 +39,7 @@ impl<'a, T: Document> List<'a, T> {
     }
 
     /// The documents one after the other. Holds at most as many as are read side by side.
+    #[must_use = "a stream does nothing until it is polled"]
     pub fn stream(self) -> BoxStream<'a, Result<Stored<T>>> {
         let engine = self.session.engine();
         let walk = Documents::new(engine, &engine.collection::<T>(), None).with_budget(usize::MAX);

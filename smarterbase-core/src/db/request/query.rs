@@ -99,16 +99,17 @@ impl<'a, T: Document> Scan<'a, T> {
     }
 
     /// The documents one after the other. Holds at most as many as are read side by side.
+    #[must_use = "a stream does nothing until it is polled"]
     pub fn stream(self) -> BoxStream<'a, Result<Stored<T>>> {
         let engine = self.session.engine();
-        let walk =
-            Documents::new(engine, &engine.collection::<T>(), None).with_budget(self.budget);
+        let walk = Documents::new(engine, &engine.collection::<T>(), None).with_budget(self.budget);
         let filters = self.filters;
-        documents(walk, engine.limits.concurrent_reads, "scan").try_filter(move |document| {
-            let is_kept = filters.iter().all(|filter| filter(document));
-            std::future::ready(is_kept)
-        })
-        .boxed()
+        documents(walk, engine.limits.concurrent_reads, "scan")
+            .try_filter(move |document| {
+                let is_kept = filters.iter().all(|filter| filter(document));
+                std::future::ready(is_kept)
+            })
+            .boxed()
     }
 
     /// How many documents the filters keep.
@@ -149,7 +150,11 @@ impl<'a, T: Document> IntoFuture for Scan<'a, T> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let most = self.session.engine().limits.collect;
-            let found: Vec<_> = self.stream().take(most.saturating_add(1)).try_collect().await?;
+            let found: Vec<_> = self
+                .stream()
+                .take(most.saturating_add(1))
+                .try_collect()
+                .await?;
             if found.len() > most {
                 let text =
                     format!("more than {most} documents match; use the stream, or raise `collect`");

@@ -67,11 +67,19 @@ pub(crate) async fn remove<T: Document>(
     let conflict = || revision_conflict(collection, &id);
     let (mut base, _) = Base::of_stored(collection, &id, document)?.ok_or_else(conflict)?;
     for _ in 0..engine.limits.update_attempts {
-        match write(engine, collection, Change::delete(engine, collection, &id, base.clone())).await? {
+        match write(
+            engine,
+            collection,
+            Change::delete(engine, collection, &id, base.clone()),
+        )
+        .await?
+        {
             Verdict::Written(_) => return Ok(()),
             Verdict::Lost(object) => {
                 let current = update::open(collection, &id, object)?;
-                let same = current.filter(|current| save::is_only_rewritten(&base, current)).ok_or_else(conflict)?;
+                let same = current
+                    .filter(|current| save::is_only_rewritten(&base, current))
+                    .ok_or_else(conflict)?;
                 base = Base::of::<T>(collection, &id, &same)?;
             }
         }

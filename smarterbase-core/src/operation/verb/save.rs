@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{encode_key, not_found, revision_conflict, validate};
 use crate::{
     document::{Document, Stored, stored::Origin},
-    error::{Code, Error, Result},
+    error::Result,
     format::{body, path::EncodedId},
     operation::{
         Collection, Engine,
@@ -27,7 +27,6 @@ pub(crate) async fn save<T: Document>(
     let Some((mut base, mut fetched)) = Base::of_stored(collection, &id, document)? else {
         return Err(revision_conflict(collection, &id));
     };
-    check_identity::<T>(collection, &id, &fetched, document)?;
     check_expected(collection, &id, &fetched, &**document)?;
     for _ in 0..engine.limits.update_attempts {
         let unknown = body::unknown_members(collection.spec, &fetched.opened.body)?;
@@ -44,7 +43,10 @@ pub(crate) async fn save<T: Document>(
             &unknown,
         )?;
         match write(engine, collection, change).await? {
-            Verdict::Written(written) => return Ok(renew(document, written)),
+            Verdict::Written(written) => {
+                renew(document, written);
+                return Ok(());
+            }
             Verdict::Lost(object) => {
                 let current = object
                     .map(|object| read::open(collection, &id, object))
@@ -78,23 +80,6 @@ fn renew<T: Document>(document: &mut Stored<T>, written: Written) {
 pub(super) fn is_only_rewritten(base: &Base, current: &Fetched) -> bool {
     current.is_live()
         && only_rewrites_since(base.envelope.rev, base.envelope.write, current.envelope())
-}
-
-/// The key of a loaded document must not be changed: it would be another document.
-fn check_identity<T: Document>(
-    collection: &Collection,
-    id: &EncodedId,
-    fetched: &Fetched,
-    document: &Stored<T>,
-) -> Result<()> {
-    match body::decode::<T>(&fetched.opened.body, document.key()) {
-        Err(_) => {
-            let text =
-                "the key of a stored document must not change; create a new document instead";
-            Err(read::at(collection, id, Error::new(Code::INVALID_ID, text)))
-        }
-        Ok(_) => Ok(()),
-    }
 }
 
 /// A `#[field(revision)]` that came back from a client must still be the one that was read.

@@ -1,0 +1,55 @@
+//! What every operation costs, beside the raw building blocks, in one run: `cargo bench --bench operations`.
+//!
+//! `-- --quick` takes less than a minute and shows that everything runs. The output is Markdown; figures with the
+//! machine that made them are in `docs/performance.md`.
+
+#![allow(missing_docs, reason = "a program")]
+#![allow(clippy::print_stdout, reason = "its output is what it is for")]
+
+mod blocks;
+mod documents;
+mod measure;
+mod operations;
+
+use bytes::Bytes;
+use smarterbase::{Db, prelude::*};
+use smarterbase_core::{port::CasStore, store::MemoryStore};
+
+use crate::{documents::Plain, measure::Effort};
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    if !has("--bench") {
+        println!("nothing was measured: run `cargo bench --bench operations`");
+        return Ok(());
+    }
+    let effort = Effort {
+        is_quick: has("--quick"),
+    };
+    // One thread: what is printed is the engine's work, not the scheduler's.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(run(effort))
+}
+
+async fn run(effort: Effort) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let blocks = blocks::measure(effort, folder.path(), &stored_object().await?).await?;
+    operations::measure(effort, folder.path(), &blocks).await?;
+    Ok(())
+}
+
+/// The bytes of a document as the engine stores it.
+async fn stored_object() -> anyhow::Result<Bytes> {
+    let store = MemoryStore::new();
+    let db = Db::builder()
+        .store(std::sync::Arc::new(store.clone()))
+        .open()
+        .await?;
+    let created = Plain::create(&db, Plain::numbered(7)).await?;
+    let key = smarterbase_core::format::Key::from_stored(format!("plain/{}.json", created.id));
+    let object = store.get(&key).await?.expect("it was just created");
+    Ok(object.bytes)
+}

@@ -1,0 +1,156 @@
+//! A Redis that is down at the start, dies, loses everything, refuses the password, or evicts: answers stay right.
+
+use std::{sync::Arc, time::Duration};
+
+use smarterbase::{
+    Db, ErrorKind,
+    port::IndexStore,
+    prelude::*,
+    redis::{RedisIndex, RedisOptions},
+    store::MemoryStore,
+};
+use smarterbase_testkit::server::redis::RedisServer;
+
+use super::{Book, eventually, on_shelf};
+
+async fn open(store: &MemoryStore, url: &str) -> Result<Db, Error> {
+    let index: Arc<dyn IndexStore> =
+        Arc::new(RedisIndex::open(RedisOptions::from_url(url)?).await?);
+    Db::builder()
+        .store(Arc::new(store.clone()))
+        .index(index)
+        .in_flight_bound(Duration::from_secs(1))
+        .open()
+        .await
+}
+
+/// Redis answers again, the index is built again, and queries are served by it.
+async fn rebuilt(db: &Db) {
+    eventually("a rebuild", async || {
+        db.rebuild_indexes::<Book>().await.is_ok()
+    })
+    .await;
+    let (_, listed) = on_shelf(db, "a").await;
+    assert!(!listed, "a query after the rebuild was not served by Redis");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_are_served_by_redis_without_a_list() {
+    let server = RedisServer::start(&[]).unwrap();
+    let db = open(&MemoryStore::new(), &server.url()).await.unwrap();
+    Book::create(&db, Book::new("1", "a")).await.unwrap();
+    Book::create(&db, Book::new("2", "b")).await.unwrap();
+    assert_eq!(on_shelf(&db, "a").await, (vec!["1".into()], false));
+    let mut book = Book::get(&db, &"1".to_owned()).required().await.unwrap();
+    book.shelf = "b".into();
+    book.save(&db).await.unwrap();
+    assert_eq!(on_shelf(&db, "a").await, (vec![], false));
+    assert_eq!(
+        on_shelf(&db, "b").await,
+        (vec!["1".into(), "2".into()], false)
+    );
+    db.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_that_is_down_at_the_start_loses_no_write_and_no_answer() {
+    let mut server = RedisServer::start(&[]).unwrap();
+    server.kill();
+    let db = open(&MemoryStore::new(), &server.url()).await.unwrap();
+    Book::create(&db, Book::new("1", "a")).await.unwrap();
+    assert_eq!(on_shelf(&db, "a").await, (vec!["1".into()], true));
+    server.restart().unwrap();
+    rebuilt(&db).await;
+    assert_eq!(on_shelf(&db, "a").await, (vec!["1".into()], false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_that_dies_loses_no_write_and_no_answer() {
+    let mut server = RedisServer::start(&[]).unwrap();
+    let db = open(&MemoryStore::new(), &server.url()).await.unwrap();
+    Book::create(&db, Book::new("1", "a")).await.unwrap();
+    server.kill();
+    assert_eq!(on_shelf(&db, "a").await, (vec!["1".into()], true));
+    Book::create(&db, Book::new("2", "a")).await.unwrap();
+    assert_eq!(
+        on_shelf(&db, "a").await,
+        (vec!["1".into(), "2".into()], true)
+    );
+    server.restart().unwrap();
+    rebuilt(&db).await;
+    assert_eq!(
+        on_shelf(&db, "a").await,
+        (vec!["1".into(), "2".into()], false)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flushed_redis_never_gives_an_empty_answer() {
+    let server = RedisServer::start(&[]).unwrap();
+    let db = open(&MemoryStore::new(), &server.url()).await.unwrap();
+    Book::create(&db, Book::new("1", "a")).await.unwrap();
+    server.flush().unwrap();
+    assert_eq!(on_shelf(&db, "a").await, (vec!["1".into()], true));
+    Book::create(&db, Book::new("2", "a")).await.unwrap();
+    assert_eq!(
+        on_shelf(&db, "a").await,
+        (vec!["1".into(), "2".into()], true)
+    );
+    rebuilt(&db).await;
+    assert_eq!(
+        on_shelf(&db, "a").await,
+        (vec!["1".into(), "2".into()], false)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_password_is_refused_at_open_and_not_repeated() {
+    let server = RedisServer::start(&["--requirepass", "hunter2"]).unwrap();
+    let url = server.url().replace("redis://", "redis://:sesame-wrong@");
+    let error = open(&MemoryStore::new(), &url).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+    assert!(
+        !format!("{error} {error:?}").contains("sesame"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_that_may_evict_entries_is_not_used() {
+    let server = RedisServer::start(&["--maxmemory-policy", "allkeys-lru"]).unwrap();
+    let db = open(&MemoryStore::new(), &server.url()).await.unwrap();
+    Book::create(&db, Book::new("1", "a")).await.unwrap();
+    assert_eq!(on_shelf(&db, "a").await, (vec!["1".into()], true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s06_program_without_the_redis_of_a_collection_is_misconfigured() {
+    let server = RedisServer::start(&[]).unwrap();
+    let store = MemoryStore::new();
+    let db = open(&store, &server.url()).await.unwrap();
+    Book::create(&db, Book::new("1", "a")).await.unwrap();
+    let without = Db::builder()
+        .store(Arc::new(store.clone()))
+        .open()
+        .await
+        .unwrap();
+    let error = Book::create(&without, Book::new("2", "a"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), error.code()),
+        (ErrorKind::Misconfigured, "SB-NO-SUCH-BACKEND")
+    );
+    let abandoning = Db::builder()
+        .store(Arc::new(store.clone()))
+        .abandon_missing_backends(true)
+        .open()
+        .await
+        .unwrap();
+    Book::create(&abandoning, Book::new("2", "a"))
+        .await
+        .unwrap();
+    // The process with Redis learns of it within 5 s and never gives a short answer.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(on_shelf(&db, "a").await.0, ["1", "2"]);
+}
