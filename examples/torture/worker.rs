@@ -20,7 +20,9 @@ use crate::{
 };
 
 /// How many operations a process has in flight.
-const LANES: u64 = 8;
+const LANES: u64 = 10;
+/// How many of them change no index.
+const TOUCHING_LANES: u64 = 2;
 /// How many nicknames a claim looks at for a free one.
 const LOOKS: usize = 3;
 
@@ -64,7 +66,7 @@ impl<'a> Lane<'a> {
             name: format!("{}.{}.{number}", options.number, options.incarnation),
             writes: 0,
             is_over,
-            only_touches: number == 0,
+            only_touches: number < TOUCHING_LANES,
         }
     }
 
