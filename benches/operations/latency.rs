@@ -17,6 +17,8 @@ use crate::{
 
 /// How many documents are streamed: more than one LIST page.
 const STREAMED: usize = 2_500;
+/// The contract: wall time is within 10 % of depth × latency. Virtual time has no noise, so more fails the run.
+const MOST_OVER: f64 = 1.1;
 /// `Limits::concurrent_reads`.
 const WAVE: usize = 32;
 
@@ -55,6 +57,11 @@ impl Far {
             depth.to_owned(),
             list(&requests),
         ]);
+        let ratio = took.as_secs_f64() / expected.as_secs_f64();
+        anyhow::ensure!(
+            ratio <= MOST_OVER,
+            "{name} took {took:?}, its depth allows {expected:?}"
+        );
         Ok(result)
     }
 }
