@@ -278,6 +278,8 @@ impl IndexStore for ObjectIndex {
         match commit.outcome {
             Outcome::Restore => {
                 self.create_all(&collection.name, &commit.id, &commit.entries)
+                    .await?;
+                self.remove_all(&collection.name, &commit.id, &commit.dropped)
                     .await
             }
             Outcome::Put | Outcome::Delete | Outcome::Abort => {
