@@ -10,6 +10,7 @@ use std::{
 use bytes::Bytes;
 use object_store::{ObjectStoreExt, local::LocalFileSystem};
 use smarterbase_core::{
+    document::Version,
     format::Key,
     port::{Attempt, CasStore, Expect},
     store::{FileOptions, FileStore, MemoryStore},
@@ -26,16 +27,18 @@ use crate::{
 pub(crate) struct Blocks {
     /// `serde_json::from_slice` of a whole stored object.
     pub(crate) parse: Took,
-    pub(crate) memory: Pair,
-    pub(crate) unsynced: Pair,
-    pub(crate) synced: Pair,
+    pub(crate) memory: Calls,
+    pub(crate) unsynced: Calls,
+    pub(crate) synced: Calls,
 }
 
-/// One read and one write.
+/// The calls of a store without the engine.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pair {
+pub(crate) struct Calls {
     pub(crate) get: Took,
-    pub(crate) put: Took,
+    pub(crate) create: Took,
+    /// A put over an object that is there.
+    pub(crate) swap: Took,
 }
 
 /// Measures and prints them all. `stored` is one whole object, envelope and body.
@@ -51,13 +54,14 @@ pub(crate) async fn measure(
     let write = tiny(effort.of(2_000), || {
         serde_json::to_vec(&document).expect("it is JSON")
     });
-    let memory = pair(effort.of(20_000), Arc::new(MemoryStore::new()), stored).await;
-    let unsynced = pair(effort.of(3_000), files(folder, false).await?, stored).await;
-    let synced = pair(effort.of(500), files(folder, true).await?, stored).await;
-    let raw_unsynced = replace_files(effort.of(3_000), folder, stored, false).await?;
-    let raw_synced = replace_files(effort.of(500), folder, stored, true).await?;
+    let memory = calls(effort.of(20_000), Arc::new(MemoryStore::new()), stored).await;
+    let unsynced = calls(effort.of(3_000), files(folder, false).await?, stored).await;
+    let synced = calls(effort.of(500), files(folder, true).await?, stored).await;
+    let raw_unsynced = write_files(effort.of(3_000), folder, stored, false, Names::New).await?;
+    let raw_replaced = write_files(effort.of(500), folder, stored, false, Names::One).await?;
+    let raw_synced = write_files(effort.of(500), folder, stored, true, Names::New).await?;
     let sync = sync_only(effort.of(500), folder, stored).await?;
-    let local = local(effort.of(3_000), folder, stored).await?;
+    let (local_get, local_put) = local(effort.of(3_000), folder, stored).await?;
     let zadd = zadd(effort.of(5_000)).await?;
 
     table(
@@ -68,20 +72,27 @@ pub(crate) async fn measure(
         ("`serde_json::from_slice`", parse),
         ("`serde_json::to_vec`", write),
         ("`MemoryStore` get", memory.get),
-        ("`MemoryStore` create", memory.put),
+        ("`MemoryStore` create", memory.create),
+        ("`MemoryStore` swap", memory.swap),
         ("write + fsync of one open file, nothing else", sync),
         ("std: write + rename", raw_unsynced),
+        (
+            "std: write + rename over a file that is there",
+            raw_replaced,
+        ),
         (
             "std: write + fsync + rename + fsync of the folder",
             raw_synced,
         ),
         ("`FileStore` get", unsynced.get),
-        ("`FileStore` create, fsync off", unsynced.put),
-        ("`FileStore` create, fsync on", synced.put),
-        ("`object_store` `LocalFileSystem` get", local.get),
+        ("`FileStore` create, fsync off", unsynced.create),
+        ("`FileStore` swap, fsync off", unsynced.swap),
+        ("`FileStore` create, fsync on", synced.create),
+        ("`FileStore` swap, fsync on", synced.swap),
+        ("`object_store` `LocalFileSystem` get", local_get),
         (
             "`object_store` `LocalFileSystem` put (never syncs)",
-            local.put,
+            local_put,
         ),
         ("Redis `ZADD`, one member, loopback", zadd),
     ] {
@@ -108,35 +119,55 @@ async fn files(folder: &Path, fsync: bool) -> anyhow::Result<Arc<dyn CasStore>> 
     Ok(Arc::new(store))
 }
 
-async fn pair(runs: usize, store: Arc<dyn CasStore>, stored: &Bytes) -> Pair {
+async fn calls(runs: usize, store: Arc<dyn CasStore>, stored: &Bytes) -> Calls {
     let key = |number: usize| Key::from_stored(format!("plain/{number:020}.json"));
-    let put = each(runs, async |number| {
-        let attempt = store
-            .put(&key(number), &Expect::Absent, stored.clone())
-            .await;
-        assert!(matches!(attempt, Attempt::Applied(_)), "{attempt:?}");
+    let create = each(runs, async |number| {
+        put(&*store, &key(number), &Expect::Absent, stored).await;
     })
     .await;
     let first = key(0);
     let get = tiny_async(runs.min(500), async || {
-        store
-            .get(&first)
-            .await
-            .expect("the store answers")
-            .expect("it was put")
+        let found = store.get(&first).await.expect("the store answers");
+        found.expect("it was put")
     })
     .await;
-    Pair { get, put }
+    let mut version = store
+        .get(&first)
+        .await
+        .ok()
+        .flatten()
+        .expect("it was put")
+        .version;
+    let swap = each(runs, async |_| {
+        version = put(&*store, &first, &Expect::Exactly(version.clone()), stored).await;
+    })
+    .await;
+    Calls { get, create, swap }
+}
+
+async fn put(store: &dyn CasStore, key: &Key, expect: &Expect, stored: &Bytes) -> Version {
+    match store.put(key, expect, stored.clone()).await {
+        Attempt::Applied(version) => version,
+        other => panic!("nobody else writes here: {other:?}"),
+    }
 }
 
 /// What every crash-safe file store must do at least, without any lock or version.
-async fn replace_files(
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Names {
+    New,
+    /// The same name every time: the rename replaces a file.
+    One,
+}
+
+async fn write_files(
     runs: usize,
     folder: &Path,
     stored: &Bytes,
     sync: bool,
+    names: Names,
 ) -> anyhow::Result<Took> {
-    let folder = folder.join(format!("raw-{sync}"));
+    let folder = folder.join(format!("raw-{sync}-{names:?}"));
     fs::create_dir_all(&folder)?;
     let opened = File::open(&folder)?;
     let temporary = folder.join("temporary");
@@ -146,7 +177,8 @@ async fn replace_files(
         if sync {
             file.sync_all().expect("the disk works");
         }
-        fs::rename(&temporary, folder.join(number.to_string())).expect("it is our folder");
+        let name = if names == Names::New { number } else { 0 };
+        fs::rename(&temporary, folder.join(name.to_string())).expect("it is our folder");
         if sync {
             opened.sync_all().expect("the disk works");
         }
@@ -163,7 +195,7 @@ async fn sync_only(runs: usize, folder: &Path, stored: &Bytes) -> anyhow::Result
     .await)
 }
 
-async fn local(runs: usize, folder: &Path, stored: &Bytes) -> anyhow::Result<Pair> {
+async fn local(runs: usize, folder: &Path, stored: &Bytes) -> anyhow::Result<(Took, Took)> {
     let root = folder.join("local");
     fs::create_dir_all(&root)?;
     let store = LocalFileSystem::new_with_prefix(root)?;
@@ -180,7 +212,7 @@ async fn local(runs: usize, folder: &Path, stored: &Bytes) -> anyhow::Result<Pai
         found.bytes().await.expect("it can be read")
     })
     .await;
-    Ok(Pair { get, put })
+    Ok((get, put))
 }
 
 async fn zadd(runs: usize) -> anyhow::Result<Took> {

@@ -11,15 +11,15 @@ use smarterbase_redis::{RedisIndex, RedisOptions};
 use smarterbase_testkit::server::redis::RedisServer;
 
 use crate::{
-    blocks::{Blocks, Pair},
+    blocks::{Blocks, Calls},
     documents::{Claimed, Indexed, Plain, Plan},
     measure::{Effort, Took, each, row, table, tiny_async},
 };
 
 /// How many documents a finder has to find, and the `visits` that they share.
-const HITS: [(usize, u32); 3] = [(1, 1_000_001), (20, 1_000_020), (100, 1_000_100)];
+pub(crate) const HITS: [(usize, u32); 3] = [(1, 1_000_001), (20, 1_000_020), (100, 1_000_100)];
 /// How many documents a scan reads.
-pub(crate) const SCANNED: usize = 1_000;
+const SCANNED: usize = 1_000;
 
 /// Measures and prints every operation on one store after the other.
 pub(crate) async fn measure(effort: Effort, folder: &Path, blocks: &Blocks) -> anyhow::Result<()> {
@@ -74,7 +74,10 @@ pub(crate) async fn measure(effort: Effort, folder: &Path, blocks: &Blocks) -> a
     Ok(())
 }
 
-async fn open(store: Arc<dyn CasStore>, index: Option<RedisIndex>) -> anyhow::Result<Db> {
+pub(crate) async fn open(
+    store: Arc<dyn CasStore>,
+    index: Option<RedisIndex>,
+) -> anyhow::Result<Db> {
     let builder = Db::builder().store(store);
     Ok(match index {
         Some(index) => builder.index(Arc::new(index)),
@@ -91,7 +94,7 @@ async fn on(
     runs: usize,
     db: Db,
     blocks: &Blocks,
-    against: Pair,
+    against: Calls,
 ) -> anyhow::Result<()> {
     table(
         &format!("Operations, {store}"),
@@ -122,26 +125,26 @@ async fn on(
             .expect("it is new")
     })
     .await;
-    print("create, no index", create, against.put);
+    print("create, no index", create, against.create);
     let create = each(runs, async |number| {
         Indexed::create(&db, Indexed::numbered(number))
             .await
             .expect("it is new")
     });
-    print("create, 3 indexes", create.await, against.put);
+    print("create, 3 indexes", create.await, against.create);
     let create = each(runs, async |number| {
         Claimed::create(&db, Claimed::numbered(number))
             .await
             .expect("it is new")
     });
-    print("create, 1 unique field", create.await, against.put);
+    print("create, 1 unique field", create.await, against.create);
 
     let mut document = Indexed::create(&db, Indexed::numbered(0)).await?;
     let save = each(runs, async |number| {
         document.name = format!("Name {number}");
         document.save(&db).await.expect("nobody else writes it");
     });
-    print("save, no changed index", save.await, against.put);
+    print("save, no changed index", save.await, against.swap);
     let save = each(runs, async |number| {
         document.plan = if number % 2 == 0 {
             Plan::Team
@@ -150,7 +153,7 @@ async fn on(
         };
         document.save(&db).await.expect("nobody else writes it");
     });
-    print("save, 1 changed index", save.await, against.put);
+    print("save, 1 changed index", save.await, against.swap);
 
     let find = tiny_async(effort.of(100).min(runs), async || {
         let found = Claimed::find_by_email(&db, "PERSON-1@example.org")

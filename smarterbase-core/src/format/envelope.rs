@@ -6,7 +6,6 @@ mod text;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -182,9 +181,9 @@ pub fn open(bytes: &Bytes) -> Result<Opened> {
     }
 }
 
-fn open_fast(envelope: &RawValue, rest: &str) -> Result<Opened> {
+fn open_fast(envelope: Envelope, rest: &str) -> Result<Opened> {
     Ok(Opened {
-        envelope: text::read(envelope)?,
+        envelope,
         has_envelope: true,
         body: split::body(rest)?,
     })

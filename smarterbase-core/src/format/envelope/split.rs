@@ -3,24 +3,32 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use serde_json::value::RawValue;
 
-use super::MEMBER;
+use super::{Envelope, MEMBER, text};
 use crate::{
     error::{Code, Error, Result},
     format::json,
 };
 
-/// The text of the envelope and what follows it, when `_sb` is the first member and there can be no second one.
-/// `None` sends the object to the slow path.
-pub(super) fn first_member(text: &str) -> Option<(Result<&RawValue>, &str)> {
-    let value = after_name(text)?;
+/// The envelope and the text that follows it, when `_sb` is the first member and there can be no second one. `None` sends
+/// the object to the slow path.
+pub(super) fn first_member(object: &str) -> Option<(Result<Envelope>, &str)> {
+    let value = after_name(object)?;
+    let (envelope, end) = match text::read_first(value) {
+        Some((envelope, end)) => (envelope, end),
+        None => match raw_first(value)? {
+            Err(error) => return Some((Err(json::corrupt("the envelope", &error)), "")),
+            Ok((envelope, end)) => (text::read(envelope), end),
+        },
+    };
+    let rest = &value[end..];
+    (!may_name_envelope(rest)).then_some((envelope, rest))
+}
+
+/// The first value as text, and where it ends.
+fn raw_first(value: &str) -> Option<serde_json::Result<(&RawValue, usize)>> {
     let mut values = serde_json::Deserializer::from_str(value).into_iter::<&RawValue>();
-    match values.next()? {
-        Err(error) => Some((Err(json::corrupt("the envelope", &error)), "")),
-        Ok(envelope) => {
-            let rest = &value[values.byte_offset()..];
-            (!may_name_envelope(rest)).then_some((Ok(envelope), rest))
-        }
-    }
+    let first = values.next()?;
+    Some(first.map(|first| (first, values.byte_offset())))
 }
 
 /// What follows `{"_sb":`, white space allowed.
@@ -33,10 +41,12 @@ fn after_name(text: &str) -> Option<&str> {
 
 /// Whether a member of the text could be called `_sb`, plain or with escapes. May say yes for a value.
 fn may_name_envelope(text: &str) -> bool {
+    // Most texts have no backslash at all, which is found out fast.
     text.contains("\"_sb\"")
-        || ["\\u005", "\\u007", "\\u006"]
-            .iter()
-            .any(|escape| text.contains(escape))
+        || text.contains('\\')
+            && ["\\u005", "\\u007", "\\u006"]
+                .iter()
+                .any(|escape| text.contains(escape))
 }
 
 /// The body as an object of its own: the comma after the envelope becomes the opening brace.

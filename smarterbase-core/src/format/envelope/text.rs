@@ -113,9 +113,26 @@ pub(super) fn read(envelope: &RawValue) -> Result<Envelope> {
     if let Some(refusal) = refusal {
         return Err(refusal);
     }
-    let envelope = members
-        .and_then(Envelope::try_from)
-        .map_err(|error| json::corrupt("the envelope", &error))?;
+    members
+        .map_err(|error| json::corrupt("the envelope", &error))
+        .and_then(complete)
+}
+
+/// Reads an envelope at the start of `text` and tells where it ends, in one pass. `None`: it is not one, and [`read`]
+/// says why.
+pub(super) fn read_first(text: &str) -> Option<(Result<Envelope>, usize)> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Read<'_>>();
+    let members = values.next()?.ok()?;
+    let envelope = match refusal(members.format, &members.needs) {
+        Some(refusal) => Err(refusal),
+        None => complete(members),
+    };
+    Some((envelope, values.byte_offset()))
+}
+
+fn complete(members: Read<'_>) -> Result<Envelope> {
+    let envelope =
+        Envelope::try_from(members).map_err(|error| json::corrupt("the envelope", &error))?;
     check_lineage(&envelope)?;
     Ok(envelope)
 }
@@ -203,11 +220,22 @@ impl Serialize for State {
 }
 impl<'de> Deserialize<'de> for State {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        [Self::Live, Self::Deleted, Self::Stub]
-            .into_iter()
-            .find(|state| state.name() == name)
-            .ok_or_else(|| de::Error::custom("not a state"))
+        struct Name;
+        impl Visitor<'_> for Name {
+            type Value = State;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a state")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<State, E> {
+                [State::Live, State::Deleted, State::Stub]
+                    .into_iter()
+                    .find(|state| state.name() == name)
+                    .ok_or_else(|| E::custom("not a state"))
+            }
+        }
+        deserializer.deserialize_str(Name)
     }
 }
 
