@@ -156,6 +156,10 @@ async fn connect(target: Target) -> Result<DbBuilder> {
         #[cfg(feature = "azure")]
         "az" => object_storage(&target),
         #[cfg(not(all(feature = "s3", feature = "gcs", feature = "azure")))]
+        #[allow(
+            unreachable_patterns,
+            reason = "a scheme whose feature is on was met above"
+        )]
         scheme @ ("s3" | "gs" | "az") => Err(misconfigured(format!(
             "this program was built without support for {scheme}: URLs; add the feature `{}` of `smarterbase`",
             feature_of(scheme)

@@ -279,14 +279,14 @@ fn the_stored_names_are_those_that_serde_writes() {
 #[test]
 fn the_rules_of_validator_are_checked_where_there_are_some() {
     let mut user = created();
-    assert_eq!(Document::validate(&user), Ok(()));
+    assert_eq!(Document::check_rules(&user), Ok(()));
     user.email = "nobody".into();
-    let violations = Document::validate(&user).unwrap_err();
+    let violations = Document::check_rules(&user).unwrap_err();
     assert_eq!(
         (violations[0].field.as_str(), violations[0].rule.as_str()),
         ("email", "email")
     );
-    assert_eq!(Document::validate(&Renamed::default()), Ok(()));
+    assert_eq!(Document::check_rules(&Renamed::default()), Ok(()));
 }
 
 #[test]

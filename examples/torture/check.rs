@@ -33,10 +33,9 @@ pub(crate) async fn check(db: &Db, journal: &Journal) -> Result<Findings> {
     };
     findings.broken.extend(journal.broken.iter().cloned());
     check_histories(&players, journal, &mut findings);
-    check_unique(db, &players, &mut findings).await?;
-    check_teams(db, &players, &mut findings).await?;
-    check_badges(db, &players, &mut findings).await?;
-    check_free_values(db, &players, &mut findings).await?;
+    check_unique(db, &players, &mut findings).await;
+    check_queries(db, &players, &mut findings).await;
+    check_free_values(db, &players, &mut findings).await;
     Ok(findings)
 }
 
@@ -59,114 +58,118 @@ fn check_histories(players: &[Stored<Player>], journal: &Journal, findings: &mut
 }
 
 /// A unique value has at most one live holder, and its finder gives exactly that one.
-async fn check_unique(db: &Db, players: &[Stored<Player>], findings: &mut Findings) -> Result<()> {
+async fn check_unique(db: &Db, players: &[Stored<Player>], findings: &mut Findings) {
     for nickname in model::nicknames() {
         let holders: Vec<&str> = players
             .iter()
             .filter(|player| player.nickname.as_ref() == Some(&nickname))
             .map(|player| player.slot.as_str())
             .collect();
-        if holders.len() > 1 {
-            findings.broken.push(format!(
-                "{nickname} has several holders: {}",
-                holders.join(", ")
-            ));
-        }
         findings.holders += holders.len();
-        let found = Player::find_by_nickname(db, &nickname).await?;
-        let found = found.as_ref().map(|player| player.slot.as_str());
-        if found != holders.first().copied() && holders.len() < 2 {
-            findings.broken.push(format!(
-                "{nickname} is held by {holders:?}, but its finder gives {found:?}"
-            ));
+        if holders.len() > 1 {
+            let holders = holders.join(", ");
+            findings.breach(format!("{nickname} has several holders: {holders}"));
+            continue;
+        }
+        match Player::find_by_nickname(db, &nickname).await {
+            Err(error) => findings.breach(format!("{nickname} cannot be found: {error}")),
+            Ok(found) => {
+                let found = found.as_ref().map(|player| player.slot.as_str());
+                if found != holders.first().copied() {
+                    let text = format!(
+                        "{nickname} is held by {holders:?}, but its finder gives {found:?}"
+                    );
+                    findings.breach(text);
+                }
+            }
         }
     }
-    Ok(())
 }
 
-async fn check_teams(db: &Db, players: &[Stored<Player>], findings: &mut Findings) -> Result<()> {
+/// Every live document is found through each of its indexes, and nothing else is.
+async fn check_queries(db: &Db, players: &[Stored<Player>], findings: &mut Findings) {
     for team in model::teams() {
-        let requests = db.request_counts().snapshot();
-        let found = Player::find_by_team(db, &team).await?;
-        let spent = db.request_counts().snapshot() - requests;
-        findings.served += usize::from(spent.gets < players.len() as u64);
-        compare(
-            &team,
-            &found,
+        let query = Player::find_by_team(db, &team);
+        check_query(
+            db,
             players,
+            &team,
+            query,
             |player| player.team == team,
             findings,
-        );
+        )
+        .await;
     }
-    Ok(())
-}
-
-async fn check_badges(db: &Db, players: &[Stored<Player>], findings: &mut Findings) -> Result<()> {
     for badge in model::badges() {
-        let requests = db.request_counts().snapshot();
-        let found = Player::find_by_badges(db, &badge).await?;
-        let spent = db.request_counts().snapshot() - requests;
-        findings.served += usize::from(spent.gets < players.len() as u64);
-        compare(
-            &badge,
-            &found,
+        let query = Player::find_by_badges(db, &badge);
+        check_query(
+            db,
             players,
+            &badge,
+            query,
             |player| player.badges.contains(&badge),
             findings,
-        );
+        )
+        .await;
     }
-    Ok(())
 }
 
-/// A query gives what matches, all of it, each once.
-fn compare(
-    value: &str,
-    found: &[Stored<Player>],
+/// A query gives what matches, all of it, each once. This handle does nothing else meanwhile.
+async fn check_query(
+    db: &Db,
     players: &[Stored<Player>],
+    value: &str,
+    query: impl IntoFuture<Output = Result<Vec<Stored<Player>>>>,
     matches: impl Fn(&Player) -> bool,
     findings: &mut Findings,
 ) {
+    let before = db.request_counts().snapshot();
+    let found = match query.await {
+        Ok(found) => found,
+        Err(error) => return findings.breach(format!("the query for {value} failed: {error}")),
+    };
+    let spent = db.request_counts().snapshot() - before;
+    findings.served += usize::from(spent.gets < players.len() as u64);
     let mut given: Vec<&str> = found.iter().map(|player| player.slot.as_str()).collect();
     given.sort_unstable();
-    let expected: Vec<&str> = players
-        .iter()
-        .filter(|player| matches(player))
-        .map(|player| player.slot.as_str())
-        .collect();
+    let matching = players.iter().filter(|player| matches(player));
+    let expected: Vec<&str> = matching.map(|player| player.slot.as_str()).collect();
     findings.queries += 1;
     findings.found += given.len();
     if given != expected {
-        findings.broken.push(format!(
+        findings.breach(format!(
             "the query for {value} gave {given:?} instead of {expected:?}"
         ));
     }
 }
 
 /// Whatever a killed process left behind, a value that nobody holds can be taken and given back.
-async fn check_free_values(
-    db: &Db,
-    players: &[Stored<Player>],
-    findings: &mut Findings,
-) -> Result<()> {
+async fn check_free_values(db: &Db, players: &[Stored<Player>], findings: &mut Findings) {
     let held: BTreeSet<&String> = players
         .iter()
         .filter_map(|player| player.nickname.as_ref())
         .collect();
     for nickname in model::nicknames().filter(|nickname| !held.contains(nickname)) {
         findings.free += 1;
-        let player = Player {
-            slot: format!("claimant-of-{nickname}"),
-            nickname: Some(nickname.clone()),
-            team: "checkers".to_owned(),
-            badges: Vec::new(),
-            trail: Vec::new(),
-        };
-        match Player::create(db, player).await {
-            Ok(created) => created.remove(db).await?,
-            Err(error) => findings
-                .broken
-                .push(format!("nobody holds {nickname}, but: {error}")),
+        if let Err(error) = take_and_give_back(db, &nickname).await {
+            findings.breach(format!("nobody holds {nickname}, but: {error}"));
         }
     }
-    Ok(())
+}
+
+async fn take_and_give_back(db: &Db, nickname: &str) -> Result<()> {
+    let player = Player {
+        slot: format!("claimant-of-{nickname}"),
+        nickname: Some(nickname.to_owned()),
+        team: "checkers".to_owned(),
+        badges: Vec::new(),
+        trail: Vec::new(),
+    };
+    Player::create(db, player).await?.remove(db).await
+}
+
+impl Findings {
+    fn breach(&mut self, what: String) {
+        self.broken.push(what);
+    }
 }

@@ -87,9 +87,11 @@ impl Fleet {
     }
 
     /// Lets the workers finish, and gives everything that was reported.
-    pub(crate) async fn stop(self) -> anyhow::Result<Journal> {
-        for mut worker in self.workers {
+    pub(crate) async fn stop(mut self) -> anyhow::Result<Journal> {
+        for worker in &mut self.workers {
             drop(worker.process.stdin.take());
+        }
+        for mut worker in self.workers {
             let finished = timeout(FINISH, worker.process.wait()).await;
             let status =
                 finished.with_context(|| format!("worker {} does not finish", worker.number))??;

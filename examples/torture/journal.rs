@@ -47,6 +47,7 @@ pub(crate) struct Intent {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Action {
     Create,
+    Touch,
     Save,
     Claim,
     Update,

@@ -27,7 +27,7 @@ impl Losses {
 #[cfg(not(all(feature = "s3", feature = "redis")))]
 #[allow(clippy::unused_async, reason = "it has the signature of the other one")]
 pub(crate) async fn watch(
-    _redis: OwnRedis,
+    _redis: &mut OwnRedis,
     _db: &Db,
     _options: &RunOptions,
 ) -> anyhow::Result<Losses> {
@@ -44,30 +44,30 @@ mod with_redis {
     use anyhow::bail;
     use tokio::time::{Instant, sleep};
 
-    use super::{Db, DocumentExt, Losses, OwnRedis, RunOptions};
+    use super::{Db, Losses, OwnRedis, RunOptions};
     use crate::model::Player;
     use smarterbase_testkit::server::redis::RedisServer;
 
     /// How long Redis serves before it loses everything.
-    const CALM: Duration = Duration::from_secs(2);
+    const CALM: Duration = Duration::from_secs(3);
     /// How long a rebuild may take in the end. It waits 5 s plus the in-flight bound before it reads.
     const RECOVERY: Duration = Duration::from_secs(60);
 
     /// Flushes and restarts the run's own Redis in turn, as often as the time allows; nothing where it has none.
     pub(crate) async fn watch(
-        redis: OwnRedis,
+        redis: &mut OwnRedis,
         db: &Db,
         options: &RunOptions,
     ) -> anyhow::Result<Losses> {
         let mut losses = Losses::default();
-        let Some(mut redis) = redis else {
+        let Some(redis) = redis else {
             return Ok(losses);
         };
         losses.wanted = 2;
         let end = Instant::now() + Duration::from_secs(options.seconds);
         while Instant::now() < end {
             sleep(CALM).await;
-            lose(&mut redis, &mut losses)?;
+            lose(redis, &mut losses)?;
             recover(db, &mut losses).await?;
         }
         Ok(losses)

@@ -28,6 +28,8 @@ const SLOTS: u64 = 48;
 /// Half of all choices fall on these slots.
 const HOT_SLOTS: u64 = 8;
 const NICKNAMES: u64 = 40;
+/// Half of all claims want these, so that several meet at one that becomes free.
+const HOT_NICKNAMES: u64 = 4;
 const TEAMS: u64 = 6;
 const BADGES: u64 = 8;
 
@@ -62,7 +64,12 @@ pub(crate) fn slot(chance: &mut Chance) -> String {
 }
 
 pub(crate) fn nickname(chance: &mut Chance) -> String {
-    format!("nickname-{:02}", chance.below(NICKNAMES))
+    let nicknames = if chance.one_in(2) {
+        HOT_NICKNAMES
+    } else {
+        NICKNAMES
+    };
+    format!("nickname-{:02}", chance.below(nicknames))
 }
 
 pub(crate) fn team(chance: &mut Chance) -> String {

@@ -57,7 +57,7 @@ pub(crate) fn end(
         line("served by Redis again", losses.served_again);
     }
     let checked = self::findings(findings);
-    let missing = missing(&options.enough, journal, losses);
+    let missing = missing(&options.enough, journal, losses, findings);
     for text in &missing {
         println!("too weak: {text}");
     }
@@ -72,6 +72,7 @@ fn writes(journal: &Journal) {
     println!();
     for action in [
         Action::Create,
+        Action::Touch,
         Action::Save,
         Action::Claim,
         Action::Update,
@@ -137,7 +138,12 @@ pub(crate) fn findings(findings: &Findings) -> ExitCode {
 }
 
 /// What did not happen often enough for the run to prove anything.
-fn missing(enough: &Enough, journal: &Journal, losses: &Losses) -> Vec<String> {
+fn missing(
+    enough: &Enough,
+    journal: &Journal,
+    losses: &Losses,
+    findings: &Findings,
+) -> Vec<String> {
     let rows = [
         ("acknowledged writes", journal.acknowledged, enough.writes),
         ("kills", journal.kills, enough.kills),
@@ -152,6 +158,11 @@ fn missing(enough: &Enough, journal: &Journal, losses: &Losses) -> Vec<String> {
             "recoveries of Redis",
             losses.served_again,
             losses.flushes + losses.restarts,
+        ),
+        (
+            "queries surely served by an index",
+            findings.served as u64,
+            findings.queries as u64 / 2,
         ),
     ];
     let short = rows

@@ -20,7 +20,11 @@ use crate::{
 };
 
 /// How many operations a process has in flight.
-const LANES: u64 = 4;
+const LANES: u64 = 10;
+/// How many of them change no index.
+const TOUCHING_LANES: u64 = 2;
+/// How many nicknames a claim looks at for a free one.
+const LOOKS: usize = 3;
 
 /// Works until the supervisor closes the input.
 pub(crate) async fn run(options: WorkerOptions) -> anyhow::Result<ExitCode> {
@@ -49,6 +53,8 @@ struct Lane<'a> {
     name: String,
     writes: u64,
     is_over: &'a AtomicBool,
+    /// Changes no index. After an index was lost the replies to all other writes are held for seconds.
+    only_touches: bool,
 }
 
 impl<'a> Lane<'a> {
@@ -60,6 +66,7 @@ impl<'a> Lane<'a> {
             name: format!("{}.{}.{number}", options.number, options.incarnation),
             writes: 0,
             is_over,
+            only_touches: number < TOUCHING_LANES,
         }
     }
 
@@ -76,6 +83,8 @@ impl<'a> Lane<'a> {
     async fn write(&mut self) {
         let slot = model::slot(&mut self.chance);
         match Player::get(self.db, &slot).await {
+            Ok(Some(player)) if self.only_touches => self.touch(player).await,
+            Ok(None) if self.only_touches => {}
             Ok(None) => self.create(slot).await,
             Ok(Some(player)) => self.change(player).await,
             Err(error) => unanswered(&error),
@@ -107,21 +116,41 @@ impl<'a> Lane<'a> {
         attempt(intent, self.saved(player)).await;
     }
 
+    /// Changes nothing but the trail.
+    async fn touch(&mut self, mut player: Stored<Player>) {
+        let intent = self.intent(Action::Touch, player.slot.clone(), Some(&player));
+        player.trail.push(intent.mark.clone());
+        attempt(intent, self.saved(player)).await;
+    }
+
     /// Takes a nickname that looks free, and sometimes one that does not.
     async fn claim(&mut self, mut player: Stored<Player>) {
-        let nickname = model::nickname(&mut self.chance);
-        let looked_free = match Player::find_by_nickname(self.db, &nickname).await {
-            Ok(holder) => holder.is_none(),
-            Err(error) => return unanswered(&error),
-        };
-        if !looked_free && !self.chance.one_in(4) {
+        let Some((nickname, looked_free)) = self.look_for_nickname().await else {
             return;
-        }
+        };
         let mut intent = self.intent(Action::Claim, player.slot.clone(), Some(&player));
         intent.looked_free = looked_free;
         player.nickname = Some(nickname);
         player.trail.push(intent.mark.clone());
         attempt(intent, self.saved(player)).await;
+    }
+
+    /// A free nickname, sometimes one that is held, or none.
+    async fn look_for_nickname(&mut self) -> Option<(String, bool)> {
+        for _ in 0..LOOKS {
+            let nickname = model::nickname(&mut self.chance);
+            let looked_free = match Player::find_by_nickname(self.db, &nickname).await {
+                Ok(holder) => holder.is_none(),
+                Err(error) => {
+                    unanswered(&error);
+                    return None;
+                }
+            };
+            if looked_free || self.chance.one_in(8) {
+                return Some((nickname, looked_free));
+            }
+        }
+        None
     }
 
     /// Adds a badge, or gives the nickname back, whatever others do meanwhile.

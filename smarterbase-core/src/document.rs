@@ -60,7 +60,7 @@ pub trait Document: Serialize + DeserializeOwned + Send + Sync + Sized + 'static
     ///
     /// # Errors
     /// The violations.
-    fn validate(&self) -> Result<(), Vec<Violation>> {
+    fn check_rules(&self) -> Result<(), Vec<Violation>> {
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What a user can ask for: one file per thing. [`write`] and [`read`] read as a table of contents.
+//! What a user can ask for: one file per thing. `write` and `read` read as a table of contents.
 
 pub(crate) mod agreement;
 pub(crate) mod attach;

@@ -25,6 +25,11 @@ pub trait Scenario {
     /// The documents of the collection that is checked.
     type Document: Document;
 
+    /// The store that all clients share: memory, unless the scenario says otherwise.
+    fn store(&self, clock: Arc<TestClock>) -> impl Future<Output = Arc<dyn CasStore>> {
+        std::future::ready(Arc::new(MemoryStore::with_clock(clock)) as Arc<dyn CasStore>)
+    }
+
     /// Puts documents there for the operation to meet. Without faults.
     fn prepare(&self, db: &Db) -> impl Future<Output = ()>;
 
@@ -55,16 +60,22 @@ pub struct World {
     /// The time of all clients: tokio's.
     pub clock: Arc<TestClock>,
     /// What the clients share.
-    pub store: Arc<MemoryStore>,
+    pub store: Arc<dyn CasStore>,
     seed: u64,
 }
 
 impl World {
-    /// An empty store. Must be called inside a tokio runtime.
+    /// An empty store in memory. Must be called inside a tokio runtime.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let clock = Arc::new(TestClock::new());
         let store = Arc::new(MemoryStore::with_clock(clock.clone()));
+        Self::over(seed, clock, store)
+    }
+
+    /// A store of any kind.
+    #[must_use]
+    pub fn over(seed: u64, clock: Arc<TestClock>, store: Arc<dyn CasStore>) -> Self {
         Self { clock, store, seed }
     }
 
@@ -155,6 +166,8 @@ pub enum Attack {
     Once(Fault),
     /// The fault meets every call from here on.
     FromHereOn(Fault),
+    /// One fault, and another one so many calls later.
+    Twice(Fault, u64, Fault),
 }
 
 impl Attack {
@@ -173,6 +186,22 @@ impl Attack {
             .collect()
     }
 
+    /// Two faults near each other: a lost or delayed request, and then what makes its repair fail.
+    #[must_use]
+    pub fn pairs() -> Vec<Self> {
+        let first = [Fault::LoseReply, Fault::ApplyLater, Fault::Reject];
+        let second = [
+            Fault::LoseReply,
+            Fault::ApplyLater,
+            Fault::Reject,
+            Fault::FailBefore,
+            Fault::CrashAfter,
+        ];
+        let pair = |first, gap| second.map(|second| Self::Twice(first, gap, second));
+        let gaps = |first| (1..=3).flat_map(move |gap| pair(first, gap));
+        first.into_iter().flat_map(gaps).collect()
+    }
+
     fn store(self, inner: Arc<dyn CasStore>, call: u64) -> FaultStore {
         /// More calls than any operation makes before its deadline.
         const LONG: u64 = 5_000;
@@ -180,6 +209,9 @@ impl Attack {
             Self::Once(fault) => FaultStore::at(inner, call, fault),
             Self::FromHereOn(fault) => {
                 FaultStore::with_faults(inner, (call..call + LONG).map(|call| (call, fault)))
+            }
+            Self::Twice(first, gap, second) => {
+                FaultStore::with_faults(inner, [(call, first), (call + gap, second)])
             }
         }
     }
@@ -191,6 +223,7 @@ impl Attack {
                 !matches!(fault, Fault::CrashBefore | Fault::CrashAfter | Fault::Deny)
             }
             Self::FromHereOn(_) => false,
+            Self::Twice(_, _, second) => second != Fault::CrashAfter,
         }
     }
 }

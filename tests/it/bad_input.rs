@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use smarterbase::{Error, Limits, prelude::*};
 use smarterbase_core::{
     format::Key,
-    port::{Attempt, CasStore, Expect},
+    port::{Attempt, Expect},
 };
 use smarterbase_testkit::{Fault, FaultStore, invariant, sweep::World};
 use tracing::{

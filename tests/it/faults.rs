@@ -1,9 +1,16 @@
 //! Every fault at every request of every verb: replies are true, and life goes on.
 
-use std::pin::Pin;
+use std::{cell::RefCell, pin::Pin, sync::Arc};
 
 use smarterbase::{Result, prelude::*};
-use smarterbase_testkit::sweep::{Attack, Effect, Scenario, sweep};
+use smarterbase_core::{
+    port::CasStore,
+    store::{FileOptions, FileStore, MemoryStore},
+};
+use smarterbase_testkit::{
+    Fault, TestClock,
+    sweep::{Attack, Effect, Scenario, sweep},
+};
 
 use crate::user::{User, id};
 
@@ -11,6 +18,10 @@ type Step<R> = for<'a> fn(&'a Db) -> Pin<Box<dyn Future<Output = R> + 'a>>;
 
 /// One verb on the user `ada`, who ends as `after`.
 struct Verb {
+    /// Whether the collection exists before.
+    is_first: bool,
+    /// Whether the store is a folder.
+    on_disk: bool,
     before: fn() -> Option<User>,
     prepare: Step<()>,
     act: Step<Result<()>>,
@@ -20,7 +31,24 @@ struct Verb {
 impl Scenario for Verb {
     type Document = User;
 
+    async fn store(&self, clock: Arc<TestClock>) -> Arc<dyn CasStore> {
+        if !self.on_disk {
+            return Arc::new(MemoryStore::with_clock(clock));
+        }
+        let options = FileOptions {
+            fsync: false,
+            ..FileOptions::default()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::open(folder.path(), options).await.unwrap();
+        FOLDERS.with_borrow_mut(|folders| folders.push(folder));
+        Arc::new(store)
+    }
+
     async fn prepare(&self, db: &Db) {
+        if self.is_first {
+            return;
+        }
         User::create(db, User::new("bystander")).await.unwrap();
         (self.prepare)(db).await;
     }
@@ -60,6 +88,21 @@ impl Scenario for Verb {
     }
 }
 
+thread_local! {
+    /// The folders of this test, removed at its end.
+    static FOLDERS: RefCell<Vec<tempfile::TempDir>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What most verbs start from.
+const VERB: Verb = Verb {
+    is_first: false,
+    on_disk: false,
+    before: ada,
+    prepare: |db| Box::pin(create_ada(db)),
+    act: |_| Box::pin(async { unreachable!("every verb acts") }),
+    after: ada,
+};
+
 fn ada() -> Option<User> {
     Some(User::new("ada"))
 }
@@ -73,7 +116,11 @@ async fn load(db: &Db) -> Result<Stored<User>> {
 }
 
 async fn attack(verb: Verb) {
-    let report = sweep(&verb, &Attack::all()).await;
+    attack_with(verb, &Attack::all()).await;
+}
+
+async fn attack_with(verb: Verb, attacks: &[Attack]) {
+    let report = sweep(&verb, attacks).await;
     println!("{report}");
     report.assert_clean();
 }
@@ -85,6 +132,7 @@ async fn create() {
         prepare: |_| Box::pin(async {}),
         act: |db| Box::pin(async move { User::create(db, User::new("ada")).await.map(drop) }),
         after: ada,
+        ..VERB
     })
     .await;
 }
@@ -107,6 +155,7 @@ async fn create_over_a_tombstone() {
             })
         },
         after: || Some(User::new("ada").plan("new")),
+        ..VERB
     })
     .await;
 }
@@ -127,6 +176,7 @@ async fn create_over_an_orphaned_claim() {
         },
         act: |db| Box::pin(async move { User::create(db, User::new("ada")).await.map(drop) }),
         after: ada,
+        ..VERB
     })
     .await;
 }
@@ -134,8 +184,6 @@ async fn create_over_an_orphaned_claim() {
 #[tokio::test(start_paused = true)]
 async fn save_without_a_changed_index() {
     attack(Verb {
-        before: ada,
-        prepare: |db| Box::pin(create_ada(db)),
         act: |db| {
             Box::pin(async move {
                 let mut ada = load(db).await?;
@@ -150,6 +198,7 @@ async fn save_without_a_changed_index() {
                 ..User::new("ada")
             })
         },
+        ..VERB
     })
     .await;
 }
@@ -157,8 +206,6 @@ async fn save_without_a_changed_index() {
 #[tokio::test(start_paused = true)]
 async fn save_with_a_changed_index() {
     attack(Verb {
-        before: ada,
-        prepare: |db| Box::pin(create_ada(db)),
         act: |db| {
             Box::pin(async move {
                 let mut ada = load(db).await?;
@@ -167,6 +214,7 @@ async fn save_with_a_changed_index() {
             })
         },
         after: || Some(User::new("ada").plan("pro")),
+        ..VERB
     })
     .await;
 }
@@ -174,8 +222,6 @@ async fn save_with_a_changed_index() {
 #[tokio::test(start_paused = true)]
 async fn save_with_a_changed_list() {
     attack(Verb {
-        before: ada,
-        prepare: |db| Box::pin(create_ada(db)),
         act: |db| {
             Box::pin(async move {
                 let mut ada = load(db).await?;
@@ -184,6 +230,7 @@ async fn save_with_a_changed_list() {
             })
         },
         after: || Some(User::new("ada").tags(&["b", "c", "d"])),
+        ..VERB
     })
     .await;
 }
@@ -191,8 +238,6 @@ async fn save_with_a_changed_list() {
 #[tokio::test(start_paused = true)]
 async fn save_with_a_changed_unique_value() {
     attack(Verb {
-        before: ada,
-        prepare: |db| Box::pin(create_ada(db)),
         act: |db| {
             Box::pin(async move {
                 let mut ada = load(db).await?;
@@ -201,6 +246,7 @@ async fn save_with_a_changed_unique_value() {
             })
         },
         after: || Some(User::new("ada").email("new@example.org")),
+        ..VERB
     })
     .await;
 }
@@ -208,8 +254,6 @@ async fn save_with_a_changed_unique_value() {
 #[tokio::test(start_paused = true)]
 async fn update() {
     attack(Verb {
-        before: ada,
-        prepare: |db| Box::pin(create_ada(db)),
         act: |db| {
             Box::pin(async move {
                 let updated = User::update(db, &id("ada"), |ada| {
@@ -227,6 +271,7 @@ async fn update() {
                 ..User::new("ada").plan("pro")
             })
         },
+        ..VERB
     })
     .await;
 }
@@ -238,6 +283,7 @@ async fn upsert_of_a_new_document() {
         prepare: |_| Box::pin(async {}),
         act: |db| Box::pin(async move { User::upsert(db, User::new("ada")).await.map(drop) }),
         after: ada,
+        ..VERB
     })
     .await;
 }
@@ -245,8 +291,6 @@ async fn upsert_of_a_new_document() {
 #[tokio::test(start_paused = true)]
 async fn upsert_of_an_existing_document() {
     attack(Verb {
-        before: ada,
-        prepare: |db| Box::pin(create_ada(db)),
         act: |db| {
             Box::pin(async move {
                 let changed = User::new("ada").plan("pro").email("new@example.org");
@@ -254,6 +298,7 @@ async fn upsert_of_an_existing_document() {
             })
         },
         after: || Some(User::new("ada").plan("pro").email("new@example.org")),
+        ..VERB
     })
     .await;
 }
@@ -261,8 +306,6 @@ async fn upsert_of_an_existing_document() {
 #[tokio::test(start_paused = true)]
 async fn overwrite() {
     attack(Verb {
-        before: ada,
-        prepare: |db| Box::pin(create_ada(db)),
         act: |db| {
             Box::pin(async move {
                 User::overwrite(db, User::new("ada").tags(&["z"]))
@@ -271,6 +314,7 @@ async fn overwrite() {
             })
         },
         after: || Some(User::new("ada").tags(&["z"])),
+        ..VERB
     })
     .await;
 }
@@ -278,10 +322,9 @@ async fn overwrite() {
 #[tokio::test(start_paused = true)]
 async fn delete() {
     attack(Verb {
-        before: ada,
-        prepare: |db| Box::pin(create_ada(db)),
         act: |db| Box::pin(async move { User::delete(db, &id("ada")).await.map(drop) }),
         after: || None,
+        ..VERB
     })
     .await;
 }
@@ -289,10 +332,81 @@ async fn delete() {
 #[tokio::test(start_paused = true)]
 async fn remove() {
     attack(Verb {
-        before: ada,
-        prepare: |db| Box::pin(create_ada(db)),
         act: |db| Box::pin(async move { load(db).await?.remove(db).await }),
         after: || None,
+        ..VERB
     })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_write_of_a_collection() {
+    attack(Verb {
+        is_first: true,
+        before: || None,
+        prepare: |_| Box::pin(async {}),
+        act: |db| Box::pin(async move { User::create(db, User::new("ada")).await.map(drop) }),
+        ..VERB
+    })
+    .await;
+}
+
+const CHANGE: Verb = Verb {
+    act: |db| {
+        Box::pin(async move {
+            let updated = User::update(db, &id("ada"), |ada| {
+                ada.plan = "pro".into();
+                ada.email = "new@example.org".into();
+                Ok(())
+            });
+            updated.await.map(drop)
+        })
+    },
+    after: || Some(User::new("ada").plan("pro").email("new@example.org")),
+    ..VERB
+};
+
+#[tokio::test(start_paused = true)]
+async fn two_faults_in_a_create() {
+    let create = Verb {
+        before: || None,
+        prepare: |_| Box::pin(async {}),
+        act: |db| Box::pin(async move { User::create(db, User::new("ada")).await.map(drop) }),
+        ..VERB
+    };
+    attack_with(create, &Attack::pairs()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_faults_in_an_update() {
+    attack_with(CHANGE, &Attack::pairs()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_faults_in_a_delete() {
+    let delete = Verb {
+        act: |db| Box::pin(async move { User::delete(db, &id("ada")).await.map(drop) }),
+        after: || None,
+        ..VERB
+    };
+    attack_with(delete, &Attack::pairs()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_in_a_folder() {
+    let faults = [
+        Fault::CrashAfter,
+        Fault::LoseReply,
+        Fault::ApplyLater,
+        Fault::Reject,
+    ];
+    let attacks = faults.map(Attack::Once);
+    attack_with(
+        Verb {
+            on_disk: true,
+            ..CHANGE
+        },
+        &attacks,
+    )
     .await;
 }

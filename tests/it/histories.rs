@@ -223,13 +223,14 @@ async fn history(seed: u64) -> Vec<String> {
     }
     // What crashed clients had sent has arrived.
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let mut wrong = judge(&observer, &events.lock().unwrap().clone()).await;
+    let recorded = events.lock().unwrap().clone();
+    let mut wrong = judge(&observer, &recorded).await;
     wrong.extend(invariant::damage::<User>(&*world.store).await);
     wrong.extend(invariant::wrong_answers::<User>(&observer, &*world.store).await);
     observer.close().await;
     wrong.extend(invariant::damage::<User>(&*world.store).await);
     if !wrong.is_empty() {
-        wrong.push(format!("{:#?}", events.lock().unwrap()));
+        wrong.push(format!("{recorded:#?}"));
         wrong.extend(stores.iter().map(|store| store.log().lines().join("\n")));
     }
     wrong

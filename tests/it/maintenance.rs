@@ -4,10 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 use smarterbase::prelude::*;
-use smarterbase_core::{
-    format::Key,
-    port::{CasStore, Clock},
-};
+use smarterbase_core::{format::Key, port::Clock};
 use smarterbase_testkit::{
     invariant,
     sweep::{Latencies, LatentStore, World},

@@ -1,15 +1,10 @@
 //! Queries: pages concatenate, every way of answering gives the same, cursors belong to their query.
 
-use std::sync::Arc;
-
 use futures::{TryStreamExt, future::BoxFuture};
 use proptest::prelude::{Strategy, prop};
 use serde_json::json;
 use smarterbase::{Cursor, Limits, Page, Result, prelude::*};
-use smarterbase_core::{
-    format::Key,
-    port::{CasStore, Expect},
-};
+use smarterbase_core::{format::Key, port::Expect};
 use smarterbase_testkit::sweep::World;
 
 use crate::user::User;
@@ -405,7 +400,7 @@ async fn more_hits_than_one_call_may_collect_are_an_error_and_never_a_cut() {
         scan_documents: 7,
         ..Limits::default()
     };
-    let builder = world.builder(0, Arc::new(world.store.as_ref().clone()));
+    let builder = world.builder(0, world.store.clone());
     let db = builder.limits(limits).open().await.unwrap();
     for number in 0..6 {
         User::create(&db, User::new(&format!("u{number}")))

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use smarterbase::{Error, Result, prelude::*};
 use smarterbase_core::{
     format::Key,
-    port::{Attempt, CasStore, Expect},
+    port::{Attempt, Expect},
 };
 use smarterbase_testkit::{invariant, sweep::World};
 

@@ -94,7 +94,7 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): as
-    /// [`envelope::open`](super::envelope::open).
+    /// [`envelope::open`].
     pub fn open(bytes: &Bytes) -> Result<Self> {
         let opened = envelope::open(bytes)?;
         let body: text::Body = serde_json::from_slice(&opened.body)

@@ -54,7 +54,7 @@ impl Claim {
     ///
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): as
-    /// [`envelope::open`](super::envelope::open).
+    /// [`envelope::open`].
     pub fn open(bytes: &Bytes) -> Result<Self> {
         let opened = envelope::open(bytes)?;
         let body: Body = serde_json::from_slice(&opened.body)

@@ -72,7 +72,7 @@ impl CursorKeys {
     ///
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt): malformed, or without a key.
-    /// [`Unsupported`](crate::ErrorKind::Unsupported): as [`envelope::open`](super::envelope::open).
+    /// [`Unsupported`](crate::ErrorKind::Unsupported): as [`envelope::open`].
     pub fn open(bytes: &Bytes) -> Result<Self> {
         let opened = envelope::open(bytes)?;
         let body: Body = serde_json::from_slice(&opened.body)

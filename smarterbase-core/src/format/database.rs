@@ -74,7 +74,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): as
-    /// [`envelope::open`](super::envelope::open).
+    /// [`envelope::open`].
     pub fn open(bytes: &Bytes) -> Result<Self> {
         let opened = envelope::open(bytes)?;
         let body: Body = serde_json::from_slice(&opened.body)

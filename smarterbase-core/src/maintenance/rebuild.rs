@@ -77,11 +77,12 @@ async fn begin(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<Bui
     let changed = attach::change(engine, collection, None, |catalog| {
         let mut changes = false;
         for (backend, instance) in &instances {
-            changes |= catalog
-                .instances
-                .insert(backend.clone(), instance.clone())
-                .as_ref()
-                != Some(instance);
+            let before = catalog.instances.insert(backend.clone(), instance.clone());
+            if before.as_ref() != Some(instance) {
+                // Nobody may have met the loss yet: what is called ready here was filled in another instance.
+                attach::set_all_down(catalog, backend);
+                changes = true;
+            }
         }
         for ordinal in 0..collection.definitions.len() {
             changes |= set_building(engine, collection, catalog, ordinal);

@@ -163,9 +163,7 @@ async fn begin_backends(engine: &Engine, collection: &Collection, catalog: &mut 
             }
             Err(error) => {
                 tracing::warn!(collection = collection.name(), backend = name, %error, "the index backend is down");
-                catalog.definitions.values_mut().for_each(|entry| {
-                    set_down(entry, name);
-                });
+                set_all_down(catalog, name);
             }
         }
     }
@@ -186,6 +184,13 @@ async fn begin(
             None,
         )
         .await
+}
+
+/// Marks every definition `down` on a backend.
+pub(crate) fn set_all_down(catalog: &mut Catalog, backend: &str) {
+    for entry in catalog.definitions.values_mut() {
+        set_down(entry, backend);
+    }
 }
 
 /// Marks one definition `down` on a backend: a new generation (rule S5).

@@ -34,7 +34,7 @@ pub(crate) fn stored<T: Document>(mut value: T, written: Written) -> Stored<T> {
 
 /// The rules of the type's own attributes; every violation is reported.
 pub(crate) fn validate<T: Document>(collection: &Collection, value: &T) -> Result<()> {
-    value.validate().map_err(|violations| {
+    value.check_rules().map_err(|violations| {
         Error::new(Code::INVALID, "the document breaks its rules")
             .with_violations(violations)
             .in_collection(collection.name())

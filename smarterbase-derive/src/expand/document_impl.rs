@@ -40,7 +40,7 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
 
             #revision
 
-            fn validate(&self) -> __sb::Result<(), __sb::Vec<__sb::Violation>> {
+            fn check_rules(&self) -> __sb::Result<(), __sb::Vec<__sb::Violation>> {
                 #[allow(unused_imports)]
                 use __sb::{NotValidated as _, Validated as _};
                 (&__sb::Probe(self)).violations()

@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc, time::Duration};
 use smarterbase_core::{Error, ErrorKind, db::Db, port::Clock};
 
 use super::{Attack, Effect, Scenario, SweepReport, World};
-use crate::{FaultStore, invariant};
+use crate::{FaultStore, TestClock, invariant};
 
 const SEED: u64 = 7;
 /// The engine's default, which the trials keep.
@@ -26,7 +26,9 @@ async fn stage<S: Scenario>(
     scenario: &S,
     faults: impl FnOnce(Arc<dyn smarterbase_core::port::CasStore>) -> FaultStore,
 ) -> (World, Arc<FaultStore>, u64) {
-    let world = World::new(SEED);
+    let clock = Arc::new(TestClock::new());
+    let shared = scenario.store(clock.clone()).await;
+    let world = World::over(SEED, clock, shared);
     let db = world.open(0).await;
     scenario.prepare(&db).await;
     db.close().await;

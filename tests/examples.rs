@@ -1,0 +1,13 @@
+//! The example programs do what they say, as processes of their own.
+//!
+//! They are built by the same `cargo test` that builds this file. With `--test examples` alone cargo does not build them:
+//! then run `cargo build --examples` before, with the same features.
+
+#![allow(clippy::unwrap_used, reason = "a test says by its panic what is wrong")]
+
+#[path = "examples/crate_catalog.rs"]
+mod crate_catalog;
+#[path = "examples/program.rs"]
+mod program;
+#[path = "examples/torture.rs"]
+mod torture;
