@@ -38,8 +38,13 @@ async fn store_that_ignores_conditions_is_read_only_by_check_2() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn store_that_lets_several_racers_win_is_read_only_by_check_5() {
+async fn store_that_lets_several_racers_win_is_read_only_by_check_5_or_6() {
     let error = refusal(Quirk::RacyConditions).await;
     assert_eq!(error.code(), "SB-PROBE-FAILED");
-    assert!(error.to_string().contains("check 5"), "{error}");
+    // Which race goes wrong first is up to the race.
+    let text = error.to_string();
+    assert!(
+        text.contains("check 5") || text.contains("check 6"),
+        "{text}"
+    );
 }
