@@ -29,6 +29,7 @@ pub struct Book {
 }
 
 impl Book {
+    #[must_use]
     pub fn new(id: &str, shelf: &str) -> Self {
         Self {
             id: id.into(),
