@@ -348,3 +348,20 @@ fn finders_take_values_references_and_text(db: &Db, org: Id<User>, time: Timesta
     ));
     drop(User::find_by_org_date_in(db, None, ..time));
 }
+
+macro_rules! document_named {
+    ($type:ident, $name:literal) => {
+        #[derive(Serialize, Deserialize, Document)]
+        #[document(name = $name, version = 1)]
+        pub struct $type {
+            #[key]
+            pub id: String,
+        }
+    };
+}
+document_named!(FromMacro, "from-macro");
+
+#[test]
+fn attributes_take_literals_of_macros() {
+    assert_eq!(FromMacro::SPEC.collection, "from-macro");
+}

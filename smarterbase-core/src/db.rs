@@ -20,6 +20,7 @@ use crate::{
     error::Result,
     format::database::ProbeReport,
     maintenance::{
+        definitions::{self, DefinitionStatus},
         rebuild::{self, RebuildReport},
         sweep::{self, SweepReport},
     },
@@ -103,6 +104,28 @@ impl Db {
     /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store or the index backend does not answer.
     pub async fn rebuild_indexes<T: Document>(&self) -> Result<RebuildReport> {
         rebuild::rebuild::<T>(&self.engine, &self.engine.collection::<T>()).await
+    }
+
+    /// The index and unique definitions of `T`'s collection and their states, by name; also those that this program does
+    /// not declare. One GET.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
+    pub async fn definitions<T: Document>(&self) -> Result<Vec<DefinitionStatus>> {
+        definitions::list(&self.engine, &self.engine.collection::<T>()).await
+    }
+
+    /// Takes a definition out of use that this program no longer declares, by its full name (`email-77aa01c3`, see
+    /// [`definitions`](Self::definitions)): programs without it may write again. Gives whether it was in use.
+    ///
+    /// Programs that still declare it no longer keep it up: an index is scanned for, and a unique value is **not
+    /// enforced** any more. Deploy the program without it everywhere first.
+    ///
+    /// # Errors
+    /// - [`Refused`](crate::ErrorKind::Refused): this program declares it, or the database is read-only.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
+    pub async fn retire<T: Document>(&self, definition: &str) -> Result<bool> {
+        definitions::retire(&self.engine, &self.engine.collection::<T>(), definition).await
     }
 
     /// Removes tombstones and stubs older than the retention time (24 h), where that is safe on this store.

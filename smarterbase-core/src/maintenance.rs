@@ -1,4 +1,5 @@
 //! Jobs over whole collections: safe to run again after a crash, and while others write.
 
+pub mod definitions;
 pub mod rebuild;
 pub mod sweep;

@@ -311,3 +311,30 @@ async fn a_short_retention_never_undercuts_a_write_on_its_way() {
     tokio::time::sleep(Duration::from_secs(61)).await;
     assert_eq!(db.sweep::<Member>().await.unwrap().removed, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn s10_retired_unique_definition_no_longer_stops_a_program_without_it() {
+    let world = World::new(41);
+    let newer = open(&world, 1).await;
+    Member::create(&newer, member("ada", "ada@example.org"))
+        .await
+        .unwrap();
+    let older = open(&world, 2).await;
+    let refused = Before::create(&older, before("eve", "eve@example.org"))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), "SB-DEFINITION");
+
+    let definitions = older.definitions::<Before>().await.unwrap();
+    let unique = definitions.iter().find(|one| one.state.is_some()).unwrap();
+    assert_eq!((unique.state, unique.is_declared), (Some("ready"), false));
+    let declared = newer.retire::<Member>(&unique.name).await.unwrap_err();
+    assert_eq!(declared.code(), "SB-DEFINITION");
+
+    assert!(older.retire::<Before>(&unique.name).await.unwrap());
+    assert!(!older.retire::<Before>(&unique.name).await.unwrap());
+    Before::create(&older, before("eve", "eve@example.org"))
+        .await
+        .unwrap();
+    assert!(Before::exists(&older, &"eve".to_owned()).await.unwrap());
+}

@@ -66,7 +66,8 @@ pub trait DocumentExt: Document {
         Upsert::new(session.into(), new)
     }
 
-    /// Replaces whatever is there, also what cannot be decoded: it ignores what was there, not the protocol.
+    /// Replaces whatever is there, also a body that does not decode: it ignores what was there, not the protocol. An object
+    /// that is no JSON object at all stays [`Corrupt`](crate::ErrorKind::Corrupt).
     fn overwrite<'a>(
         session: impl Into<Session<'a>>,
         new: impl IntoDocument<Self> + Send + 'a,

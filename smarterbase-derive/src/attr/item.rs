@@ -29,7 +29,7 @@ impl Parse for Item {
         let key = Ident::parse_any(input)?;
         let value = if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
-            Value::Equals(input.parse()?)
+            Value::Equals(Box::new(ungrouped(input.parse()?)))
         } else if input.peek(syn::token::Paren) {
             let content;
             syn::parenthesized!(content in input);
@@ -56,7 +56,7 @@ impl Item {
         let value = match &attribute.meta {
             Meta::Path(_) => Value::Nothing,
             Meta::List(list) => Value::List(list.tokens.clone()),
-            Meta::NameValue(pair) => Value::Equals(Box::new(pair.value.clone())),
+            Meta::NameValue(pair) => Value::Equals(Box::new(ungrouped(pair.value.clone()))),
         };
         Some(Self { key, value })
     }
@@ -176,6 +176,14 @@ impl Item {
             format_args!("`{0}` takes a path: write `{0} = \"..\"`", self.key),
         );
         None
+    }
+}
+
+/// A `$name:literal` of `macro_rules!` arrives in an invisible group.
+fn ungrouped(value: Expr) -> Expr {
+    match value {
+        Expr::Group(group) => ungrouped(*group.expr),
+        other => other,
     }
 }
 
