@@ -138,6 +138,7 @@ impl Db {
 
     /// Refuses new writes and waits until every write has ended, detached ones and their clean-up included.
     pub async fn close(self) {
+        self.engine.writes.close();
         self.engine.tasks.close();
         self.engine.tasks.wait().await;
     }

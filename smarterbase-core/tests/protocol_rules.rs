@@ -391,6 +391,31 @@ fn when_the_time_of_a_create_is_up_a_stub_keeps_it_out() {
 }
 
 #[test]
+fn no_stub_takes_the_place_of_the_databases_own_settings() {
+    let key = Key::from_stored("_sys/format.json");
+    let machine = PutMachine::new(key, None, envelope(1, 2, None), b"{}");
+    let mut talk = Talk::with(machine);
+    talk.wants_put(Reply::Start);
+    talk.wants_get(no_answer());
+    talk.wants_pause(absent());
+    talk.wants_get(Reply::TimeIsUp);
+    assert!(matches!(talk.ends(absent()), PutOutcome::Unknown(_)));
+}
+
+#[test]
+fn a_create_that_may_be_in_flight_touches_the_tombstone_it_finds() {
+    let (mut talk, _) = create();
+    let mut tombstone = envelope(8, 9, None);
+    tombstone.state = State::Deleted;
+    talk.wants_put(Reply::Start);
+    talk.wants_get(no_answer());
+    let (_, expect, body) = talk.wants_put(got(&object(4, &tombstone)));
+    assert_eq!(expect, Expect::Exactly(version(4)));
+    let touched = open(&body).expect("it can be read").envelope;
+    assert_eq!((touched.state, touched.rev), (State::Deleted, 8));
+}
+
+#[test]
 fn a_fence_that_the_put_overtakes_tells_that_it_was_applied() {
     let (mut talk, base, own) = update();
     talk.wants_put(Reply::Start);
@@ -765,6 +790,15 @@ fn s13_an_entry_leaves_once_its_document_passed_the_base_without_it() {
         "in flight"
     );
     assert_eq!(judged(&hit(4), Some(&document), 0), Staleness::Keep);
+}
+
+#[test]
+fn s13_an_entry_of_a_create_stays_over_a_tombstone_that_may_be_swept_under_it() {
+    let mut tombstone = envelope(3, 9, None);
+    tombstone.state = State::Deleted;
+    assert_eq!(judged(&hit(0), Some(&tombstone), 1_100), Staleness::Keep);
+    assert_eq!(judged(&hit(0), Some(&tombstone), 1_101), Staleness::Remove);
+    assert_eq!(judged(&hit(2), Some(&tombstone), 0), Staleness::Remove);
 }
 
 #[test]

@@ -218,6 +218,12 @@ pub fn catalog(collection: &str) -> Key {
     Key(format!("_sys/collection/{collection}.json").into())
 }
 
+/// Whether the path is one of the database's own settings, below `_sys/`.
+#[must_use]
+pub fn is_system(key: &Key) -> bool {
+    key.as_str().starts_with("_sys/")
+}
+
 /// `_sys/format.json`.
 #[must_use]
 pub fn database() -> Key {

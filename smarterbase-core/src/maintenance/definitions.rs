@@ -8,7 +8,7 @@ use crate::{
     format::catalog::{Catalog, Entry, State},
     operation::{
         Collection, Engine,
-        agreement::{self, Agreement},
+        agreement::{self, Agreement, HOLD},
         attach,
     },
 };
@@ -61,14 +61,29 @@ pub(crate) async fn retire(
         let text = format!("this program still declares {name}; remove it from the type first");
         return Err(Error::new(Code::DEFINITION, text).in_collection(collection.name()));
     }
-    let mut was_in_use = false;
+    // First nobody may read by it, then nobody keeps it up: in between every copy of the catalog is renewed (rule S3).
+    let was_in_use = set_all(engine, collection, name, State::Down).await?;
+    if was_in_use {
+        engine.clock.sleep(HOLD).await;
+    }
+    set_all(engine, collection, name, State::Retired).await?;
+    Ok(was_in_use)
+}
+
+async fn set_all(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    name: &str,
+    state: State,
+) -> Result<bool> {
+    let mut changes = false;
     let changed = attach::change(engine, collection, None, |catalog| {
-        was_in_use = set_retired(catalog, name);
-        was_in_use
+        changes = set(catalog, name, state);
+        changes
     })
     .await?;
     agreement::adopt(engine, collection, &Arc::new(changed));
-    Ok(was_in_use)
+    Ok(changes)
 }
 
 fn is_declared(collection: &Collection, name: &str) -> bool {
@@ -76,19 +91,22 @@ fn is_declared(collection: &Collection, name: &str) -> bool {
     declared.any(|definition| definition.name == name)
 }
 
-/// A retired placement is a new generation: who still reads it by an older copy is not answered short (rule S3).
-fn set_retired(catalog: &mut Catalog, name: &str) -> bool {
+/// Sets a definition `Down` or `Retired` everywhere, where it is not retired yet.
+fn set(catalog: &mut Catalog, name: &str, state: State) -> bool {
     let Some(entry) = catalog.definitions.get_mut(name) else {
         return false;
     };
     let mut changes = false;
-    if entry.state.is_some_and(|state| state != State::Retired) {
-        entry.state = Some(State::Retired);
+    if entry
+        .state
+        .is_some_and(|now| now != State::Retired && now != state)
+    {
+        entry.state = Some(state);
         changes = true;
     }
     for placement in entry.backends.values_mut() {
-        if placement.state != State::Retired {
-            placement.state = State::Retired;
+        if placement.state != State::Retired && placement.state != state {
+            placement.state = state;
             placement.generation += 1;
             changes = true;
         }

@@ -73,7 +73,10 @@ impl Build {
 
 /// Sets what is not ready to `building` under a new generation.
 async fn begin(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<Build> {
+    let agreement = agreement::current(engine, collection).await?;
+    attach::down_unknown_indexes(engine, collection, agreement).await?;
     let instances = begin_backends(engine, collection).await?;
+    expect_generations(engine, collection, &instances).await?;
     let changed = attach::change(engine, collection, None, |catalog| {
         let mut changes = false;
         for (backend, instance) in &instances {
@@ -121,7 +124,12 @@ async fn begin_backends(
         Some(instance) if keeps || Some(&instance) != named => instance,
         // Lost, damaged, or never begun: whoever begins first names the new instance.
         alive => primary
-            .begin(&seen, &[], engine.nonce(), alive.as_deref())
+            .begin(
+                &seen,
+                &[],
+                engine.nonce(),
+                alive.as_deref().or(named.map(String::as_str)),
+            )
             .await
             .map_err(|error| unavailable(collection, error))?,
     };
@@ -206,15 +214,50 @@ fn under_way(engine: &Engine, collection: &Collection, agreement: Arc<Agreement>
     build
 }
 
-/// The backend learns the generations that will be filled. A second `begin` under the same instance only adds them.
+/// The generations that are about to be published are made first: a write that meets them at once must not take them for
+/// lost. Where somebody else publishes meanwhile, [`mark_generations`] makes the rest.
+async fn expect_generations(
+    engine: &Engine,
+    collection: &Collection,
+    instances: &BTreeMap<String, String>,
+) -> Result<()> {
+    let Some((primary, instance)) = engine
+        .backends
+        .first()
+        .and_then(|primary| Some((primary, instances.get(primary.name())?)))
+    else {
+        return Ok(());
+    };
+    let current = agreement::fetch(engine, collection)
+        .await?
+        .ok_or_else(|| unborn(collection))?;
+    let mut next = current.catalog;
+    if next.instances.get(primary.name()) != Some(instance) {
+        attach::set_all_down(&mut next, primary.name());
+    }
+    let mut placed = Vec::new();
+    for (ordinal, definition) in collection.definitions.iter().enumerate() {
+        let is_built = set_building(engine, collection, &mut next, ordinal);
+        let entry = next.definitions.get(&definition.name).filter(|_| is_built);
+        let placement = entry.and_then(|entry| Some((entry, entry.backends.get(primary.name())?)));
+        placed.extend(placement.map(|(entry, at)| agreement::placed(&definition.name, entry, at)));
+    }
+    primary
+        .extend(&collection.on(engine.database.id, instance), &placed)
+        .await
+        .map_err(|error| unavailable(collection, error))
+}
+
+/// The backend learns the generations that will be filled.
 async fn mark_generations(engine: &Engine, collection: &Collection, build: &Build) -> Result<()> {
     let Some(primary) = engine.backends.first() else {
         return Ok(());
     };
     let sites = (0..collection.definitions.len())
         .flat_map(|ordinal| build.agreement.maintained(engine, collection, ordinal));
+    // Only what is built: a sentinel in an index that is ready would hide that it was lost.
     let of_primary: Vec<Site> = sites
-        .filter(|site| site.backend.name() == primary.name())
+        .filter(|site| site.backend.name() == primary.name() && site.state == State::Building)
         .collect();
     let Some(first) = of_primary.first() else {
         return Ok(());

@@ -95,8 +95,10 @@ async fn remove(
     let written = object.last_modified.or(fetched.envelope().updated);
     let is_old =
         written.is_some_and(|written| written.saturating_add(engine.retention) < engine.now());
+    // The age is that of the object that was listed: one that was touched since is young.
+    let is_listed = fetched.version.e_tag == object.version.e_tag;
     let can_remove = engine.store.capabilities().conditional_delete == ConditionalDelete::Native;
-    if !is_old || !can_remove {
+    if !is_old || !is_listed || !can_remove {
         return Ok(Fate::Kept);
     }
     match engine

@@ -63,11 +63,8 @@ impl CatalogCell {
             .clone()
     }
 
-    fn replace(&self, copy: Arc<Agreement>) -> Option<Arc<Agreement>> {
-        self.copy
-            .lock()
-            .expect("no panic while holding the lock")
-            .replace(copy)
+    fn replace(&self, copy: Arc<Agreement>) {
+        *self.copy.lock().expect("no panic while holding the lock") = Some(copy);
     }
 
     /// Makes the next operation ask again.
@@ -250,10 +247,12 @@ pub(crate) fn open(object: Object, read_at: Duration) -> Result<Agreement> {
 
 /// Takes a copy into use, and holds replies when it shows a `down` or a new generation (rule S3).
 pub(crate) fn adopt(engine: &Engine, collection: &Collection, copy: &Arc<Agreement>) {
-    let previous = collection.catalog.replace(copy.clone());
+    // The hold comes first: nobody may use the copy and reply before it is there.
+    let previous = collection.catalog.latest();
     if shows_a_loss(previous.as_deref().map(|copy| &copy.catalog), &copy.catalog) {
         collection.hold(engine.clock.elapsed() + HOLD);
     }
+    collection.catalog.replace(copy.clone());
 }
 
 /// Whether somebody may still hold an older copy that calls an index ready which `next` does not.

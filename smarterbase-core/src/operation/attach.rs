@@ -242,8 +242,8 @@ pub(crate) async fn mark_down(
     })
     .await?;
     let changed = Arc::new(changed);
-    agreement::adopt(engine, collection, &changed);
     collection.hold(engine.clock.elapsed() + agreement::HOLD);
+    agreement::adopt(engine, collection, &changed);
     Ok(changed)
 }
 
@@ -446,7 +446,7 @@ fn check_backends(engine: &Engine, collection: &Collection, catalog: &Catalog) -
     Ok(())
 }
 
-/// Marks down what a missing backend held, when that was asked for.
+/// The backends that the catalog relies on and nobody registered.
 pub(crate) fn missing_backends(engine: &Engine, catalog: &Catalog) -> Vec<String> {
     let mut missing: Vec<String> = catalog
         .definitions

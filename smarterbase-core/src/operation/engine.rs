@@ -143,11 +143,12 @@ impl Engine {
         if self.tasks.is_closed() {
             return Err(closed());
         }
-        self.writes
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| closed())
+        let place = self.writes.clone().acquire_owned().await;
+        // `close` may have come while this write waited.
+        place
+            .ok()
+            .filter(|_| !self.tasks.is_closed())
+            .ok_or_else(closed)
     }
 
     /// Runs a write on a task that the database owns and gives its reply. Dropping the returned future only detaches

@@ -96,7 +96,8 @@ pub(crate) fn plan(
             IndexKind::Unique => {}
         }
     }
-    let changes_entries = has_new_values(&change);
+    let changes_entries =
+        has_new_values(&change) || has_foreign_definitions(collection, &agreement);
     Plan {
         change,
         agreement,
@@ -268,6 +269,17 @@ pub(crate) fn with_hash(collection: &Collection, ordinal: usize, hash: String) -
         hash,
         claim,
     }
+}
+
+/// Whether the catalog has definitions that this program does not know: the document may get values in them.
+fn has_foreign_definitions(collection: &Collection, agreement: &Agreement) -> bool {
+    let is_known = |name: &String| {
+        collection
+            .definitions
+            .iter()
+            .any(|known| known.name == *name)
+    };
+    !agreement.catalog.definitions.keys().all(is_known)
 }
 
 /// Whether the document gets an index value that it did not have, in any definition.

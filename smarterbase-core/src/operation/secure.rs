@@ -36,15 +36,16 @@ pub(crate) struct Secured {
     pub(crate) seen: Vec<TakenClaim>,
 }
 
-/// Announces, claims, and reads the claims that will be released. When a value is held, what was done is undone.
+/// Announces, claims, and reads the claims that will be released. When a value is held, what was done is undone. `None`
+/// when a backend lost entries or does not answer: it was marked down, and the change must be planned again.
 ///
 /// # Errors
-/// [`Unique`](crate::ErrorKind::Unique), or the failure of a store; nothing was changed.
+/// [`Unique`](crate::ErrorKind::Unique), or the failure of a store; no document was changed.
 pub(crate) async fn secure(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
     plan: Plan,
-) -> Result<Secured> {
+) -> Result<Option<Secured>> {
     let announced = join_all(plan.backends.iter().map(|backend| announce(&plan, backend)));
     let claimed = join_all(
         plan.gains
@@ -61,7 +62,7 @@ pub(crate) async fn secure(
 
     let (taken, refused) = split(claimed);
     let (lost, failed) = judge(announced);
-    let mut secured = Secured {
+    let secured = Secured {
         plan,
         taken,
         seen: seen.into_iter().flatten().collect(),
@@ -70,13 +71,15 @@ pub(crate) async fn secure(
         undo(engine, collection, &secured).await;
         return Err(error);
     }
-    for position in lost.into_iter().rev() {
-        if let Err(error) = give_up_backend(engine, collection, &mut secured.plan, position).await {
-            undo(engine, collection, &secured).await;
-            return Err(error);
-        }
+    if lost.is_empty() {
+        return Ok(Some(secured));
     }
-    Ok(secured)
+    undo(engine, collection, &secured).await;
+    for position in lost {
+        let backend = secured.plan.backends[position].backend.name();
+        attach::mark_down(engine, collection, backend, &secured.plan.agreement).await?;
+    }
+    Ok(None)
 }
 
 async fn announce(plan: &Plan, backend: &BackendPlan) -> Result<(), IndexError> {
@@ -196,23 +199,6 @@ fn judge(announced: Vec<Result<(), IndexError>>) -> (Vec<usize>, Option<Error>) 
         }
     }
     (lost, failed)
-}
-
-/// A backend that lost entries or does not answer is marked down, and the write goes on without it.
-async fn give_up_backend(
-    engine: &Arc<Engine>,
-    collection: &Arc<Collection>,
-    plan: &mut Plan,
-    position: usize,
-) -> Result<()> {
-    let backend = plan.backends.remove(position);
-    plan.agreement =
-        attach::mark_down(engine, collection, backend.backend.name(), &plan.agreement).await?;
-    for placed in &backend.placed {
-        plan.change.envelope.index.remove(&placed.definition); // Rule S7.
-    }
-    plan.change.envelope.catalog = plan.agreement.catalog.envelope.rev;
-    Ok(())
 }
 
 /// Undoes what was done for a write that will never be put, or that finally lost (rule S15).

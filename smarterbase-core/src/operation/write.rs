@@ -108,7 +108,9 @@ async fn prepare(
         let mut change = change.clone();
         change.envelope.write = engine.nonce();
         let planned = plan(engine, collection, agreement, change);
-        let mut secured = secure::secure(engine, collection, planned).await?;
+        let Some(mut secured) = secure::secure(engine, collection, planned).await? else {
+            continue;
+        };
         if still_agreed(engine, collection, &mut secured).await? {
             return Ok(secured);
         }

@@ -143,7 +143,7 @@ impl<R: Rules> Machine for ClaimMachine<R> {
 
     fn step(&mut self, reply: Reply, rng: &dyn Rng) -> Step<ClaimOutcome> {
         if matches!(reply, Reply::TimeIsUp) {
-            return failed(no_answer(&self.plan.claim));
+            return failed(no_answer(&self.plan));
         }
         match std::mem::replace(&mut self.doing, Doing::Starting) {
             Doing::Starting if self.plan.create_first => self.put_claim(None, false, rng),
@@ -349,7 +349,7 @@ impl<R: Rules> ClaimMachine<R> {
     ) -> Step<ClaimOutcome> {
         self.tries += 1;
         if self.tries > Self::MOST_TRIES {
-            return failed(contended(&self.plan.claim));
+            return failed(contended(&self.plan));
         }
         next(self)
     }
@@ -382,24 +382,27 @@ fn failed(error: Error) -> Step<ClaimOutcome> {
     Step::Done(ClaimOutcome::Failed(error))
 }
 
-fn no_answer(claim: &Key) -> Error {
+fn no_answer(plan: &ClaimPlan) -> Error {
     Error::new(
         Code::UNAVAILABLE,
-        format!("{claim}: the time was up before the claim was taken"),
+        format!(
+            "the time was up before the claim of {} was taken",
+            plan.definition
+        ),
     )
 }
 
-fn contended(claim: &Key) -> Error {
+fn contended(plan: &ClaimPlan) -> Error {
     Error::new(
         Code::CONTENTION,
-        format!("{claim}: others kept changing the claim"),
+        format!("others kept changing the claim of {}", plan.definition),
     )
 }
 
 fn pending(plan: &ClaimPlan) -> Error {
     let message = format!(
-        "{}: a transaction of a newer build has the claim",
-        plan.claim
+        "a transaction of a newer build has the claim of {}",
+        plan.definition
     );
     Error::new(Code::UNSUPPORTED_FORMAT, message)
 }

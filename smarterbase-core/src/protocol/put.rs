@@ -19,6 +19,7 @@ use crate::{
     format::{
         Envelope, Key, Nonce,
         envelope::{Opened, State, open, physical_nonce},
+        path,
     },
     port::{Attempt, Expect, Object, Rng, StoreError, StoreErrorKind},
 };
@@ -266,6 +267,11 @@ impl<R: Rules> PutMachine<R> {
     }
 
     fn put_fence(&mut self, found: Option<&Object>, rng: &dyn Rng) -> Step<PutOutcome> {
+        if found.is_none() && path::is_system(&self.key) {
+            // A stub there would be met by every process. That the create may land late is harmless: it is the first
+            // version whenever it does.
+            return self.unknown();
+        }
         let earlier = self.fence.take().filter(|fence| fence.fits(found));
         match earlier.map_or_else(|| Fence::at::<R>(found, rng), Ok) {
             Err(error) => {
@@ -306,7 +312,7 @@ impl<R: Rules> PutMachine<R> {
             || {
                 StoreError::new(
                     StoreErrorKind::Unavailable,
-                    format!("{}: what became of the write cannot be told", self.key),
+                    "what became of the write cannot be told",
                 )
             },
             StoreError::from,
@@ -346,6 +352,16 @@ impl<R: Rules> PutMachine<R> {
         match Lineage(&opened.envelope).holds(self.own, base) {
             Some(true) => Verdict::Applied(None),
             Some(false) if has_version => Verdict::SameVersion,
+            // A create that may be in flight, over a dead object: it could still land once the object is swept, so the
+            // object is touched, which keeps it for as long as a write may be in flight.
+            Some(false)
+                if base.is_none()
+                    && self.fence.is_none()
+                    && self.was_ambiguous
+                    && opened.envelope.state != State::Live =>
+            {
+                Verdict::SameVersion
+            }
             Some(false) => Verdict::NeverApplied,
             None if !self.was_ambiguous => Verdict::NeverApplied,
             None => Verdict::Unclear(None),
@@ -360,7 +376,7 @@ impl<R: Rules> PutMachine<R> {
                 .is_some_and(|base| base.put == envelope.put)
     }
 
-    /// Only dead objects are removed, a day after they died. So a base that is gone was dead already, and the write that
+    /// Only dead objects are removed, long after a write could be in flight. So a base that is gone was dead already, and the write that
     /// would have followed is alive and was never there; or a person removed a file.
     fn judge_absent(&self) -> Verdict {
         match &self.base {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Rules, Shipped};
 use crate::{
     document::Timestamp,
-    format::{Envelope, entry::Tag},
+    format::{Envelope, entry::Tag, envelope::State},
     port::index::Hit,
 };
 
@@ -48,6 +48,10 @@ pub fn judge_under<R: Rules>(
         return Staleness::Keep;
     };
     let is_dead = match document {
+        // A create may be on its way over a tombstone that is about to be swept: then it lands where nothing is.
+        Some(envelope) if envelope.state != State::Live && tag.base == 0 => {
+            is_older(hit.last_modified, now, retention) && !needs(envelope, definition, tag)
+        }
         Some(envelope) => has_passed::<R>(envelope, tag) && !needs(envelope, definition, tag),
         None => tag.base > 0 || is_older(hit.last_modified, now, retention),
     };

@@ -21,6 +21,8 @@ use crate::{
 
 /// How often the claim is read again because it moved meanwhile (rule S31).
 const TRIES: usize = 16;
+/// How often the value is looked up again because the agreement grew too old meanwhile (rule S4).
+const FRESH_TRIES: usize = 4;
 
 /// The document that holds a value of the unique definition at `ordinal`.
 pub(crate) async fn find<T: Document>(
@@ -33,15 +35,22 @@ pub(crate) async fn find<T: Document>(
     let Some(value) = index_key::encode_value(collection.spec, ordinal, components)? else {
         return Ok(None);
     };
-    let agreement = agreement::current(engine, collection).await?;
     let selection = Selection::new(collection.spec, ordinal, components, None)?;
-    if !agreement.unique_is_ready(collection, usize::from(ordinal)) {
-        let found = scan::page::<T>(engine, collection, &selection, None, 1).await?;
-        return Ok(found.into_iter().next().map(|found| found.document));
-    }
     let definition = &collection.definitions[usize::from(ordinal)].name;
     let hash = claim::hash(collection.name(), definition, &value);
-    find_holder(engine, collection, definition, &hash, &selection).await
+    for _ in 0..FRESH_TRIES {
+        let agreement = agreement::current(engine, collection).await?;
+        if !agreement.unique_is_ready(collection, usize::from(ordinal)) {
+            let found = scan::page::<T>(engine, collection, &selection, None, 1).await?;
+            return Ok(found.into_iter().next().map(|found| found.document));
+        }
+        let found = find_holder(engine, collection, definition, &hash, &selection).await?;
+        if agreement.is_current(engine) {
+            return Ok(found);
+        }
+    }
+    let text = "the store is too slow to keep the collection's catalog in view";
+    Err(Error::new(Code::UNAVAILABLE, text).in_collection(collection.name()))
 }
 
 async fn find_holder<T: Document>(

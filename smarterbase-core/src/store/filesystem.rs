@@ -27,9 +27,10 @@ mod version;
 mod write;
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -102,6 +103,9 @@ struct Files {
     read_only: bool,
     /// Set by the first failure after a commit point (S30).
     is_broken: AtomicBool,
+    /// Objects that were replaced by a put which failed past its commit point: what is read there may not be on the
+    /// disk. Few, since nothing is written after the first failure.
+    doubtful: Mutex<BTreeSet<Key>>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
     disk: Arc<dyn Disk>,

@@ -72,7 +72,8 @@ pub fn stack(
         Arc::clone(&clock),
         settings.attempt_timeout,
     );
-    let limited = Limited::new(Arc::new(timed), settings.most_at_once);
+    let limited = Limited::new(Arc::new(timed), settings.most_at_once)
+        .with_patience(Arc::clone(&clock), settings.attempt_timeout);
     let retried = Retried::new(Arc::new(limited), clock, rng, settings.retry);
     (Arc::new(retried), counts)
 }

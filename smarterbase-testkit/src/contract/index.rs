@@ -1,10 +1,14 @@
 //! The promises of [`IndexStore`].
 //!
-//! ```ignore
-//! smarterbase_testkit::index_contract!(redis, async || {
-//!     let server = RedisServer::start(&[]).unwrap();
-//!     Fixture::new(open(&server.url()).await, server)
+//! ```no_run
+//! use std::sync::Arc;
+//! use smarterbase_core::{index::ObjectIndex, port::{IndexStore, SystemClock}, store::MemoryStore};
+//!
+//! smarterbase_testkit::index_contract!(objects, async || {
+//!     let store = Arc::new(MemoryStore::new());
+//!     Arc::new(ObjectIndex::new(store, Arc::new(SystemClock))) as Arc<dyn IndexStore>
 //! });
+//! # fn main() {}
 //! ```
 
 pub mod rig;

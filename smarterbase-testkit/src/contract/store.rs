@@ -1,7 +1,11 @@
 //! The promises of [`CasStore`].
 //!
-//! ```ignore
+//! ```no_run
+//! use std::sync::Arc;
+//! use smarterbase_core::{port::CasStore, store::MemoryStore};
+//!
 //! smarterbase_testkit::store_contract!(memory, async || Arc::new(MemoryStore::new()) as Arc<dyn CasStore>);
+//! # fn main() {}
 //! ```
 
 #![allow(

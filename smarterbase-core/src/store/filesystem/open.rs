@@ -4,7 +4,7 @@ use std::{
     fs::{self, OpenOptions},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -36,6 +36,7 @@ pub(super) fn open(root: &Path, options: FileOptions, disk: Arc<dyn Disk>) -> Re
         fsync: options.fsync,
         read_only: options.read_only,
         is_broken: AtomicBool::new(false),
+        doubtful: Mutex::default(),
         clock: options.clock,
         rng: options.rng,
         disk,

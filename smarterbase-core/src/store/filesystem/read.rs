@@ -5,6 +5,7 @@ use std::{
     io::{self, Read},
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    sync::{PoisonError, atomic::Ordering},
 };
 
 use bytes::Bytes;
@@ -26,6 +27,7 @@ impl Files {
             true => self.wait_for_writers(key)?,
             false => None,
         };
+        self.check_doubt(key)?;
         self.read(key)
     }
 
@@ -37,11 +39,23 @@ impl Files {
     ) -> Result<Changed, StoreError> {
         place::check(key)?;
         let _lock = self.wait_for_writers(key)?;
+        self.check_doubt(key)?;
         Ok(match self.read(key)? {
             None => Changed::Gone,
             Some(object) if object.version == *version => Changed::Unchanged,
             Some(object) => Changed::Now(object),
         })
+    }
+
+    /// The page cache would show the object as if it were on the disk.
+    fn check_doubt(&self, key: &Key) -> Result<(), StoreError> {
+        let is_broken = self.is_broken.load(Ordering::Acquire);
+        let doubtful = || self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_broken || !doubtful().contains(key) {
+            return Ok(());
+        }
+        let message = "the disk failed while this object was written; open the store again";
+        Err(StoreError::new(StoreErrorKind::ReadOnly, message))
     }
 
     fn wait_for_writers(&self, key: &Key) -> Result<Option<super::lock::Held>, StoreError> {

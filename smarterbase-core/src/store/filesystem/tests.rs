@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::{FileOptions, FileStore, disk::Disk};
 use crate::{
+    document::Version,
     format::{Key, Prefix},
     port::{Attempt, CasStore, Expect, StoreErrorKind},
 };
@@ -246,6 +247,7 @@ async fn s30_error_of_the_rename_or_of_the_fsync_after_it_is_unknown_and_ends_al
         disk.fail_next(step, ErrorKind::Other);
         let put = create(&store, "users/2.json").await;
         assert!(matches!(put, Attempt::Unknown(_)), "{put:?}");
+        s30_is_doubtful(&store, "users/2.json").await;
         let next = create(&store, "users/3.json").await;
         assert_eq!(refused(&next), Some(StoreErrorKind::ReadOnly));
         let retired = store.delete_retired(&key("users/1.json")).await;
@@ -262,7 +264,15 @@ async fn s30_full_disk_at_the_fsync_after_the_rename_is_unknown_all_the_same() {
     disk.fail_next(Step::SyncFolder, ErrorKind::StorageFull);
     let put = create(&store, "users/2.json").await;
     assert!(matches!(put, Attempt::Unknown(_)), "{put:?}");
-    assert!(store.get(&key("users/2.json")).await.unwrap().is_some());
+    s30_is_doubtful(&store, "users/2.json").await;
+}
+
+/// What the page cache shows is no proof that the disk has it: who reads back must not take it for applied.
+async fn s30_is_doubtful(store: &FileStore, path: &str) {
+    let read = store.get(&key(path)).await.unwrap_err();
+    assert_eq!(read.kind, StoreErrorKind::ReadOnly);
+    let validated = store.get_if_changed(&key(path), &Version::default()).await;
+    assert_eq!(validated.unwrap_err().kind, StoreErrorKind::ReadOnly);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
+    sync::PoisonError,
 };
 
 use super::{
@@ -28,8 +29,19 @@ impl Files {
         match self.try_put(key, expect, body) {
             Ok(Some(version)) => Attempt::Applied(version.token()),
             Ok(None) => Attempt::Rejected,
-            Err(failure) => self.failed(failure),
+            Err(failure) => {
+                if let Failure::After(_) = &failure {
+                    self.doubt(key);
+                }
+                self.failed(failure)
+            }
         }
+    }
+
+    /// Reads of this object no longer prove that a put of it is on the disk.
+    fn doubt(&self, key: &Key) {
+        let mut doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner);
+        doubtful.insert(key.clone());
     }
 
     /// After an error past the commit point the kernel may have dropped what it could not write, so nothing that this

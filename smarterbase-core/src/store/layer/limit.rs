@@ -1,16 +1,20 @@
 //! How many calls run at once: at most so many, fewer when the store asks for less.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::{Either, select};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
     document::Version,
     format::{Key, Prefix},
     port::{
-        Attempt, Capabilities, CasStore, Changed, Expect, ListPage, Object, StoreError,
+        Attempt, Capabilities, CasStore, Changed, Clock, Expect, ListPage, Object, StoreError,
         StoreErrorKind,
     },
 };
@@ -23,6 +27,7 @@ use crate::{
 pub struct Limited {
     inner: Arc<dyn CasStore>,
     places: Arc<Places>,
+    patience: Option<(Arc<dyn Clock>, Duration)>,
 }
 
 #[derive(Debug)]
@@ -69,6 +74,7 @@ impl Limited {
                 most,
                 state: Mutex::new(state),
             }),
+            patience: None,
         }
     }
 
@@ -76,6 +82,25 @@ impl Limited {
     #[must_use]
     pub fn bound(&self) -> usize {
         self.places.state().bound
+    }
+
+    /// A put waits for a place as long as an attempt may take, and is not sent afterwards: what it was planned on would
+    /// be too old (rule S1).
+    #[must_use]
+    pub fn with_patience(mut self, clock: Arc<dyn Clock>, patience: Duration) -> Self {
+        self.patience = Some((clock, patience));
+        self
+    }
+
+    async fn place_in_time(&self) -> Option<Place<'_>> {
+        let Some((clock, patience)) = &self.patience else {
+            return Some(self.place().await);
+        };
+        let place = std::pin::pin!(self.place());
+        match select(place, clock.sleep(*patience)).await {
+            Either::Left((place, _)) => Some(place),
+            Either::Right(_) => None,
+        }
     }
 
     async fn place(&self) -> Place<'_> {
@@ -175,7 +200,10 @@ impl CasStore for Limited {
     }
 
     async fn put(&self, key: &Key, expect: &Expect, body: Bytes) -> Attempt {
-        let place = self.place().await;
+        let Some(place) = self.place_in_time().await else {
+            let message = "too many requests are waiting; this one was not sent";
+            return Attempt::Refused(StoreError::new(StoreErrorKind::Throttled, message));
+        };
         place.attempted(self.inner.put(key, expect, body).await)
     }
 
