@@ -669,3 +669,44 @@ async fn a_write_that_gives_up_left_a_fence_or_says_that_it_does_not_know() {
         .unwrap();
     assert!(envelope::open(&object.bytes).is_ok());
 }
+
+/// The program before `User::plan` had an index.
+#[derive(Clone, Debug, Serialize, Deserialize, Document)]
+#[document(name = "pens")]
+struct OlderPen {
+    #[key]
+    id: String,
+    ink: String,
+}
+
+/// The program after it.
+#[derive(Clone, Debug, Serialize, Deserialize, Document)]
+#[document(name = "pens")]
+struct Pen {
+    #[key]
+    id: String,
+    #[index]
+    ink: String,
+}
+
+/// Watches `has_foreign_definitions` in `operation/plan.rs`.
+#[tokio::test(start_paused = true)]
+async fn s03_a_program_without_the_index_holds_its_replies_too() {
+    let world = World::new(1);
+    let newer = world.builder(0, world.store.clone()).open().await.unwrap();
+    let pen = |id: &str| Pen {
+        id: id.into(),
+        ink: "blue".into(),
+    };
+    Pen::create(&newer, pen("1")).await.unwrap();
+    assert_eq!(Pen::find_by_ink(&newer, "blue").await.unwrap().len(), 1);
+
+    let older = world.builder(1, world.store.clone()).open().await.unwrap();
+    let unindexed = OlderPen {
+        id: "2".into(),
+        ink: "blue".into(),
+    };
+    OlderPen::create(&older, unindexed).await.unwrap();
+    // The reply is there, so everybody finds the document, whatever copy of the catalog they had.
+    assert_eq!(Pen::find_by_ink(&newer, "blue").await.unwrap().len(), 2);
+}
