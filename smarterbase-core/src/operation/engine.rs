@@ -12,11 +12,13 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
 
 use super::{Collection, limits::Limits};
+/// A store's failure as the user sees it, when nothing was changed by it.
+pub(crate) use crate::protocol::nothing_happened as store_failure;
 use crate::{
     document::{Document, Moment, Timestamp},
     error::{Code, Error, Result},
     format::{Nonce, cursor::CursorKeys, database::Database},
-    port::{CasStore, Clock, IndexStore, Rng, StoreError, StoreErrorKind},
+    port::{CasStore, Clock, IndexStore, Rng},
     protocol::Deadline,
     store::layer::RequestCounts,
 };
@@ -179,20 +181,4 @@ impl Engine {
 
 fn closed() -> Error {
     Error::new(Code::CLOSED, "the database is closed")
-}
-
-/// A store's failure as the user sees it, when nothing was changed by it.
-pub(crate) fn store_failure(error: StoreError) -> Error {
-    let code = match error.kind {
-        StoreErrorKind::Unavailable | StoreErrorKind::Timeout | StoreErrorKind::Throttled => {
-            Code::UNAVAILABLE
-        }
-        StoreErrorKind::Denied => Code::DENIED,
-        StoreErrorKind::NoSuchStore => Code::NO_SUCH_STORE,
-        StoreErrorKind::Full => Code::FULL,
-        StoreErrorKind::ReadOnly => Code::READ_ONLY,
-        StoreErrorKind::Invalid => Code::INVALID,
-        StoreErrorKind::Unsupported => Code::UNSUPPORTED,
-    };
-    Error::new(code, error.message.clone()).with_source(error)
 }
