@@ -12,6 +12,7 @@
 
 mod liars;
 mod redis;
+mod redis_sweep;
 mod s3;
 
 use smarterbase::prelude::*;
