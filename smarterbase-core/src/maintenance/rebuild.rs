@@ -29,7 +29,8 @@ use crate::{
 /// What a rebuild did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RebuildReport {
-    /// The definitions that became ready, `plan-1f0c9a2b`.
+    /// The definitions that became ready, `plan-1f0c9a2b`. Empty when nothing was to be built, and also when a loss or
+    /// another rebuild took the generation meanwhile: `Db::definitions` tells which; then rebuild again.
     pub built: Vec<String>,
     /// How many documents were read.
     pub documents: u64,
