@@ -79,7 +79,7 @@ pub struct Envelope {
 }
 
 /// An object split into its envelope and its body.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Opened {
     /// The envelope; for an object without one, the envelope of revision 0 (its write id is made of sha256(bytes)).
     pub envelope: Envelope,

@@ -63,7 +63,7 @@ impl<'a> From<&'a Envelope> for Written<'a> {
 }
 
 fn raw(intent: &Intent) -> &RawValue {
-    serde_json::from_str(&intent.text).expect("the text of an intent is JSON")
+    serde_json::from_str(intent.text()).expect("the text of an intent is JSON")
 }
 
 /// The members that are read. Others are not: what a reader must know is announced in `needs`.
