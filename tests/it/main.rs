@@ -13,6 +13,7 @@ mod keys;
 mod maintenance;
 mod queries;
 mod rules;
+mod transaction_cost;
 mod transaction_faults;
 mod transactions;
 mod user;

@@ -3,7 +3,10 @@
 use std::pin::Pin;
 
 use smarterbase::{Result, prelude::*};
-use smarterbase_testkit::sweep::{Attack, Effect, Scenario, sweep};
+use smarterbase_testkit::{
+    Fault,
+    sweep::{Attack, Effect, Scenario, sweep},
+};
 
 use crate::user::{User, id};
 
@@ -233,14 +236,27 @@ async fn a_transaction_of_two_documents() {
     attack(two(), &Attack::all()).await;
 }
 
+/// What decides the outcome: every other fault is one of these for the store. Larger transactions make many calls.
+fn deciding() -> Vec<Attack> {
+    let once = [
+        Fault::CrashBefore,
+        Fault::CrashAfter,
+        Fault::LoseReply,
+        Fault::ApplyLater,
+    ];
+    let mut attacks: Vec<Attack> = once.into_iter().map(Attack::Once).collect();
+    attacks.push(Attack::FromHereOn(Fault::FailBefore));
+    attacks
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_transaction_of_three_documents() {
-    attack(three(), &Attack::all()).await;
+    attack(three(), &deciding()).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_transaction_of_four_documents() {
-    attack(four(), &Attack::all()).await;
+    attack(four(), &deciding()).await;
 }
 
 #[tokio::test(start_paused = true)]
