@@ -15,6 +15,7 @@ mod queries;
 mod rules;
 mod transaction_cost;
 mod transaction_faults;
+mod transaction_rules;
 mod transactions;
 mod user;
 mod writing;
