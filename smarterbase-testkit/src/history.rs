@@ -43,21 +43,25 @@ mod cycle;
 mod defect;
 mod dependency;
 mod document;
+mod edn;
 mod explain;
 mod graph;
 mod ledger;
 mod lost;
 mod order;
 mod real_time;
+mod recorder;
 mod shortest;
 mod transaction;
 mod verdict;
 
-use self::{graph::Graph, ledger::Ledger, verdict::Findings};
 pub use self::{
+    edn::to_edn,
+    recorder::{Recorder, Running},
     transaction::{Key, Operation, Outcome, RealTime, Transaction},
     verdict::{Anomaly, AnomalyKind, Verdict},
 };
+use self::{graph::Graph, ledger::Ledger, verdict::Findings};
 
 /// Finds everything that no strictly serial order of the committed transactions explains.
 ///

@@ -81,7 +81,8 @@ pub enum RealTime {
 
 /// A transaction, or a plain read or write, which is a transaction of one operation.
 ///
-/// Moments are readings of one clock that all processes share. Of two events at one moment neither comes first, so a clock that stands
+/// Moments are readings of one clock that all processes share: nanoseconds, or, better, numbers of events as
+/// [`Recorder`](super::Recorder) gives them. Of two events at one moment neither comes first, so a clock that stands
 /// still hides anomalies but never invents one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {

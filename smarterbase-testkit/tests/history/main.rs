@@ -2,6 +2,7 @@
 
 mod cycles;
 mod documents;
+mod export;
 mod outcomes;
 mod wait_free;
 

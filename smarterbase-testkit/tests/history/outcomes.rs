@@ -3,7 +3,7 @@
 use smarterbase_testkit::history::{
     AnomalyKind,
     Operation::{Append, Read},
-    Transaction,
+    Outcome, Recorder, Transaction,
 };
 
 use crate::{X, Y, accept, only};
@@ -90,4 +90,31 @@ fn what_an_aborted_transaction_read_means_nothing() {
         Transaction::aborted(0, 0..10, [Read(X, vec![7, 7])]),
         Transaction::committed(1, 20..30, [Read(X, vec![])]),
     ]);
+}
+
+#[test]
+fn a_recorder_writes_the_history_of_its_clients() {
+    let recorder = Recorder::default();
+    let first = recorder.begin(0);
+    first.read(X, [8]);
+    let second = recorder.begin(1);
+    first.restart();
+    first.append(X, 1);
+    first.committed();
+    second.append(Y, 2);
+    drop(second);
+    let third = recorder.begin_wait_free_read(2);
+    third.read(X, [1]);
+    third.committed();
+    let fourth = recorder.begin(0);
+    fourth.aborted();
+    let expected = [
+        Transaction::committed(0, 1..3, [Append(X, 1)]),
+        Transaction::unknown(1, 2, [Append(Y, 2)]),
+        Transaction::wait_free_read(2, 4..5, X, [1]),
+        Transaction::aborted(0, 6..7, []),
+    ];
+    assert_eq!(recorder.history(), expected);
+    assert_eq!(recorder.history()[1].outcome, Outcome::Unknown);
+    accept(&recorder.history());
 }
