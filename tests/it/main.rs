@@ -10,6 +10,7 @@ mod cost;
 mod faults;
 mod histories;
 mod keys;
+mod list_append;
 mod maintenance;
 mod queries;
 mod rules;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use smarterbase::{Limits, Result, TransactionLimits, prelude::*};
 use smarterbase_core::{
     format::{Key, Prefix},
-    port::{CasStore, Clock},
+    port::Clock,
     store::{FileOptions, FileStore},
 };
 use smarterbase_testkit::{CallKind, Fault, FaultStore, TestClock, invariant, sweep::World};

@@ -330,7 +330,7 @@ impl Surroundings for Commit {
     }
 
     async fn rescan(&self, range: usize) -> Result<Option<Vec<Key>>, StoreError> {
-        rescan(&self.engine, &self.ranges, range).await
+        rescan(&self.engine, &self.ranges, range, &self.documents).await
     }
 
     /// Rule S1, at the deciding put.
@@ -363,7 +363,7 @@ impl Surroundings for Ranges<'_> {
     }
 
     async fn rescan(&self, range: usize) -> Result<Option<Vec<Key>>, StoreError> {
-        rescan(self.engine, self.ranges, range).await
+        rescan(self.engine, self.ranges, range, &[]).await
     }
 
     async fn confirm(&self) -> bool {
@@ -375,9 +375,10 @@ async fn rescan(
     engine: &Arc<Engine>,
     ranges: &[Range],
     number: usize,
+    own: &[Document],
 ) -> Result<Option<Vec<Key>>, StoreError> {
     match ranges.get(number) {
-        Some(range) => range.rescan(engine).await,
+        Some(range) => range.rescan(engine, own).await,
         None => Ok(None),
     }
 }
