@@ -65,8 +65,9 @@ use self::{graph::Graph, ledger::Ledger, verdict::Findings};
 
 /// Finds everything that no strictly serial order of the committed transactions explains.
 ///
-/// Takes milliseconds for thousands of transactions without an anomaly: time grows with the sizes of all reads together,
-/// and edges with the number of operations.
+/// Five thousand transactions take some 50 ms in an optimized build, some 400 ms without: time grows with the sizes of
+/// all reads together, edges with the number of operations. A cycle among thousands of transactions takes a few times
+/// that.
 ///
 /// # Panics
 /// When the history is impossible: a value is appended twice to one document, a transaction ends before it begins, a

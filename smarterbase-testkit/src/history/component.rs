@@ -6,13 +6,22 @@ use super::graph::{Classes, Graph};
 ///
 /// Tarjan's algorithm with a stack of its own: chains of real time are as long as the history.
 pub(super) fn cyclic(graph: &Graph, classes: Classes) -> Vec<Vec<usize>> {
-    let mut search = Search::new(graph, classes);
-    for node in 0..graph.len() {
-        if search.nodes[node].order.is_none() {
-            search.visit(node);
-        }
+    let mut found = Search::new(graph, classes).run().found;
+    found.retain(|component| component.len() > 1);
+    found
+        .iter_mut()
+        .for_each(|component| component.sort_unstable());
+    found
+}
+
+/// A number for each node, such that no node reaches one with a greater number.
+pub(super) fn ranks(graph: &Graph, classes: Classes) -> Vec<usize> {
+    let mut ranks = vec![0; graph.len()];
+    let found = Search::new(graph, classes).run().found;
+    for (rank, component) in found.into_iter().enumerate() {
+        component.into_iter().for_each(|node| ranks[node] = rank);
     }
-    search.found
+    ranks
 }
 
 #[derive(Clone, Copy, Default)]
@@ -33,6 +42,7 @@ struct Search<'a> {
     open: Vec<usize>,
     /// The way from the first node to the current one: each node, and which of its edges comes next.
     way: Vec<(usize, usize)>,
+    /// What a component reaches is found before it.
     found: Vec<Vec<usize>>,
 }
 
@@ -47,6 +57,15 @@ impl<'a> Search<'a> {
             way: Vec::new(),
             found: Vec::new(),
         }
+    }
+
+    fn run(mut self) -> Self {
+        for node in 0..self.graph.len() {
+            if self.nodes[node].order.is_none() {
+                self.visit(node);
+            }
+        }
+        self
     }
 
     fn visit(&mut self, first: usize) {
@@ -101,13 +120,10 @@ impl<'a> Search<'a> {
     /// Everything that was opened since `root` is its component.
     fn close(&mut self, root: usize) {
         let start = self.open.iter().rposition(|node| *node == root);
-        let mut component = self.open.split_off(start.expect("an open node"));
+        let component = self.open.split_off(start.expect("an open node"));
         for &node in &component {
             self.nodes[node].is_open = false;
         }
-        if component.len() > 1 {
-            component.sort_unstable();
-            self.found.push(component);
-        }
+        self.found.push(component);
     }
 }

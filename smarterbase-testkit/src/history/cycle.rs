@@ -74,6 +74,11 @@ impl Pattern {
     fn classes(&self) -> Classes {
         self.anchor.and(self.rest)
     }
+
+    /// No cycle of the pattern has fewer edges.
+    pub(super) fn least_length(&self) -> usize {
+        1 + self.needed.count().max(1)
+    }
 }
 
 /// The shortest cycle of each kind in each component. None when there is no cycle at all.
@@ -87,10 +92,7 @@ pub(super) fn find(graph: &Graph) -> Vec<Cycle> {
     }
     for pattern in Pattern::PLAIN {
         let components = cyclic(graph, pattern.classes());
-        let cycles = components
-            .iter()
-            .filter_map(|component| shortest(graph, component, pattern));
-        found.extend(cycles);
+        found.extend(shortest(graph, pattern, &components));
     }
     let timed = Pattern::PLAIN.map(|plain| find_timed(graph, plain, &found));
     found.extend(timed.into_iter().flatten());
@@ -105,6 +107,5 @@ fn find_timed(graph: &Graph, plain: Pattern, found: &[Cycle]) -> Vec<Cycle> {
     };
     let mut components = cyclic(graph, pattern.classes());
     components.retain(|component| !found.iter().any(|cycle| convicts(component, cycle)));
-    let shortest = |component: &Vec<usize>| shortest(graph, component, pattern);
-    components.iter().filter_map(shortest).collect()
+    shortest(graph, pattern, &components)
 }

@@ -48,6 +48,10 @@ impl Classes {
         Self(self.0 & other.0)
     }
 
+    pub(super) fn count(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
     pub(super) fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
@@ -69,14 +73,12 @@ impl Edge {
 /// The transactions of a history by their positions, then nodes between them, which keep the number of edges linear.
 #[derive(Debug)]
 pub(super) struct Graph {
-    transactions: usize,
     edges: Vec<Vec<Edge>>,
 }
 
 impl Graph {
     pub(super) fn new(transactions: usize) -> Self {
         Self {
-            transactions,
             edges: vec![Vec::new(); transactions],
         }
     }
@@ -97,10 +99,6 @@ impl Graph {
     /// How many nodes there are.
     pub(super) fn len(&self) -> usize {
         self.edges.len()
-    }
-
-    pub(super) fn is_transaction(&self, node: usize) -> bool {
-        node < self.transactions
     }
 
     /// The steps from a node.

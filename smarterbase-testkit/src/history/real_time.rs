@@ -103,3 +103,19 @@ impl Chain {
         self.is_closed = false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Graph, Ledger, add};
+    use crate::history::Transaction;
+
+    #[test]
+    fn edges_grow_with_the_number_of_transactions_not_with_its_square() {
+        let overlapping = |at: u64| Transaction::committed(0, at * 10..at * 10 + 35, []);
+        let history: Vec<_> = (0..1_000).map(overlapping).collect();
+        let mut graph = Graph::new(history.len());
+        add(&mut graph, &Ledger::new(&history));
+        let edges = (0..graph.len()).map(|node| graph.edges(node).len());
+        assert!(edges.sum::<usize>() <= 3 * history.len());
+    }
+}

@@ -1,25 +1,25 @@
 //! The shortest cycle of a pattern in a component.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::{
+    component::ranks,
     cycle::{Cycle, Hop, Pattern},
     graph::{Classes, Dependency, Edge, Graph},
 };
 
-/// Searches breadth first from every transaction of the component. The cycle begins with its smallest transaction.
+/// The shortest cycle in each component.
 ///
-/// A walk that meets a transaction twice is no cycle and is passed over. It is made of shorter cycles, all of them of
-/// stronger kinds, or of the same kind and found from elsewhere.
-pub(super) fn shortest(graph: &Graph, component: &[usize], pattern: Pattern) -> Option<Cycle> {
-    let mut search = Search::new(graph, component, pattern);
-    let transactions = component.iter().filter(|node| graph.is_transaction(**node));
-    transactions.for_each(|start| search.explore(*start));
-    let mut hops = search.best?;
-    let smallest = (0..hops.len()).min_by_key(|at| hops[*at].from);
-    hops.rotate_left(smallest.unwrap_or(0));
-    let kind = pattern.kind;
-    Some(Cycle { kind, hops })
+/// A walk that meets a transaction twice is no cycle and is passed over. It is made of shorter cycles, one of a stronger
+/// kind among them, so something is always found. Beside that one, a walk that was passed over can hide the shortest
+/// cycle of a kind that needs several edges of a kind. So can the size of a component: once a cycle is known, the search
+/// for a shorter one ends after a million steps, which most histories never reach.
+pub(super) fn shortest(graph: &Graph, pattern: Pattern, components: &[Vec<usize>]) -> Vec<Cycle> {
+    let mut search = Search::new(graph, pattern);
+    let cycles = components
+        .iter()
+        .filter_map(|component| search.run(component));
+    cycles.collect()
 }
 
 /// A node, how it was reached, and which of the needed edges are behind.
@@ -36,28 +36,78 @@ struct Step {
 struct Search<'a> {
     graph: &'a Graph,
     pattern: Pattern,
+    /// No node reaches one of a greater rank without the anchor.
+    ranks: Vec<usize>,
     is_member: Vec<bool>,
     /// In which round a node was last seen, by what had been met.
     seen: Vec<[usize; 4]>,
     round: usize,
+    /// The lowest rank from which an anchor leads to the start of the round.
+    lowest: usize,
     /// Every step of the round.
     trail: Vec<Step>,
     best: Option<Vec<Hop>>,
 }
 
 impl<'a> Search<'a> {
-    fn new(graph: &'a Graph, component: &[usize], pattern: Pattern) -> Self {
-        let mut is_member = vec![false; graph.len()];
-        component.iter().for_each(|node| is_member[*node] = true);
+    /// How much is spent on a shorter cycle than the known one.
+    const MOST_STEPS: usize = 1_000_000;
+
+    fn new(graph: &'a Graph, pattern: Pattern) -> Self {
         Self {
             graph,
             pattern,
-            is_member,
+            ranks: ranks(graph, pattern.rest),
+            is_member: vec![false; graph.len()],
             seen: vec![[0; 4]; graph.len()],
             round: 0,
+            lowest: 0,
             trail: Vec::new(),
             best: None,
         }
+    }
+
+    /// Searches breadth first from what anchors lead to, until no cycle can be shorter. A cycle begins with its smallest
+    /// transaction.
+    fn run(&mut self, component: &[usize]) -> Option<Cycle> {
+        self.mark(component, true);
+        let mut steps = 0;
+        for (start, lowest) in self.starts(component) {
+            if self.best.is_some() && steps > Self::MOST_STEPS {
+                break;
+            }
+            self.lowest = lowest;
+            self.explore(start);
+            steps += self.trail.len();
+        }
+        self.mark(component, false);
+        let mut hops = self.best.take()?;
+        let smallest = (0..hops.len()).min_by_key(|at| hops[*at].from);
+        hops.rotate_left(smallest.unwrap_or(0));
+        let kind = self.pattern.kind;
+        Some(Cycle { kind, hops })
+    }
+
+    fn mark(&mut self, component: &[usize], is_member: bool) {
+        for node in component {
+            self.is_member[*node] = is_member;
+        }
+    }
+
+    /// What anchors lead to and may lead back, with the lowest rank of where those anchors are.
+    fn starts(&self, component: &[usize]) -> BTreeMap<usize, usize> {
+        let mut starts = BTreeMap::new();
+        for &node in component {
+            let rank = self.ranks[node];
+            for edge in self.graph.edges(node) {
+                let is_anchor = edge.class() == self.pattern.anchor && self.is_member[edge.to];
+                if is_anchor && rank <= self.ranks[edge.to] {
+                    let lowest = starts.entry(edge.to).or_insert(rank);
+                    *lowest = rank.min(*lowest);
+                }
+            }
+        }
+        starts
     }
 
     /// Looks for a way from `start` to the source of an anchor that leads back to it.
@@ -72,7 +122,7 @@ impl<'a> Search<'a> {
         let mut queue = VecDeque::from([0]);
         while let Some(at) = queue.pop_front() {
             let step = self.trail[at];
-            if self.is_too_long(&step) || self.close(at, start) {
+            if self.is_too_long(step.length) || self.close(at, start) {
                 return;
             }
             if self.is_new(&step) {
@@ -81,9 +131,10 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn is_too_long(&self, step: &Step) -> bool {
-        let best = self.best.as_ref();
-        best.is_some_and(|best| step.length + 1 >= best.len())
+    /// Whether an anchor behind so many steps closes no shorter cycle than the best one.
+    fn is_too_long(&self, length: usize) -> bool {
+        let best = self.best.as_ref().map_or(usize::MAX, Vec::len);
+        best == self.pattern.least_length() || length + 1 >= best
     }
 
     /// Marks what has been seen.
@@ -98,14 +149,15 @@ impl<'a> Search<'a> {
     fn leave(&mut self, at: usize, queue: &mut VecDeque<usize>) {
         let step = self.trail[at];
         for edge in self.graph.edges(step.node) {
-            if !self.is_member[edge.to] || !self.pattern.rest.contains(edge.class()) {
+            let is_passage = edge.why == Dependency::Passage;
+            let length = step.length + usize::from(!is_passage);
+            if !self.is_useful(edge) || self.is_too_long(length) {
                 continue;
             }
-            let is_passage = edge.why == Dependency::Passage;
             self.trail.push(Step {
                 node: edge.to,
                 met: step.met.and(edge.class().both(self.pattern.needed)),
-                length: step.length + usize::from(!is_passage),
+                length,
                 came: Some((at, *edge)),
             });
             match is_passage {
@@ -113,6 +165,12 @@ impl<'a> Search<'a> {
                 false => queue.push_back(self.trail.len() - 1),
             }
         }
+    }
+
+    fn is_useful(&self, edge: &Edge) -> bool {
+        self.is_member[edge.to]
+            && self.pattern.rest.contains(edge.class())
+            && self.ranks[edge.to] >= self.lowest
     }
 
     /// Keeps the cycle that an anchor closes here, if there is one.
@@ -155,3 +213,6 @@ fn is_simple(hops: &[Hop]) -> bool {
     transactions.sort_unstable();
     transactions.windows(2).all(|pair| pair[0] != pair[1])
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,7 +125,7 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 10;
-        writeln!(f, "{} anomalies", self.anomalies.len())?;
+        writeln!(f, "anomalies: {}", self.anomalies.len())?;
         for anomaly in self.anomalies.iter().take(SHOWN) {
             writeln!(f, "\n{anomaly}")?;
         }

@@ -107,6 +107,19 @@ fn reads_that_fork_are_an_incompatible_order() {
 }
 
 #[test]
+fn what_only_a_fork_shows_is_not_lost() {
+    only(
+        AnomalyKind::IncompatibleOrder,
+        &[
+            Transaction::committed(0, 0..10, [Append(X, 3)]),
+            Transaction::committed(1, 0..50, [Append(X, 1), Append(X, 2)]),
+            Transaction::committed(2, 20..50, [Read(X, vec![3])]),
+            Transaction::committed(3, 20..50, [Read(X, vec![1, 2])]),
+        ],
+    );
+}
+
+#[test]
 fn appends_in_another_order_than_they_were_made_in_are_an_incompatible_order() {
     let history = |seen: &[u64]| {
         [

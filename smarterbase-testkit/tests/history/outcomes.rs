@@ -6,7 +6,7 @@ use smarterbase_testkit::history::{
     Outcome, Recorder, Transaction,
 };
 
-use crate::{X, Y, accept, only};
+use crate::{X, Y, Z, accept, only};
 
 #[test]
 fn an_unknown_append_may_be_there_or_not() {
@@ -60,20 +60,46 @@ fn the_reads_of_an_unknown_transaction_count_once_its_append_was_seen() {
 }
 
 #[test]
-fn an_unknown_transaction_counts_when_one_that_counts_has_seen_it() {
+fn an_unknown_transaction_counts_when_another_unknown_one_that_counts_has_seen_it() {
     let history = |seen: &[u64]| {
         [
-            Transaction::unknown(0, 0, [Append(X, 1), Append(Y, 1)]),
-            Transaction::unknown(1, 0, [Read(X, vec![1]), Append(X, 2)]),
-            Transaction::committed(2, 10..20, [Read(Y, seen.to_vec())]),
-            Transaction::committed(3, 10..20, [Read(X, vec![1, 2])]),
+            Transaction::unknown(0, 5, [Read(Z, vec![9]), Append(Y, 1)]),
+            Transaction::unknown(1, 5, [Read(Y, vec![1]), Append(X, 2)]),
+            Transaction::aborted(2, 0..4, [Append(Z, 9)]),
+            Transaction::committed(3, 10..20, [Read(X, seen.to_vec())]),
         ]
     };
-    accept(&history(&[1]));
+    only(AnomalyKind::G1a, &history(&[2]));
     accept(&history(&[]));
-    let mut later = history(&[]);
-    (later[2].invoked, later[2].completed) = (30, Some(40));
-    only(AnomalyKind::GSingleRealTime, &later);
+}
+
+#[test]
+fn what_an_unknown_transaction_lost_is_not_called_acknowledged() {
+    let history = |y: &[u64]| {
+        let appends = [Append(X, 1), Append(Y, 1)];
+        [
+            Transaction {
+                outcome: Outcome::Unknown,
+                ..Transaction::committed(0, 0..5, appends)
+            },
+            Transaction::committed(1, 10..20, [Read(X, vec![1]), Read(Y, y.to_vec())]),
+        ]
+    };
+    only(AnomalyKind::GSingle, &history(&[]));
+    accept(&history(&[1]));
+}
+
+#[test]
+fn an_unknown_transaction_that_was_seen_must_be_seen_from_then_on() {
+    let history = |begin| {
+        [
+            Transaction::unknown(0, 0, [Append(X, 1), Append(Y, 1)]),
+            Transaction::committed(1, 10..20, [Read(X, vec![1])]),
+            Transaction::committed(2, begin..40, [Read(Y, vec![])]),
+        ]
+    };
+    accept(&history(20));
+    only(AnomalyKind::GSingleRealTime, &history(21));
 }
 
 #[test]
