@@ -503,3 +503,31 @@ async fn a_plain_write_waits_for_a_transaction_that_lives_and_aborts_a_dead_one(
         "it is aborted already"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_of_one_document_waits_for_a_lock_on_it() {
+    let (world, db) = open(&["ada", "eve"]).await;
+    let other = world.open(6).await;
+    let (db_ref, other_ref) = (&db, &other);
+    let ages = db_ref.transaction(|tx| async move {
+        let ada = User::get(&tx, &id("ada")).required().await?.age;
+        if tx.attempt() < 4 {
+            User::update(other_ref, &id("ada"), |ada| {
+                ada.age += 1;
+                Ok(())
+            })
+            .await?;
+        } else {
+            // The document is locked; it can be read, and not be replaced.
+            let waiting =
+                other_ref.transaction(|tx| async move { change(&tx, "ada", "pro").await });
+            let waited = tokio::time::timeout(Duration::from_secs(2), waiting.into_future()).await;
+            assert!(waited.is_err(), "a locked document was replaced");
+        }
+        change(&tx, "eve", "pro").await?;
+        Ok(ada)
+    });
+    assert_eq!(ages.await.unwrap(), 33);
+    db.close().await;
+    other.close().await;
+}
