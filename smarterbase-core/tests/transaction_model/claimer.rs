@@ -43,7 +43,6 @@ pub(crate) struct Claimer {
     key: Key,
     aim: Aim,
     order: Order,
-    /// Whether it runs inside of a transaction that does nothing else: then it reads as such.
     doing: Doing,
     base: Option<Settled>,
     /// The next version.

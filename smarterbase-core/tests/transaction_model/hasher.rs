@@ -1,6 +1,6 @@
 //! A quick hasher: what is hashed here are small numbers, and nobody attacks.
 
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 /// Multiplies and folds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,9 +12,13 @@ impl Hasher for Quick {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
+        let mut words = bytes.chunks_exact(8);
+        for word in &mut words {
+            self.write_u64(u64::from_le_bytes(word.try_into().expect("eight bytes")));
         }
+        let mut last = [0; 8];
+        last[..words.remainder().len()].copy_from_slice(words.remainder());
+        self.write_u64(u64::from_le_bytes(last) ^ (bytes.len() as u64) << 56);
     }
 
     fn write_u8(&mut self, number: u8) {
@@ -68,7 +72,30 @@ impl Print {
             .write_u64(number.rotate_left(17) ^ 0x2545_f491_4f6c_dd1d);
     }
 
-    pub(crate) fn finish(self) -> u128 {
+    pub(crate) fn number(self) -> u128 {
         u128::from(self.0.0) << 64 | u128::from(self.1.0)
     }
+}
+
+impl Hasher for Print {
+    fn finish(&self) -> u64 {
+        self.0.0 ^ self.1.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.write(bytes);
+        self.1.write(bytes);
+        self.1.write_u8(1);
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.add(number);
+    }
+}
+
+/// 128 bits of anything.
+pub(crate) fn fingerprint(value: &impl Hash) -> u128 {
+    let mut print = Print::default();
+    value.hash(&mut print);
+    print.number()
 }

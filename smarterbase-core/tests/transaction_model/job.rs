@@ -30,6 +30,10 @@ pub(crate) enum Job<R: Rules> {
 
 /// How it ended.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one is made per step, and moved twice"
+)]
 pub(crate) enum End {
     Begun,
     Settled(Result<Option<Settled>, Unsettled>),
@@ -46,6 +50,10 @@ pub(crate) enum End {
 
 /// What came of one step.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one is made per step, and moved twice"
+)]
 pub(crate) enum Moved {
     On(Vec<(Lane, Request)>),
     Ended(End),

@@ -3,11 +3,7 @@
 //! A client is a pure function of what it was told. So each of its steps is taken once, whatever the rest of the world
 //! looks like, and a state of the world is a few numbers.
 
-use std::{
-    collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use smarterbase_core::{
@@ -20,7 +16,7 @@ use smarterbase_core::{
 use super::{
     client::Client,
     facts::{Facts, Kind},
-    hasher::Quickly,
+    hasher::{Quickly, fingerprint},
 };
 
 /// The number of an object's path.
@@ -116,7 +112,7 @@ pub(crate) struct Library<R: Rules> {
     contents: Vec<Stored>,
     by_bytes: HashMap<Bytes, Content>,
     clients: Vec<Arc<Known<R>>>,
-    by_hash: HashMap<(u64, u64), Local, Quickly>,
+    by_hash: HashMap<u128, Local, Quickly>,
     steps: HashMap<(Local, u8, Answer), Local, Quickly>,
 }
 
@@ -223,7 +219,7 @@ impl<R: Rules> Library<R> {
     }
 
     fn intern(&mut self, client: Client<R>) -> Local {
-        let hash = hash_of(&client);
+        let hash = fingerprint(&client);
         if let Some(local) = self.by_hash.get(&hash) {
             return *local;
         }
@@ -234,14 +230,6 @@ impl<R: Rules> Library<R> {
         self.by_hash.insert(hash, local);
         local
     }
-}
-
-fn hash_of(value: &impl Hash) -> (u64, u64) {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    let first = hasher.finish();
-    0xa5_u8.hash(&mut hasher);
-    (first, hasher.finish())
 }
 
 /// Between the requests of the shipped code and their numbers.

@@ -4,7 +4,8 @@ use super::{
     client::Program,
     explorer::holds,
     plain::Aim,
-    scenario::{document, inserts, moves, plainly, ranged, scans, x, z},
+    scenario::{document, inserts, plainly, ranged, scans, transaction, z},
+    shape::Shape,
     world::Faults,
 };
 use smarterbase_core::{format::Key, protocol::Shipped};
@@ -61,6 +62,11 @@ fn a_transaction_that_reads_a_range_is_serial_with_plain_inserts() {
 }
 
 #[test]
-fn a_range_shows_both_inserts_of_a_transaction_or_none() {
-    let _ = (moves(&[x()], &[]), 0);
+fn a_transaction_that_adds_again_is_serial() {
+    let again = transaction(Shape::default().writing(&[z()]).ranging(&range()).trying(2));
+    run(
+        "insert twice, plain insert",
+        Faults::default(),
+        vec![again, plainly(document(3), Aim::Insert)],
+    );
 }

@@ -157,7 +157,7 @@ pub(crate) fn scans(range: &[Key]) -> Program {
 
 /// A transaction that takes the unique value from a document and makes another one.
 pub(crate) fn gives_up(key: Key, made: Key) -> Shape {
-    Shape::reading(&[key.clone()])
+    Shape::reading(std::slice::from_ref(&key))
         .writing(&[key, made])
         .claiming(ClaimAim::GiveUp)
 }

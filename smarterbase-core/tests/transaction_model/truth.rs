@@ -102,8 +102,10 @@ impl<R: Rules> World<R> {
             }
             let facts = self.library.facts(content).expect("something is there");
             holders += u8::from(settled(facts, state.committed).holds);
+            // One that changes nothing may stay: a lock that arrives late is aborted by whoever meets it.
             if let Some(borne) = &facts.intent
                 && borne.home == Home::Record
+                && borne.next.is_some()
                 && state.committed & borne.by.bit() != 0
                 && !self.is_recorded(state, &borne.record)
             {
@@ -208,7 +210,7 @@ fn story_of(state: &State) -> u128 {
         print.add(u64::from(state.clients[client]) << 8 | u64::from(state.after[client]));
     }
     print.add(u64::from(state.committed));
-    print.finish()
+    print.number()
 }
 
 /// The committed version of an object.

@@ -130,7 +130,7 @@ impl State {
             late.hash(&mut quick);
             print.add(quick.finish());
         }
-        print.finish()
+        print.number()
     }
 }
 
