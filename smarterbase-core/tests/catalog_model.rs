@@ -4,6 +4,8 @@
 //! with the clock as a number. What must hold: a query that an index answers misses no document that was acknowledged
 //! before it began.
 
+#[path = "catalog_model/builders.rs"]
+mod builders;
 #[path = "catalog_model/clients.rs"]
 mod clients;
 #[path = "catalog_model/explorer.rs"]
@@ -13,7 +15,8 @@ mod hasher;
 #[path = "catalog_model/world.rs"]
 mod world;
 
-use clients::{Client, Reader, Rebuild, Registrar, Writer};
+use builders::{Rebuild, Registrar};
+use clients::{Client, Reader, Writer};
 use explorer::{holds, is_caught};
 use smarterbase_core::format::catalog::State;
 use world::{Rule, World};

@@ -36,6 +36,8 @@ mod order;
 mod plain;
 #[path = "transaction_model/plan.rs"]
 mod plan;
+#[path = "transaction_model/preparation.rs"]
+mod preparation;
 #[path = "transaction_model/ranges.rs"]
 mod ranges;
 #[path = "transaction_model/scenario.rs"]

@@ -82,10 +82,7 @@ impl<R: Rules> World<R> {
             Ask::Confirm => &[(Answer::Yes, true)],
             Ask::Await(has_patience) => &[
                 (Answer::Rested, can_rest && has_patience),
-                (
-                    Answer::PatienceIsOver,
-                    !(can_rest && has_patience && self.faults.is_patient),
-                ),
+                (Answer::PatienceIsOver, true),
             ],
             _ => &[(Answer::Rested, can_rest), (Answer::TimeIsUp, true)],
         };

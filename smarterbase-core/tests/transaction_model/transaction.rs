@@ -7,22 +7,21 @@ use std::{
 };
 
 use smarterbase_core::{
-    format::{Key, claim, intent::Home, record::Decision},
-    port::StoreError,
+    format::{Key, intent::Home, record::Decision},
     protocol::{
         CommitMachine, CommitOutcome, FinishPlan, Placed, PutOutcome, ReleaseMachine, Reply, Rules,
-        SeeClaimMachine, SettleMachine, Settled, TakenClaim, commit::CommitEnd, validate::Seen,
+        SettleMachine, Settled, TakenClaim, commit::CommitEnd, validate::Seen,
     },
 };
 
 use super::{
     client::{Next, Outcome, Own},
-    facts::{Maker, UNIQUE, value},
+    facts::{Maker, value},
     job::{End, Job},
     library::{Answer, Ask},
     plain,
     plan::{self, finish},
-    shape::{ClaimAim, Shape},
+    shape::Shape,
 };
 
 pub(crate) use plan::finish_plans;
@@ -31,11 +30,11 @@ pub(crate) use plan::finish_plans;
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Transaction {
     pub(super) shape: Arc<Shape>,
-    doing: Doing,
+    pub(super) doing: Doing,
     /// What was read first, per object.
     pub(super) read: BTreeMap<Key, Option<Settled>>,
     pub(super) locks: BTreeMap<Key, Placed>,
-    todo: VecDeque<Key>,
+    pub(super) todo: VecDeque<Key>,
     /// The claim that is taken, as it was.
     pub(super) claim: Option<Option<Settled>>,
     /// The former owner of the claim, as it was.
@@ -46,7 +45,7 @@ pub(crate) struct Transaction {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Doing {
+pub(super) enum Doing {
     Beginning,
     Locking(Key),
     Placing(Key),
@@ -69,7 +68,7 @@ enum Doing {
 
 /// How an attempt ended that did not commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Ended {
+pub(super) enum Ended {
     With(Outcome),
     Lost,
 }
@@ -124,152 +123,15 @@ impl Transaction {
         }
     }
 
-    fn settle<R: Rules>(&mut self, doing: Doing, machine: SettleMachine<R>) -> Next<R> {
+    pub(super) fn settle<R: Rules>(&mut self, doing: Doing, machine: SettleMachine<R>) -> Next<R> {
         self.doing = doing;
         Next::Do(Job::settle(machine))
     }
 }
 
-/// What comes before the commit.
-impl Transaction {
-    fn begin<R: Rules>(&mut self, own: &mut Own) -> Next<R> {
-        self.todo = self.shape.locks.iter().cloned().collect();
-        self.lock_next(own)
-    }
-
-    fn lock_next<R: Rules>(&mut self, own: &mut Own) -> Next<R> {
-        match self.todo.pop_front() {
-            None => self.scan(own),
-            Some(key) => {
-                let machine = SettleMachine::replace(key.clone(), plan::settler(own.maker));
-                self.settle(Doing::Locking(key), machine)
-            }
-        }
-    }
-
-    /// Where nothing is, nothing is locked; what cannot be locked ends the locking (`lock.rs`).
-    fn lock<R: Rules>(
-        &mut self,
-        key: Key,
-        found: Option<Option<Settled>>,
-        own: &mut Own,
-    ) -> Next<R> {
-        match found {
-            None => self.scan(own),
-            Some(None) => self.lock_next(own),
-            Some(Some(settled)) => {
-                let machine = self.placing_lock(&key, settled, own);
-                self.doing = Doing::Placing(key);
-                Next::Do(Job::Place(Box::new(machine)))
-            }
-        }
-    }
-
-    fn locked<R: Rules>(&mut self, key: Key, placed: Option<Placed>, own: &mut Own) -> Next<R> {
-        let Some(placed) = placed else {
-            return self.scan(own);
-        };
-        let read = placed.base.as_ref().map(|base| plan::locked(base, &placed));
-        self.read.insert(key.clone(), read);
-        self.locks.insert(key, placed);
-        self.lock_next(own)
-    }
-
-    fn scan<R: Rules>(&mut self, own: &mut Own) -> Next<R> {
-        let created = self.shape.writes.iter().map(|(key, _)| key);
-        let read = self.shape.reads.iter();
-        self.todo = match self.shape.knows_more || own.maker.attempt > 0 {
-            true => read.chain(created).cloned().collect(),
-            false => read.cloned().collect(),
-        };
-        if self.shape.range.is_empty() {
-            return self.read_next(own);
-        }
-        self.doing = Doing::Scanning;
-        Next::Do(Job::Ask(Ask::Scan))
-    }
-
-    fn scanned<R: Rules>(&mut self, found: Result<Vec<Key>, StoreError>, own: &mut Own) -> Next<R> {
-        let found = found.expect("a range that is read");
-        self.todo.extend(found);
-        self.read_next(own)
-    }
-
-    fn read_next<R: Rules>(&mut self, own: &mut Own) -> Next<R> {
-        let Some(key) = self.todo.pop_front() else {
-            return self.claim(own);
-        };
-        if self.read.contains_key(&key) {
-            return self.read_next(own);
-        }
-        let machine = SettleMachine::read(key.clone(), plan::settler(own.maker));
-        self.settle(Doing::Reading(key), machine)
-    }
-
-    fn claim<R: Rules>(&mut self, own: &mut Own) -> Next<R> {
-        let key = plan::claim_key();
-        match self.shape.claim {
-            None => self.commit(own),
-            Some(ClaimAim::GiveUp) => {
-                self.doing = Doing::SeeingClaim;
-                let machine = SeeClaimMachine::new(key, self.shape.writes[0].0.clone());
-                Next::Do(Job::See(Box::new(machine)))
-            }
-            Some(ClaimAim::Take) if !self.shape.knows_more && own.maker.attempt == 0 => {
-                self.claim = Some(None);
-                self.commit(own)
-            }
-            Some(ClaimAim::Take) => {
-                let machine = SettleMachine::replace(key, plan::settler(own.maker));
-                self.settle(Doing::ReadingClaim, machine)
-            }
-        }
-    }
-
-    /// `claims.rs`: a claim of somebody else is taken by a touch of that document.
-    fn claim_found<R: Rules>(&mut self, claim: Option<Settled>, own: &mut Own) -> Next<R> {
-        let body = claim.as_ref().map(|claim| &claim.opened.body);
-        let owner = body.and_then(|body| claim::owner(body).expect("a claim"));
-        self.claim = Some(claim);
-        match owner.map(Key::from_stored) {
-            Some(owner) if owner != self.shape.writes[0].0 => match self.read.get(&owner) {
-                Some(read) => self.owner_found(owner, read.clone(), own),
-                None => {
-                    let machine = SettleMachine::replace(owner.clone(), plan::settler(own.maker));
-                    self.settle(Doing::ReadingOwner(owner), machine)
-                }
-            },
-            _ => self.commit(own),
-        }
-    }
-
-    fn owner_found<R: Rules>(
-        &mut self,
-        owner: Key,
-        settled: Option<Settled>,
-        own: &mut Own,
-    ) -> Next<R> {
-        let envelope = settled.as_ref().map(|settled| &settled.opened.envelope);
-        let holds = value(settled.as_ref()).is_some()
-            && envelope.is_some_and(|envelope| envelope.unique.contains_key(UNIQUE));
-        if holds {
-            let claim = self.claim.take().flatten();
-            let concluded = vec![
-                Seen::of(plan::claim_key(), claim.as_ref()),
-                Seen::of(owner, settled.as_ref()),
-            ];
-            return self.check(true, concluded, own);
-        }
-        if self.shape.touches_owner {
-            self.touched = Some((owner, settled));
-        }
-        self.commit(own)
-    }
-}
-
 /// The commit, in one of its ways, and what follows.
 impl Transaction {
-    fn commit<R: Rules>(&mut self, own: &mut Own) -> Next<R> {
+    pub(super) fn commit<R: Rules>(&mut self, own: &mut Own) -> Next<R> {
         self.tell(own);
         if self.shape.writes.is_empty() {
             return self.check(false, Vec::new(), own);
@@ -300,7 +162,12 @@ impl Transaction {
         }
     }
 
-    fn check<R: Rules>(&mut self, is_held: bool, more: Vec<Seen>, own: &mut Own) -> Next<R> {
+    pub(super) fn check<R: Rules>(
+        &mut self,
+        is_held: bool,
+        more: Vec<Seen>,
+        own: &mut Own,
+    ) -> Next<R> {
         self.doing = Doing::Checking(is_held);
         let plan = self.checks(more, own);
         Next::Do(Job::Commit(Box::new(CommitMachine::new(plan))))

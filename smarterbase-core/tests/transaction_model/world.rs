@@ -46,8 +46,6 @@ pub(crate) struct Faults {
     pub slow: bool,
     /// The time is up while a client waits for an intent.
     pub hurry: bool,
-    /// Nobody stops waiting for an intent before it has rested as often as it may.
-    pub is_patient: bool,
 }
 
 /// A change on its way that nobody waits for.
