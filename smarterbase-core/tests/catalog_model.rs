@@ -102,12 +102,12 @@ fn a_new_definition_answers_nothing_before_it_is_built() {
 }
 
 #[test]
-fn s1_a_backfill_that_does_not_wait_is_caught() {
+fn s01_a_backfill_that_does_not_wait_is_caught() {
     is_caught("first build", first_build().without(Rule::BackfillWaits));
 }
 
 #[test]
-fn s1_a_write_on_an_old_copy_is_caught() {
+fn s01_a_write_on_an_old_copy_is_caught() {
     is_caught(
         "first build",
         first_build().without(Rule::WritesOnYoungCopies),
@@ -115,24 +115,24 @@ fn s1_a_write_on_an_old_copy_is_caught() {
 }
 
 #[test]
-fn s3_a_reply_that_is_not_held_is_caught() {
+fn s03_a_reply_that_is_not_held_is_caught() {
     is_caught("cut off", cut_off().without(Rule::RepliesAreHeld));
 }
 
 #[test]
-fn s3_a_reply_that_is_not_held_at_first_sight_is_caught() {
+fn s03_a_reply_that_is_not_held_at_first_sight_is_caught() {
     let clients = vec![writer(0), writer(1), reader()];
     let world = built(clients).with_cuts(1);
     is_caught("cut off", world.without(Rule::FirstSightIsHeld));
 }
 
 #[test]
-fn s4_a_copy_that_is_as_young_as_its_answer_is_caught() {
+fn s04_a_copy_that_is_as_young_as_its_answer_is_caught() {
     is_caught("cut off", cut_off().without(Rule::AgesFromTheQuestion));
 }
 
 #[test]
-fn s5_ready_over_another_generation_is_caught() {
+fn s05_ready_over_another_generation_is_caught() {
     is_caught(
         "two builds",
         two_builds().without(Rule::ReadyOverWhatWasBuilt),
@@ -140,7 +140,7 @@ fn s5_ready_over_another_generation_is_caught() {
 }
 
 #[test]
-fn s6_an_instance_that_the_catalog_does_not_name_is_caught() {
+fn s06_an_instance_that_the_catalog_does_not_name_is_caught() {
     is_caught(
         "two instances",
         two_instances().without(Rule::OnlyTheNamedInstance),
