@@ -14,7 +14,7 @@ use super::{
     facts::{HASH, UNIQUE, value},
     job::{End, Job},
     plain::{next_envelope, outcome, plain_settler},
-    plan::claim_key,
+    plan::{claim_key, settler},
 };
 
 /// What the writer does to its document.
@@ -31,6 +31,8 @@ pub(crate) enum Aim {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Order {
     Engine,
+    /// The same inside of a transaction that does nothing else: it reads as such, so it may replace an undecided touch.
+    InTransaction,
     /// The version that the put expects is read after the claim was taken.
     VersionAfterClaim,
     /// The claim is looked at for its release after the document was put.
@@ -77,7 +79,7 @@ impl Claimer {
 
     pub(crate) fn next<R: Rules>(&mut self, end: End, own: &mut Own) -> Next<R> {
         match (self.doing, end) {
-            (Doing::Beginning, _) => self.read(Doing::Reading),
+            (Doing::Beginning, _) => self.read(Doing::Reading, own),
             (Doing::Reading, End::Settled(Ok(found))) => self.was_read(found, own),
             (Doing::ReadingLate, End::Settled(Ok(found))) => {
                 self.base = found;
@@ -86,8 +88,8 @@ impl Claimer {
             (Doing::Claiming, End::Claimed(ClaimOutcome::Taken(taken))) => {
                 self.taken = Some(taken);
                 match self.order {
-                    Order::VersionAfterClaim => self.read(Doing::ReadingLate),
-                    Order::Engine | Order::LookAfterPut => self.put(own),
+                    Order::VersionAfterClaim => self.read(Doing::ReadingLate, own),
+                    _ => self.put(own),
                 }
             }
             (Doing::Looking, End::Seen(seen)) => {
@@ -107,10 +109,13 @@ impl Claimer {
         }
     }
 
-    fn read<R: Rules>(&mut self, doing: Doing) -> Next<R> {
+    fn read<R: Rules>(&mut self, doing: Doing, own: &Own) -> Next<R> {
         self.doing = doing;
-        let machine = SettleMachine::replace(self.key.clone(), plain_settler());
-        Next::Do(Job::settle(machine))
+        let key = self.key.clone();
+        Next::Do(Job::settle(match self.order {
+            Order::InTransaction => SettleMachine::read(key, settler(own.maker)),
+            _ => SettleMachine::replace(key, plain_settler()),
+        }))
     }
 
     fn was_read<R: Rules>(&mut self, found: Option<Settled>, own: &mut Own) -> Next<R> {
@@ -192,7 +197,7 @@ impl Claimer {
             }
             (Aim::Unset | Aim::Delete, Outcome::Committed) => match self.order {
                 Order::LookAfterPut => self.look(Doing::LookingLate),
-                Order::Engine | Order::VersionAfterClaim => self.release(own),
+                _ => self.release(own),
             },
             _ => Next::Over,
         }

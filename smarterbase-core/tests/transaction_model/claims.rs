@@ -136,3 +136,18 @@ fn a_value_that_wanders_goes_to_one() {
         vec![taking(y()), plain(x(), Aim::Unset), plain(x(), Aim::Set)],
     );
 }
+
+#[test]
+fn a_touch_that_is_overwritten_before_its_transaction_commits_keeps_its_promise() {
+    let alone = |key, aim| claimer(key, aim, Order::InTransaction);
+    left_behind(
+        "take, set alone",
+        crash(),
+        vec![taking(y()), alone(x(), Aim::Set)],
+    );
+    left_behind(
+        "take, set alone, a loss",
+        one_loss(),
+        vec![taking(y()), alone(x(), Aim::Set)],
+    );
+}
