@@ -125,6 +125,7 @@ fn author(closed: &Closed, home: Home, members: usize) -> Author {
 fn as_plain_write(closed: &Closed) -> Option<Buffered> {
     let is_alone = closed.writes.len() == 1
         && closed.locks.is_empty()
+        && closed.doubtful.is_empty()
         && closed.ranges.is_empty()
         && closed.seen().is_empty();
     is_alone
@@ -288,10 +289,12 @@ fn commit_plan(
     contents: Vec<Content>,
     stage: &Stage,
 ) -> CommitPlan {
-    let mut locked: Vec<Key> = closed.locks.keys().cloned().collect();
+    let locks = closed.locks.keys().chain(&closed.doubtful);
+    let mut locked: Vec<Key> = locks.cloned().collect();
     locked.retain(|key| !closed.writes.contains_key(key));
     let members = documents.len() + claims.len() + locked.len();
-    let home = match members == 1 && closed.locks.is_empty() && stage.keys.is_empty() {
+    let is_bare = closed.locks.is_empty() && closed.doubtful.is_empty();
+    let home = match members == 1 && is_bare && stage.keys.is_empty() {
         true => Home::Own,
         false => Home::Record,
     };
@@ -462,7 +465,8 @@ impl Commit {
                 for (key, lock) in closed.locks {
                     placed.entry(key).or_insert(lock);
                 }
-                let objects = clear::plans(&closed.name, Decision::Committed, placed, Vec::new());
+                let objects =
+                    clear::plans(&closed.name, Decision::Committed, placed, closed.doubtful);
                 let staged = self.stage.keys;
                 clear::clear(
                     &self.engine,
@@ -491,9 +495,10 @@ impl Commit {
     }
 
     /// Intents and announcements are taken back before the reply, so that the next attempt does not meet them.
-    async fn undo(self, closed: Closed, placed: BTreeMap<Key, Placed>, uncertain: Vec<Key>) {
+    async fn undo(self, closed: Closed, placed: BTreeMap<Key, Placed>, mut uncertain: Vec<Key>) {
         let mut bearers = closed.locks;
         bearers.extend(placed);
+        uncertain.extend(closed.doubtful);
         let objects = clear::plans(&closed.name, Decision::Aborted, bearers, uncertain);
         let staged = self.stage.keys;
         let clearing = clear::clear(
