@@ -235,6 +235,7 @@ async fn unique_values_change_places_in_one_transaction() {
     assert_eq!(holder.unwrap().id, "eve");
     let holder = User::find_by_email(&db, "eve@example.org").await.unwrap();
     assert_eq!(holder.unwrap().id, "ada");
+    assert_eq!(db.transaction_counts().conflicts, 0);
     check(&world, db).await;
 }
 
