@@ -9,7 +9,7 @@ use std::{
 };
 
 use smarterbase::{Error, Limits, Result, TransactionLimits, prelude::*};
-use smarterbase_testkit::{invariant, sweep::World};
+use smarterbase_testkit::{Fault, FaultStore, invariant, sweep::World};
 
 use crate::{
     cost::Note,
@@ -282,9 +282,7 @@ async fn a_value_that_was_given_up_is_taken_by_a_touch_of_its_former_holder() {
     let (world, db) = open().await;
     users(&db, &["ada", "eve"]).await;
     // The claim of ada's first address is left behind, as by a process that died after the put.
-    let store = Arc::new(smarterbase_testkit::FaultStore::recording(
-        world.store.clone(),
-    ));
+    let store = Arc::new(FaultStore::recording(world.store.clone()));
     let dying = world.builder(7, store.clone()).open().await.unwrap();
     let mut ada = User::get(&dying, &id("ada")).required().await.unwrap();
     ada.email = "other@example.org".into();
@@ -432,6 +430,63 @@ async fn an_error_of_reads_that_do_not_fit_together_never_comes_out() {
         .unwrap();
     assert_eq!(sum, 62);
     check(&world, db).await;
+}
+
+/// Whatever the store does to the check of what was read: an error that may only come of reads that do not fit together
+/// does not come out unchecked.
+#[tokio::test(start_paused = true)]
+async fn an_error_that_could_not_be_checked_gives_way_to_the_failure_of_the_check() {
+    let mut failed_checks = 0;
+    for call in 0.. {
+        let (world, clean) = open().await;
+        users(&clean, &["ada", "bob"]).await;
+        let store = FaultStore::at(world.store.clone(), call, Fault::Deny);
+        let store = Arc::new(store);
+        let Ok(db) = world.builder(2, store.clone()).open().await else {
+            continue;
+        };
+        match sum_while_others_write(&db, &clean).await {
+            Ok(sum) => assert_eq!(sum, 62),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Denied, "call {call}: {error}");
+                failed_checks += 1;
+            }
+        }
+        if !store.was_hit() {
+            break;
+        }
+    }
+    assert!(failed_checks > 2, "{failed_checks}");
+}
+
+/// Two users that are always of the same age are read while both grow older.
+async fn sum_while_others_write(db: &Db, others: &Db) -> Result<u32> {
+    let runs = &AtomicU32::new(0);
+    db.snapshot(|tx| async move {
+        let ada = User::get(&tx, &id("ada")).required().await?;
+        if runs.fetch_add(1, Ordering::Relaxed) == 0 {
+            others
+                .transaction(|tx| async move { grow_older(&tx).await })
+                .await?;
+        }
+        let bob = User::get(&tx, &id("bob")).required().await?;
+        match ada.age == bob.age {
+            true => Ok(u32::from(ada.age + bob.age)),
+            false => Err(Error::abort(std::io::Error::other("impossible"))),
+        }
+    })
+    .await
+}
+
+async fn grow_older(tx: &smarterbase::Tx) -> Result<()> {
+    for key in ["ada", "bob"] {
+        User::update(tx, &id(key), |user| {
+            user.age += 1;
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 #[tokio::test(start_paused = true)]
