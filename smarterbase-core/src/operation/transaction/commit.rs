@@ -13,7 +13,7 @@ use super::{
     attempt::{Buffered, Closed},
     claims::{self, Claims},
     clear,
-    range::Range,
+    range::{Known, Range},
     stage::Stage,
 };
 use crate::{
@@ -97,6 +97,7 @@ async fn validate(engine: &Arc<Engine>, closed: &Closed, more: Vec<Seen>) -> Res
     let ranges = Ranges {
         engine,
         ranges: &closed.ranges,
+        known: Known::of(closed),
     };
     let machine = CommitMachine::<Shipped>::new(plan);
     match conduct(engine.machines(), engine.deadline(), &ranges, machine)
@@ -185,6 +186,7 @@ struct Commit {
     engine: Arc<Engine>,
     documents: Vec<Document>,
     ranges: Vec<Range>,
+    known: Known,
     plan: CommitPlan,
     stage: Stage,
     begun: Duration,
@@ -204,6 +206,7 @@ async fn prepare(engine: &Arc<Engine>, closed: &Closed) -> Result<Prepared> {
     Ok(Prepared::Ready(Box::new(Commit {
         engine: engine.clone(),
         ranges: closed.ranges.clone(),
+        known: Known::of(closed),
         begun: engine.clock.elapsed(),
         documents,
         plan,
@@ -330,7 +333,7 @@ impl Surroundings for Commit {
     }
 
     async fn rescan(&self, range: usize) -> Result<Option<Vec<Key>>, StoreError> {
-        rescan(&self.engine, &self.ranges, range).await
+        rescan(&self.engine, &self.ranges, &self.known, range).await
     }
 
     /// Rule S1, at the deciding put.
@@ -354,6 +357,7 @@ impl Surroundings for Commit {
 struct Ranges<'a> {
     engine: &'a Arc<Engine>,
     ranges: &'a [Range],
+    known: Known,
 }
 
 #[async_trait]
@@ -363,7 +367,7 @@ impl Surroundings for Ranges<'_> {
     }
 
     async fn rescan(&self, range: usize) -> Result<Option<Vec<Key>>, StoreError> {
-        rescan(self.engine, self.ranges, range).await
+        rescan(self.engine, self.ranges, &self.known, range).await
     }
 
     async fn confirm(&self) -> bool {
@@ -374,10 +378,11 @@ impl Surroundings for Ranges<'_> {
 async fn rescan(
     engine: &Arc<Engine>,
     ranges: &[Range],
+    known: &Known,
     number: usize,
 ) -> Result<Option<Vec<Key>>, StoreError> {
     match ranges.get(number) {
-        Some(range) => range.rescan(engine).await,
+        Some(range) => range.rescan(engine, known).await,
         None => Ok(None),
     }
 }

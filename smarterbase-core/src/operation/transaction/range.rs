@@ -2,14 +2,27 @@
 //!
 //! Entries are announced before the document that needs them is put, and before the transaction that does so validates.
 //! So whoever adds to a range after it was asked again comes after this transaction; whoever did so before is found.
+//!
+//! A document that the transaction read, or that it replaces, may be new in a range all the same: it came into the range
+//! between the two, and the version that was read is the later one. That it is still the same version says nothing then.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
+use super::attempt::Closed;
 use crate::{
-    format::{Key, Prefix, index_key::EncodedValue, path::EncodedId},
+    format::{
+        Key, Prefix,
+        envelope::State,
+        index_key::{EncodedValue, IndexEntries},
+        path::EncodedId,
+    },
     operation::{
         Collection, Engine,
         agreement::{self, Site},
+        read::Fetched,
     },
     port::{
         IndexError, ListPage, StoreError,
@@ -50,7 +63,46 @@ pub(crate) struct ListRange {
     last: Option<Key>,
 }
 
-/// The objects that are there now and were not before; `None`: the range cannot be asked as it was.
+/// The live documents that a transaction read or replaces. What is known of their index values: those that are replaced
+/// were encoded.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known(BTreeMap<Key, Option<IndexEntries>>);
+
+impl Known {
+    pub(crate) fn of(closed: &Closed) -> Self {
+        let read = closed.reads.iter().filter_map(|(key, fetched)| {
+            let is_live = fetched.as_ref().is_some_and(Fetched::is_live);
+            is_live.then(|| (key.clone(), None))
+        });
+        let replaced = closed.writes.iter().filter_map(|(key, write)| {
+            let base = write.change.base.as_ref()?;
+            let is_live = base.envelope().state == State::Live;
+            is_live.then(|| (key.clone(), Some(base.entries.clone())))
+        });
+        // What is written was read as well; the later one counts.
+        Self(read.chain(replaced).collect())
+    }
+
+    fn is_live(&self, key: &Key) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// Whether the document, as it was read, may have the value: an entry of that value is then missing in the range. A
+    /// document that is written announces entries of its own, so that there it must be exact.
+    fn may_have(&self, key: &Key, ordinal: usize, value: &EncodedValue) -> bool {
+        match self.0.get(key) {
+            None => false,
+            Some(None) => true,
+            Some(Some(entries)) => entries
+                .values
+                .get(ordinal)
+                .is_none_or(|values| values.contains(value)),
+        }
+    }
+}
+
+/// The objects that are there now and were not before; `None`: the range cannot be asked as it was, or it misses a document
+/// that was read.
 type Found = Result<Option<Vec<Key>>, StoreError>;
 
 impl Range {
@@ -99,10 +151,10 @@ impl Range {
     }
 
     /// Asks again.
-    pub(crate) async fn rescan(&self, engine: &Arc<Engine>) -> Found {
+    pub(crate) async fn rescan(&self, engine: &Arc<Engine>, known: &Known) -> Found {
         match self {
-            Self::Index(range) => range.rescan(engine).await,
-            Self::List(range) => range.rescan(engine).await,
+            Self::Index(range) => range.rescan(engine, known).await,
+            Self::List(range) => range.rescan(engine, known).await,
         }
     }
 }
@@ -112,18 +164,21 @@ fn place(value: &EncodedValue, id: &EncodedId) -> Place {
 }
 
 impl IndexRange {
-    async fn rescan(&self, engine: &Arc<Engine>) -> Found {
+    async fn rescan(&self, engine: &Arc<Engine>, known: &Known) -> Found {
         let mut scan = self.scan.clone();
         let mut found = Vec::new();
         loop {
             let Some(page) = self.page(engine, &scan).await? else {
                 return Ok(None);
             };
-            let new = page
-                .hits
-                .iter()
-                .filter(|hit| self.is_new(&hit.value, &hit.id));
-            found.extend(new.map(|hit| self.collection.key(&hit.id)));
+            let hits = page.hits.iter();
+            for hit in hits.filter(|hit| self.is_new(&hit.value, &hit.id)) {
+                let key = self.collection.key(&hit.id);
+                if known.may_have(&key, self.ordinal, &hit.value) {
+                    return Ok(None);
+                }
+                found.push(key);
+            }
             match page.hits.last() {
                 Some(hit) if page.has_more && self.is_within(&place(&hit.value, &hit.id)) => {
                     scan.after = Some((hit.value.clone(), hit.id.clone()));
@@ -173,7 +228,7 @@ impl IndexRange {
 }
 
 impl ListRange {
-    async fn rescan(&self, engine: &Engine) -> Found {
+    async fn rescan(&self, engine: &Engine, known: &Known) -> Found {
         let mut after = self.after.clone();
         let mut found = Vec::new();
         loop {
@@ -182,8 +237,12 @@ impl ListRange {
                 .list(&self.prefix, after.as_ref(), 1_000)
                 .await?;
             let keys = page.objects.iter().map(|object| &object.key);
-            let new = keys.clone().filter(|key| self.is_new(key));
-            found.extend(new.cloned());
+            for key in keys.clone().filter(|key| self.is_new(key)) {
+                if known.is_live(key) {
+                    return Ok(None);
+                }
+                found.push(key.clone());
+            }
             match keys.last() {
                 Some(key) if page.has_more && self.is_within(key) => after = Some(key.clone()),
                 _ => return Ok(Some(found)),
