@@ -9,7 +9,17 @@ use std::{
 };
 
 use smarterbase::{Error, Limits, Result, TransactionLimits, prelude::*};
+use smarterbase_core::{
+    document::Version,
+    format::{Key, Prefix},
+    port::{
+        Attempt as PutAttempt, Capabilities, CasStore, Changed, Expect, ListPage, Object,
+        StoreError,
+    },
+};
 use smarterbase_testkit::{Fault, FaultStore, invariant, sweep::World};
+
+use tokio::sync::Notify;
 
 use crate::{
     cost::Note,
@@ -762,4 +772,126 @@ async fn dropping_a_transaction_after_its_closure_ended_does_not_stop_its_commit
     let plans = [plan_of(&db, "ada").await, plan_of(&db, "bob").await];
     assert_eq!(plans[0], plans[1]);
     check(&world, db).await;
+}
+
+type StoreResult<T, E> = std::result::Result<T, E>;
+
+/// A store in which the second GET of one object waits until another object was validated, and until something happened then.
+#[derive(Debug)]
+struct LateSecondLook {
+    inner: Arc<dyn CasStore>,
+    late: Key,
+    gets: AtomicU32,
+    validated: (Key, Notify),
+    reached: Notify,
+    go_on: Notify,
+}
+
+impl LateSecondLook {
+    fn new(world: &World, late: &str, validated: &str) -> Self {
+        let key = |text: &str| Key::from_stored(format!("users/{text}.json"));
+        Self {
+            inner: world.store.clone(),
+            late: key(late),
+            gets: AtomicU32::new(0),
+            validated: (key(validated), Notify::new()),
+            reached: Notify::new(),
+            go_on: Notify::new(),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl CasStore for LateSecondLook {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+    async fn get(&self, key: &Key) -> StoreResult<Option<Object>, StoreError> {
+        if *key == self.late && self.gets.fetch_add(1, Ordering::Relaxed) == 1 {
+            self.validated.1.notified().await;
+            self.reached.notify_one();
+            self.go_on.notified().await;
+        }
+        self.inner.get(key).await
+    }
+    async fn get_if_changed(
+        &self,
+        key: &Key,
+        version: &Version,
+    ) -> StoreResult<Changed, StoreError> {
+        let answer = self.inner.get_if_changed(key, version).await;
+        if *key == self.validated.0 {
+            self.validated.1.notify_one();
+        }
+        answer
+    }
+    async fn put(&self, key: &Key, expect: &Expect, body: bytes::Bytes) -> PutAttempt {
+        self.inner.put(key, expect, body).await
+    }
+    async fn delete_if(&self, key: &Key, version: &Version) -> PutAttempt {
+        self.inner.delete_if(key, version).await
+    }
+    async fn delete_retired(&self, key: &Key) -> StoreResult<(), StoreError> {
+        self.inner.delete_retired(key).await
+    }
+    async fn list(
+        &self,
+        prefix: &Prefix,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> StoreResult<ListPage, StoreError> {
+        self.inner.list(prefix, after, limit).await
+    }
+}
+
+/// Without its tombstone's revision a snapshot would see ada's ten years nowhere: not yet hers, and not bob's any more.
+#[tokio::test(start_paused = true)]
+async fn a_document_that_came_and_went_since_it_was_not_there_is_a_conflict() {
+    let (world, others) = open().await;
+    users(&others, &["bob"]).await;
+    let store = Arc::new(LateSecondLook::new(&world, "ada", "bob"));
+    let db = world.builder(2, store.clone()).open().await.unwrap();
+    let runs = &AtomicU32::new(0);
+    let others = &others;
+    // There are 30 years in all: bob's, or ten of them ada's.
+    let looking = db.snapshot(|tx| async move {
+        let ada = User::get(&tx, &id("ada")).await?.map_or(0, |ada| ada.age);
+        if runs.fetch_add(1, Ordering::Relaxed) == 0 {
+            others
+                .transaction(|tx| async move { give_ada_ten_years(&tx).await })
+                .await?;
+        }
+        let bob = User::get(&tx, &id("bob")).required().await?;
+        Ok(ada + bob.age)
+    });
+    let meddling = async {
+        store.reached.notified().await;
+        let taking_back = others.transaction(|tx| async move { take_them_back(&tx).await });
+        taking_back.await.unwrap();
+        store.go_on.notify_one();
+    };
+    let (sum, ()) = tokio::join!(looking.into_future(), meddling);
+    assert_eq!((sum.unwrap(), runs.load(Ordering::Relaxed)), (30, 2));
+}
+
+async fn give_ada_ten_years(tx: &smarterbase::Tx) -> Result<()> {
+    let ada = User {
+        age: 10,
+        ..User::new("ada")
+    };
+    User::create(tx, ada).await?;
+    age_bob(tx, |age| age - 10).await
+}
+
+async fn take_them_back(tx: &smarterbase::Tx) -> Result<()> {
+    User::delete(tx, &id("ada")).await?;
+    age_bob(tx, |age| age + 10).await
+}
+
+async fn age_bob(tx: &smarterbase::Tx, change: fn(u32) -> u32) -> Result<()> {
+    let aged = User::update(tx, &id("bob"), |bob| {
+        bob.age = change(bob.age);
+        Ok(())
+    });
+    aged.await.map(drop)
 }
