@@ -481,7 +481,7 @@ async fn sum_while_others_write(db: &Db, others: &Db) -> Result<u32> {
         }
         let bob = User::get(&tx, &id("bob")).required().await?;
         match ada.age == bob.age {
-            true => Ok(u32::from(ada.age + bob.age)),
+            true => Ok(ada.age + bob.age),
             false => Err(Error::abort(std::io::Error::other("impossible"))),
         }
     })
