@@ -189,8 +189,8 @@ async fn run(engine: Arc<Engine>, closed: Closed, reply: Reply) {
         Ok(Prepared::Ready(commit)) => *commit,
         Ok(Prepared::Held(error, seen)) => {
             let verdict = match validate(&engine, &closed, seen).await {
-                Ok(Verdict::Lost(lost)) => Ok(Verdict::Lost(lost)),
-                Ok(Verdict::Committed) | Err(_) => Err(error),
+                Ok(Verdict::Committed) => Err(error),
+                lost_or_unchecked => lost_or_unchecked,
             };
             clear::abandon(&engine, closed).await;
             return drop(reply.send(verdict));
