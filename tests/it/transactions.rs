@@ -832,7 +832,8 @@ async fn no_transaction_of_8_workers_on_two_hot_documents_needs_a_retry_of_its_c
 
 type StoreResult<T, E> = std::result::Result<T, E>;
 
-/// A store in which the second GET of one object waits until another object was validated, and until something happened then.
+/// A store in which the second look at one object, which was not there at the first, waits until another object was validated,
+/// and until something happened then. A first look asks for anything but no version; a second one at nothing is a GET.
 #[derive(Debug)]
 struct LateSecondLook {
     inner: Arc<dyn CasStore>,
@@ -863,7 +864,7 @@ impl CasStore for LateSecondLook {
         self.inner.capabilities()
     }
     async fn get(&self, key: &Key) -> StoreResult<Option<Object>, StoreError> {
-        if *key == self.late && self.gets.fetch_add(1, Ordering::Relaxed) == 1 {
+        if *key == self.late && self.gets.fetch_add(1, Ordering::Relaxed) == 0 {
             self.validated.1.notified().await;
             self.reached.notify_one();
             self.go_on.notified().await;
@@ -876,7 +877,7 @@ impl CasStore for LateSecondLook {
         version: &Version,
     ) -> StoreResult<Changed, StoreError> {
         let answer = self.inner.get_if_changed(key, version).await;
-        if *key == self.validated.0 {
+        if *key == self.validated.0 && *version != Version::default() {
             self.validated.1.notify_one();
         }
         answer
