@@ -4,7 +4,14 @@ mod budget;
 mod determinism;
 mod snapshots;
 
+use std::{cell::RefCell, collections::BTreeMap};
+
 use proc_macro2::TokenStream;
+
+thread_local! {
+    /// The locks that the derive finds, by the names of their files.
+    pub(crate) static LOCKS: RefCell<BTreeMap<String, String>> = const { RefCell::new(BTreeMap::new()) };
+}
 
 /// The expansion of `#[derive(Document)]` on this struct.
 fn document(input: TokenStream) -> TokenStream {

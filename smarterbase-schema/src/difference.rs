@@ -95,7 +95,7 @@ pub fn list(changes: &[Change]) -> String {
     };
     let lines: Vec<String> = changes
         .iter()
-        .map(|change| format!("           {}", line(change)))
+        .map(|change| format!("  {}", line(change)))
         .collect();
     lines.join("\n")
 }

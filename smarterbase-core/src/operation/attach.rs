@@ -533,6 +533,7 @@ pub(crate) fn first_envelope(rng: &dyn Rng, clock: &dyn Clock) -> Envelope {
         format: FORMAT_VERSION,
         needs: Vec::new(),
         schema: 0,
+        shape: Default::default(),
         state: envelope::State::Live,
         rev: 1,
         write: rng.nonce(),

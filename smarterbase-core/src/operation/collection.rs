@@ -4,10 +4,11 @@ use std::{sync::Mutex, time::Duration};
 
 use super::agreement::CatalogCell;
 use crate::{
-    document::{DocumentSpec, IndexKind},
+    document::{DocumentSpec, IndexKind, upgrade},
     format::{
         Key, Nonce,
         definition::{self, Definition},
+        envelope::BodyShape,
         path::{self, EncodedId},
     },
     port::index::IndexedCollection,
@@ -19,6 +20,8 @@ pub(crate) struct Collection {
     pub(crate) spec: &'static DocumentSpec,
     /// One per ordinal of the spec.
     pub(crate) definitions: Vec<Definition>,
+    /// What the envelope says of every body that is written.
+    pub(crate) shape: BodyShape,
     pub(crate) catalog: CatalogCell,
     hold_until: Mutex<Duration>,
 }
@@ -33,6 +36,7 @@ impl Collection {
         Self {
             spec,
             definitions,
+            shape: shape_of(spec),
             catalog: CatalogCell::default(),
             hold_until: Mutex::new(Duration::ZERO),
         }
@@ -85,4 +89,15 @@ impl Collection {
             .expect("no panic while holding the lock");
         *held = until.max(*held);
     }
+}
+
+fn shape_of(spec: &DocumentSpec) -> BodyShape {
+    let mut shape = BodyShape {
+        seal: Some(spec.history.seal),
+        ..BodyShape::default()
+    };
+    for field in spec.fields {
+        upgrade::note_versions(field.shape, &mut shape.embedded);
+    }
+    shape
 }

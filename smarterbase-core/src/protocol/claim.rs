@@ -419,6 +419,7 @@ pub(super) fn next_claim(
         format: FORMAT_VERSION,
         needs: Vec::new(),
         schema: 0,
+        shape: Default::default(),
         state: State::Live,
         rev: before.map_or(0, |envelope| envelope.rev) + 1,
         write,

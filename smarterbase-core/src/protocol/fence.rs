@@ -85,6 +85,7 @@ fn stub(rng: &dyn Rng) -> Envelope {
         format: FORMAT_VERSION,
         needs: Vec::new(),
         schema: 0,
+        shape: Default::default(),
         state: State::Stub,
         rev: 0,
         write: rng.nonce(),

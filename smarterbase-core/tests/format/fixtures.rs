@@ -165,6 +165,7 @@ fn sealed_documents() -> Vec<(&'static str, Envelope, &'static [u8])> {
     let stub = Envelope {
         put: nonce('f'),
         schema: 0,
+        shape: Default::default(),
         state: State::Stub,
         rev: 1,
         write: nonce('1'),
@@ -271,6 +272,7 @@ fn claims() -> [(&'static str, Claim); 2] {
             prev: Vec::new(),
             rev: 1,
             schema: 0,
+            shape: Default::default(),
             catalog: 0,
             created: None,
             updated: None,
@@ -355,6 +357,7 @@ fn system_envelope() -> Envelope {
         rev: 12,
         prev: vec![past(11, 'b')],
         schema: 0,
+        shape: Default::default(),
         catalog: 0,
         index: BTreeMap::new(),
         unique: BTreeMap::new(),

@@ -152,7 +152,7 @@ fn explain(between: Between<'_>, changes: &[Change]) -> Option<Problem> {
         }
         changes => {
             let text = format!(
-                "`migrate({from} => {to}, ..)` does not lead to version {to}\n           still to change:\n{}\n  help: add `{help}`",
+                "`migrate({from} => {to}, ..)` does not lead to version {to}\n  still to change:\n{}\n  help: add `{help}`",
                 difference::list(changes)
             );
             (Place::Migration, text)

@@ -210,9 +210,8 @@ fn several_missing_steps_are_one_error() {
             &[]
         ),
         [
-            "`migrate(1 => 2, ..)` does not lead to version 2\n           still to change:\n             \
-          - name: String\n             ~ age: u8 -> u32\n             + full_name: String\n  \
-          help: add `rename(name => full_name), widen(age)`"
+            "`migrate(1 => 2, ..)` does not lead to version 2\n  still to change:\n    - name: String\n    \
+             ~ age: u8 -> u32\n    + full_name: String\n  help: add `rename(name => full_name), widen(age)`"
         ]
     );
 }

@@ -1,6 +1,6 @@
 //! The JSON text of the `_sb` member.
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -8,12 +8,14 @@ use serde::{
     ser::SerializeTuple,
 };
 use serde_json::value::RawValue;
+use smarterbase_schema::digest;
 
-use super::{Envelope, Past, State};
+use super::{BodyShape, Envelope, Past, State};
 use crate::{
     document::Timestamp,
     error::{Code, Error, Result},
     format::{FORMAT_VERSION, KNOWN_FEATURES, Nonce, intent::Intent, json},
+    migration::Versions,
 };
 
 /// The members in the order in which they are written.
@@ -23,6 +25,10 @@ pub(super) struct Written<'a> {
     format: u32,
     needs: &'a [String],
     schema: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seal: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    embedded: &'a BTreeMap<String, u32>,
     state: State,
     rev: u64,
     write: Nonce,
@@ -47,6 +53,8 @@ impl<'a> From<&'a Envelope> for Written<'a> {
             format: envelope.format,
             needs: &envelope.needs,
             schema: envelope.schema,
+            seal: envelope.shape.seal.map(digest::hex),
+            embedded: &envelope.shape.embedded.0,
             state: envelope.state,
             rev: envelope.rev,
             write: envelope.write,
@@ -74,6 +82,10 @@ struct Read<'a> {
     #[serde(default)]
     needs: Vec<String>,
     schema: u32,
+    #[serde(default, borrow)]
+    seal: Option<Cow<'a, str>>,
+    #[serde(default)]
+    embedded: BTreeMap<String, u32>,
     state: State,
     rev: u64,
     write: Nonce,
@@ -146,6 +158,10 @@ impl TryFrom<Read<'_>> for Envelope {
             format: members.format,
             needs: members.needs,
             schema: members.schema,
+            shape: BodyShape {
+                seal: members.seal.as_deref().and_then(read_seal),
+                embedded: Versions(members.embedded),
+            },
             state: members.state,
             rev: members.rev,
             write: members.write,
@@ -159,6 +175,13 @@ impl TryFrom<Read<'_>> for Envelope {
             intent: members.intent.map(Intent::read).transpose()?,
         })
     }
+}
+
+/// A seal that is none of ours equals no seal, so the document takes the slow path.
+fn read_seal(text: &str) -> Option<u64> {
+    (text.len() == 16)
+        .then(|| u64::from_str_radix(text, 16).ok())
+        .flatten()
 }
 
 fn refusal(format: u32, needs: &[String]) -> Option<Error> {

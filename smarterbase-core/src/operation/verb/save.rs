@@ -29,7 +29,7 @@ pub(crate) async fn save<T: Document>(
     };
     check_expected(collection, &id, &fetched, &**document)?;
     for _ in 0..engine.limits.update_attempts {
-        let unknown = body::unknown_members(collection.spec, &fetched.opened.body)?;
+        let unknown = read::unknown_members(collection, &id, &fetched)?;
         if body::encode(&**document, &unknown)? == fetched.opened.body {
             return Ok(());
         }
