@@ -73,6 +73,18 @@ pub fn between(before: &Shape, after: &Shape) -> (Vec<Change>, Vec<(Part, Part)>
     (changes, undecided)
 }
 
+/// The changes from one shape to another, every type with another name among them.
+#[must_use]
+pub fn by_name(before: &Shape, after: &Shape) -> Vec<Change> {
+    let (mut changes, undecided) = between(before, after);
+    changes.extend(
+        undecided
+            .into_iter()
+            .map(|(before, after)| Change::Retyped(before, after)),
+    );
+    changes
+}
+
 /// `name: Type`, or only the name of a variant without content.
 #[must_use]
 pub fn text(part: &Part) -> String {

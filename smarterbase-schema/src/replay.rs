@@ -67,8 +67,8 @@ pub struct Between<'a> {
 /// # Errors
 /// Every mistake in the steps; when the steps themselves are right, the gap between what they lead to and the shape after.
 pub fn replay(between: Between<'_>, steps: &[Step]) -> Result<Link, Vec<Problem>> {
-    if let [Step::Custom] = steps {
-        return Ok(custom(between));
+    if let [Step::Custom(keeps)] = steps {
+        return custom(between, keeps);
     }
     let mut state = State::new(between);
     for (position, step) in steps.iter().enumerate() {
@@ -80,15 +80,46 @@ pub fn replay(between: Between<'_>, steps: &[Step]) -> Result<Link, Vec<Problem>
     gap::close(between, state)
 }
 
-fn custom(between: Between<'_>) -> Link {
-    Link {
+fn custom(between: Between<'_>, keeps: &[String]) -> Result<Link, Vec<Problem>> {
+    let problems: Vec<Problem> = keeps
+        .iter()
+        .filter_map(|name| not_kept(between, name))
+        .collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    // The key of a document never changes.
+    let mut keeps = keeps.to_vec();
+    keeps.extend(between.after.key.clone());
+    keeps.sort();
+    keeps.dedup();
+    Ok(Link {
         steps: vec![Typed {
-            step: Step::Custom,
+            step: Step::Custom(keeps),
             takes: between.before.parts.clone(),
             gives: between.after.parts.clone(),
         }],
         undecided: Vec::new(),
-    }
+    })
+}
+
+/// What is kept is there before and after, with one type.
+fn not_kept(between: Between<'_>, name: &str) -> Option<Problem> {
+    let (before, after) = (between.before.part(name), between.after.part(name));
+    let message = match (before, after) {
+        (Some(before), Some(after)) if before.canonical() == after.canonical() => return None,
+        (Some(_), Some(_)) => format!("`{name}` has another type afterwards, so it cannot be kept"),
+        (None, _) => format!(
+            "version {} has no field `{name}`; it has: {}",
+            between.from,
+            between.before.names()
+        ),
+        (_, None) => format!("`{name}` is gone afterwards, so it cannot be kept"),
+    };
+    Some(Problem {
+        place: Place::Step(0, name.to_owned()),
+        message,
+    })
 }
 
 /// One part on its way.
@@ -132,7 +163,7 @@ impl<'a> State<'a> {
             let word = step.word();
             return self.problem(position, word, format!("`{word}` is no step for {what}"));
         }
-        if *step == Step::Custom {
+        if matches!(step, Step::Custom(_)) {
             let text = "`custom` replaces the whole struct, so it stands alone\n  \
                         help: do the other steps inside of the function";
             return self.problem(position, "custom", text.to_owned());
@@ -272,11 +303,18 @@ impl Link {
         self.steps
             .iter()
             .fold(Digest::new(), |digest, typed| {
-                let digest = digest.text(typed.step.word());
+                let digest = kept(digest.text(typed.step.word()), &typed.step);
                 let digest = fold(digest, &typed.takes).text("=>");
                 fold(digest, &typed.gives)
             })
             .finish()
+    }
+}
+
+fn kept(digest: Digest, step: &Step) -> Digest {
+    match step {
+        Step::Custom(keeps) => keeps.iter().fold(digest, |digest, name| digest.text(name)),
+        _ => digest,
     }
 }
 

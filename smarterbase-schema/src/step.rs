@@ -19,8 +19,8 @@ pub enum Step {
     Widen(String),
     /// `rekind(a)`: the same stored value, under another type. On an enum, without a name: another representation.
     Rekind(Option<String>),
-    /// `custom(function)`: the whole struct.
-    Custom,
+    /// `custom(function, keeps(a, b))`: the whole struct, but for the fields that stay as they are.
+    Custom(Vec<String>),
     /// `add_variant(A)`.
     AddVariant(String),
     /// `rename_variant(A => B)`.
@@ -42,7 +42,7 @@ impl Step {
             Self::Merge(..) => "merge",
             Self::Widen(_) => "widen",
             Self::Rekind(_) => "rekind",
-            Self::Custom => "custom",
+            Self::Custom(_) => "custom",
             Self::AddVariant(_) => "add_variant",
             Self::RenameVariant(..) => "rename_variant",
             Self::RemoveVariant(_) => "remove_variant",
@@ -62,7 +62,7 @@ impl Step {
             | Self::RenameVariant(from, _)
             | Self::RemoveVariant(from) => vec![from],
             Self::Merge(from, _) => from.iter().map(String::as_str).collect(),
-            Self::Add(_) | Self::AddVariant(_) | Self::Rekind(None) | Self::Custom => Vec::new(),
+            Self::Add(_) | Self::AddVariant(_) | Self::Rekind(None) | Self::Custom(_) => Vec::new(),
         }
     }
 
@@ -79,7 +79,7 @@ impl Step {
             | Self::AddVariant(to)
             | Self::RenameVariant(_, to) => vec![to],
             Self::Split(_, to) => to.iter().map(String::as_str).collect(),
-            Self::Remove(_) | Self::RemoveVariant(_) | Self::Rekind(None) | Self::Custom => {
+            Self::Remove(_) | Self::RemoveVariant(_) | Self::Rekind(None) | Self::Custom(_) => {
                 Vec::new()
             }
         }

@@ -8,6 +8,7 @@ use crate::{
     migration::{
         Object, Raw, Versions,
         failure::Cause,
+        object::null,
         step::{Call, Input},
     },
 };
@@ -168,7 +169,7 @@ fn run<Old: Arguments, New, Out: StepOutput<New>>(
         .map_err(Cause::Refused)
 }
 
-/// Runs a function that takes and returns a whole struct: `custom`.
+/// Runs a function that takes and returns a whole struct: `custom`. What it keeps stays as it is.
 ///
 /// # Errors
 /// As [`converted`].
@@ -176,21 +177,28 @@ pub fn custom<Old: DeserializeOwned, New: Serialize, Out: StepOutput<New>>(
     call: &Call<'_>,
     shapes: &[&Shape],
     gives: &[&str],
+    keeps: &[&str],
     function: fn(Old) -> Out,
 ) -> Result<Vec<Raw>, Cause> {
-    let mut object = Object::default();
+    let mut before = Object::default();
     for ((name, shape), input) in call.names.iter().zip(shapes).zip(call.inputs) {
         if !input.is_missing {
-            object.set(name, current(shape, call.versions, input)?, false);
+            before.set(name, current(shape, call.versions, input)?, false);
         }
     }
-    let old = serde_json::from_str(&object.write())
+    let old = serde_json::from_str(&before.write())
         .map_err(|_| Cause::NotAsSealed("the whole document".to_owned()))?;
     let new = function(old).into_step().map_err(Cause::Refused)?;
-    let new = encode(&new)?;
-    let new = Object::read(new.get()).map_err(|_| Cause::NotJson)?;
-    let value = |name: &&str| new.get(name).cloned().ok_or(Cause::NotJson);
-    gives.iter().map(value).collect()
+    let after = Object::read(encode(&new)?.get()).map_err(|_| Cause::NotJson)?;
+    let value = |name: &&str| {
+        let source = if keeps.contains(name) {
+            &before
+        } else {
+            &after
+        };
+        source.get(name).cloned().unwrap_or_else(null)
+    };
+    Ok(gives.iter().map(value).collect())
 }
 
 /// Whether a lock still is the one that the derive read: only its first line is compared, which changes with every other one.

@@ -12,6 +12,19 @@ use crate::{
     migration::{Object, Versions},
 };
 
+/// What a type with these facts writes into the envelopes of its documents.
+#[must_use]
+pub fn written_by(spec: &DocumentSpec) -> BodyShape {
+    let mut shape = BodyShape {
+        seal: Some(spec.history.seal),
+        ..BodyShape::default()
+    };
+    for field in spec.fields {
+        upgrade::note_versions(field.shape, &mut shape.embedded);
+    }
+    shape
+}
+
 /// The body as a type with these facts has it. `shape` is what the type writes into envelopes.
 ///
 /// Hand-made JSON has no version: the type judges it.

@@ -4,12 +4,13 @@ use std::{sync::Mutex, time::Duration};
 
 use super::agreement::CatalogCell;
 use crate::{
-    document::{DocumentSpec, IndexKind, upgrade},
+    document::{DocumentSpec, IndexKind},
     format::{
         Key, Nonce,
         definition::{self, Definition},
         envelope::BodyShape,
         path::{self, EncodedId},
+        upgrade,
     },
     port::index::IndexedCollection,
 };
@@ -36,7 +37,7 @@ impl Collection {
         Self {
             spec,
             definitions,
-            shape: shape_of(spec),
+            shape: upgrade::written_by(spec),
             catalog: CatalogCell::default(),
             hold_until: Mutex::new(Duration::ZERO),
         }
@@ -89,15 +90,4 @@ impl Collection {
             .expect("no panic while holding the lock");
         *held = until.max(*held);
     }
-}
-
-fn shape_of(spec: &DocumentSpec) -> BodyShape {
-    let mut shape = BodyShape {
-        seal: Some(spec.history.seal),
-        ..BodyShape::default()
-    };
-    for field in spec.fields {
-        upgrade::note_versions(field.shape, &mut shape.embedded);
-    }
-    shape
 }

@@ -229,8 +229,22 @@ impl Arguments<'_> {
     }
 
     fn custom(&self, span: Span) -> syn::Result<StepOptions> {
-        let mut step = StepOptions::new(span, Step::Custom, Vec::new());
-        step.function = Some(self.input.parse()?);
+        let function = self.input.parse()?;
+        let mut keeps = Vec::new();
+        if self.input.parse::<Option<Token![,]>>()?.is_some() && !self.input.is_empty() {
+            let word = syn::Ident::parse_any(self.input)?;
+            if word != "keeps" {
+                let text = "`custom` takes a function and `keeps(..)`";
+                return Err(syn::Error::new(word.span(), text));
+            }
+            let content;
+            syn::parenthesized!(content in self.input);
+            keeps.extend(Punctuated::<_, Token![,]>::parse_terminated_with(
+                &content, name,
+            )?);
+        }
+        let mut step = StepOptions::new(span, Step::Custom(texts(&keeps)), keeps);
+        step.function = Some(function);
         Ok(step)
     }
 

@@ -139,9 +139,11 @@ impl StepContext<'_> {
                 let to = representation(&self.link.after.representation);
                 quote!(Represent(#from, #to))
             }
-            Step::Add(_) | Step::Convert(_) | Step::Split(..) | Step::Merge(..) | Step::Custom => {
-                self.change()
-            }
+            Step::Add(_)
+            | Step::Convert(_)
+            | Step::Split(..)
+            | Step::Merge(..)
+            | Step::Custom(_) => self.change(),
             Step::Widen(_) | Step::Rekind(Some(_)) | Step::AddVariant(_) => return None,
         };
         Some(quote!(__sb::MigrationStep::#step))
@@ -178,7 +180,7 @@ impl StepContext<'_> {
         } else {
             &self.typed.takes
         };
-        if self.typed.step == Step::Custom {
+        if matches!(self.typed.step, Step::Custom(_)) {
             return word.to_owned();
         }
         format!("{word}({})", names(taken).join(", "))

@@ -33,7 +33,7 @@ pub(crate) fn check(subject: &Subject<'_>, errors: &mut Errors) -> History {
     let is_right = found.is_empty();
     errors.append(found);
     if is_right {
-        write_block(subject, last_steps(subject, &history));
+        write_block(subject, &source, last_steps(subject, &history));
     } else {
         history.links.clear();
         history.draft = None;

@@ -122,7 +122,7 @@ pub(super) fn no_migration(subject: &Subject<'_>, between: Between<'_>, last: u3
              when no document of an older version is left",
         );
     }
-    let (changes, _) = difference::between(between.before, between.after);
+    let changes = difference::by_name(between.before, between.after);
     let steps = difference::steps(between.after.form, &changes).join(", ");
     let separator = if steps.is_empty() { "" } else { ", " };
     format!(

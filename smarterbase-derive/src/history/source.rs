@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use smarterbase_schema::{Lock, Sealed};
+use smarterbase_schema::{Lock, Sealed, digest};
 
 use super::Subject;
 
@@ -14,6 +14,8 @@ pub(crate) struct Source {
     pub(crate) shown: String,
     /// The text; `None` when there is no such file.
     pub(crate) text: Option<String>,
+    /// Where it is on this machine, for `seal`.
+    pub(crate) path: PathBuf,
     /// The path as an argument of `include_bytes!`: the same tokens on every machine.
     pub(crate) include: TokenStream,
     /// Whether the folder was named by somebody, so that the lock is meant whatever crate it says.
@@ -31,19 +33,23 @@ impl Source {
         let folder = named.map_or("schema", |folder| folder.value.as_str());
         let shown = format!("{folder}/{file}");
         if let Ok(root) = std::env::var(FOLDER) {
-            let path = format!("/{file}");
+            let include = format!("/{file}");
+            let path = Path::new(&root).join(&file);
             return Self {
-                text: read(&Path::new(&root).join(&file)),
-                include: quote!(__sb::concat!(__sb::env!(#FOLDER), #path)),
+                text: read(&path),
+                path,
+                include: quote!(__sb::concat!(__sb::env!(#FOLDER), #include)),
                 shown,
                 is_explicit: true,
             };
         }
         let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-        let path = format!("/{shown}");
+        let include = format!("/{shown}");
+        let path = PathBuf::from(root).join(&shown);
         Self {
-            text: read(&PathBuf::from(root).join(&shown)),
-            include: quote!(__sb::concat!(__sb::env!("CARGO_MANIFEST_DIR"), #path)),
+            text: read(&path),
+            path,
+            include: quote!(__sb::concat!(__sb::env!("CARGO_MANIFEST_DIR"), #include)),
             shown,
             is_explicit: named.is_some(),
         }
@@ -69,23 +75,23 @@ fn read(path: &Path) -> Option<String> {
     crate::tests::LOCKS.with_borrow(|locks| locks.get(name).cloned())
 }
 
-/// Writes today's version of a type as a lock of one version, for `seal` to collect.
-pub(crate) fn write_block(subject: &Subject<'_>, steps: Option<u64>) {
+/// Writes today's version of a type as a lock of one version, for `seal` to collect. The first line says where its lock is.
+pub(crate) fn write_block(subject: &Subject<'_>, source: &Source, steps: Option<u64>) {
     let Ok(folder) = std::env::var("SMARTERBASE_SEAL_OUT") else {
         return;
     };
-    let crate_name = std::env::var("CARGO_CRATE_NAME").unwrap_or_default();
     let block = Lock {
         kind: subject.kind,
         name: subject.name.to_owned(),
-        crate_name: crate_name.clone(),
+        crate_name: std::env::var("CARGO_CRATE_NAME").unwrap_or_default(),
         versions: vec![Sealed {
             version: subject.options.current(),
             shape: subject.shape.clone(),
             steps,
         }],
     };
-    let name = format!("{crate_name}.{}.{}.toml", subject.kind.name(), subject.name);
+    let text = format!("# lock {}\n{}", source.path.display(), block.write());
+    let name = format!("{}.toml", digest::hex(digest::of(&text)));
     // The command notices a missing block: a failure here is not a reason to fail a build.
-    let _ = std::fs::write(Path::new(&folder).join(name), block.write());
+    let _ = std::fs::write(Path::new(&folder).join(name), text);
 }

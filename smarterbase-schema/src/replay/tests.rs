@@ -125,9 +125,49 @@ fn a_field_can_be_renamed_after_it_was_made() {
 
 #[test]
 fn custom_takes_and_gives_everything() {
-    let link = run(&shape(&[("a", "u8")]), &shape(&[("b", "u16")]), &[Custom]).expect("anything");
+    let link = run(
+        &shape(&[("a", "u8")]),
+        &shape(&[("b", "u16")]),
+        &[Custom(Vec::new())],
+    )
+    .expect("anything");
     assert_eq!(link.steps[0].takes, [Part::new("a", "u8")]);
     assert_eq!(link.steps[0].gives, [Part::new("b", "u16")]);
+}
+
+#[test]
+fn custom_keeps_what_is_there_before_and_after() {
+    let keep = |before: &[(&str, &str)], after: &[(&str, &str)], name: &str| {
+        run(&shape(before), &shape(after), &[Custom(vec![text(name)])])
+    };
+    let both = [("a", "u8"), ("b", "u8")];
+    let kept = keep(&both, &both, "a").expect("it is kept");
+    assert_ne!(
+        kept.digest(),
+        keep(&both, &both, "b").expect("it is kept").digest()
+    );
+    for (before, after, message) in [
+        (
+            &[("a", "u8")][..],
+            &[("a", "u16")][..],
+            "`a` has another type afterwards, so it cannot be kept",
+        ),
+        (
+            &[("a", "u8")],
+            &[],
+            "`a` is gone afterwards, so it cannot be kept",
+        ),
+        (
+            &[("b", "u8")],
+            &[("a", "u8")],
+            "version 1 has no field `a`; it has: b",
+        ),
+    ] {
+        assert_eq!(
+            keep(before, after, "a").expect_err("a mistake")[0].message,
+            message
+        );
+    }
 }
 
 #[test]
@@ -307,7 +347,7 @@ fn the_digest_of_steps_covers_operations_names_and_types() {
     };
     let convert = digest(&[("a", "u8")], &[("a", "String")], &[Convert(text("a"))]);
     let others = [
-        digest(&[("a", "u8")], &[("a", "String")], &[Custom]),
+        digest(&[("a", "u8")], &[("a", "String")], &[Custom(Vec::new())]),
         digest(&[("a", "u16")], &[("a", "String")], &[Convert(text("a"))]),
         digest(&[("a", "u8")], &[("a", "char")], &[Convert(text("a"))]),
         digest(&[("b", "u8")], &[("b", "String")], &[Convert(text("b"))]),

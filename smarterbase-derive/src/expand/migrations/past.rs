@@ -16,7 +16,7 @@ pub(crate) fn structs(subject: &Subject<'_>) -> Option<TokenStream> {
             .link
             .steps
             .iter()
-            .any(|typed| typed.step == Step::Custom)
+            .any(|typed| matches!(typed.step, Step::Custom(_)))
         {
             for version in [(link.from, &link.before), (link.from + 1, &link.after)] {
                 if !versions.iter().any(|(known, _)| *known == version.0) {

@@ -12,7 +12,7 @@ impl StepContext<'_> {
     pub(super) fn run(&self) -> TokenStream {
         match &self.typed.step {
             Step::Add(_) => self.added(),
-            Step::Custom => self.custom(),
+            Step::Custom(keeps) => self.custom(keeps),
             Step::Split(..) => self.call(&quote!(split), &self.new_tuple()),
             _ => self.call(&quote!(converted), &self.new_type(&self.typed.gives[0])),
         }
@@ -42,7 +42,7 @@ impl StepContext<'_> {
             .unwrap_or_else(|| quote!(__sb::None))
     }
 
-    fn custom(&self) -> TokenStream {
+    fn custom(&self, keeps: &[String]) -> TokenStream {
         let function = &self.options.function;
         let old = past::path(self.subject, self.link.from);
         let new = past::path(self.subject, self.link.from + 1);
@@ -54,7 +54,7 @@ impl StepContext<'_> {
             quote!(<#ty as __sb::FieldType>::SHAPE)
         });
         let gives = super::names(&self.typed.gives);
-        quote!(|__sb_call| __sb::custom::<#old, #new, _>(__sb_call, &[#(#shapes),*], &[#(#gives),*], #function))
+        quote!(|__sb_call| __sb::custom::<#old, #new, _>(__sb_call, &[#(#shapes),*], &[#(#gives),*], &[#(#keeps),*], #function))
     }
 
     /// A call of the step's function with its arguments as a tuple.
