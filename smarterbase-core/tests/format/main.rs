@@ -15,4 +15,5 @@ mod index_key;
 mod lower;
 mod path;
 mod sample;
+mod upgrade;
 mod values;
