@@ -7,6 +7,7 @@
 //! | [`indexes`] | finding documents by their fields, and adding an index to existing data |
 //! | [`unique_values`] | values that at most one document may have |
 //! | [`queries`] | pages, streams, counts, order, scans, and what their results promise |
+//! | [`transactions`] | several documents that change together, and one view of many |
 //! | [`errors`] | what can go wrong, and what to do about each kind |
 //! | [`stores`] | folders, object storage, Redis, limits, and closing |
 
@@ -24,6 +25,9 @@ pub mod unique_values {}
 
 #[doc = include_str!("guide/queries.md")]
 pub mod queries {}
+
+#[doc = include_str!("guide/transactions.md")]
+pub mod transactions {}
 
 #[doc = include_str!("guide/errors.md")]
 pub mod errors {}

@@ -65,9 +65,12 @@ pub mod prelude;
 pub use open::open;
 pub use smarterbase_core::{
     Error, ErrorKind, Result,
-    db::{Db, DbBuilder, Session},
+    db::{Db, DbBuilder, Session, Transaction, Tx},
     document::{Document, Field, FieldType, Id, IndexValue, Stored, Timestamp},
-    operation::limits::Limits,
+    operation::{
+        limits::{Limits, TransactionLimits},
+        transaction::TransactionCounts,
+    },
     query::{Cursor, Page},
 };
 pub use smarterbase_core::{maintenance, port, store};

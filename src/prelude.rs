@@ -3,7 +3,7 @@
 pub use serde::{Deserialize, Serialize};
 pub use smarterbase_core::{
     Error, ErrorKind,
-    db::{Db, DocumentExt, Session, StoredExt},
+    db::{Db, DocumentExt, Session, StoredExt, Tx},
     document::{Document, Field, Id, Stored, Timestamp},
     query::{Cursor, Page},
 };

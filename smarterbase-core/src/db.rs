@@ -3,6 +3,7 @@
 pub mod builder;
 pub mod request;
 pub mod session;
+pub mod transaction;
 pub mod verbs;
 
 pub use builder::DbBuilder;
@@ -11,6 +12,7 @@ pub use request::{
     Get, GetMany, GetRequired, List, Overwrite, Query, Reload, Remove, Save, Scan, Update, Upsert,
 };
 pub use session::Session;
+pub use transaction::{Transaction, Tx};
 pub use verbs::{DocumentExt, StoredExt};
 
 use std::{sync::Arc, time::Duration};
@@ -21,6 +23,7 @@ use crate::{
     format::database::ProbeReport,
     maintenance::{
         definitions::{self, DefinitionStatus},
+        medic::{self, MedicReport},
         rebuild::{self, RebuildReport},
         sweep::{self, SweepReport},
     },
@@ -136,9 +139,22 @@ impl Db {
         sweep::sweep(&self.engine, &self.engine.collection::<T>()).await
     }
 
+    /// Finishes committed transactions whose processes died before they could, and removes what is left of old ones: records
+    /// that said `aborted` and large bodies that were never placed, both after seven days. One LIST per 1,000 records.
+    ///
+    /// A process that runs transactions does this about once a minute by itself. No read or write waits for it: whoever meets
+    /// a document of a dead transaction finds out what it is.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
+    pub async fn settle_transactions(&self) -> Result<MedicReport> {
+        medic::run(&self.engine).await
+    }
+
     /// Refuses new writes and waits until every write has ended, detached ones and their clean-up included.
     pub async fn close(self) {
         self.engine.writes.close();
+        self.engine.medic.closing().cancel();
         self.engine.tasks.close();
         self.engine.tasks.wait().await;
     }

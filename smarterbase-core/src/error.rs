@@ -84,6 +84,22 @@ impl Error {
         Self::new(Code::ABORTED, "the application gave up").with_source(error)
     }
 
+    /// The same error once more, without what caused it.
+    pub(crate) fn repeated(&self) -> Self {
+        let inner = &*self.0;
+        Self(Box::new(Inner {
+            code: inner.code,
+            operation: inner.operation,
+            collection: inner.collection.clone(),
+            id: inner.id.clone(),
+            message: inner.message.clone(),
+            field: inner.field.clone(),
+            holder: inner.holder.clone(),
+            violations: inner.violations.clone(),
+            source: None,
+        }))
+    }
+
     /// What the caller can do.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

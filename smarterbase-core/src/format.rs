@@ -13,6 +13,7 @@ pub mod intent;
 pub mod lower;
 pub mod nonce;
 pub mod path;
+pub mod record;
 pub mod upgrade;
 
 mod json;

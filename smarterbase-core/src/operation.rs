@@ -10,8 +10,11 @@ pub(crate) mod plan;
 pub(crate) mod read;
 pub(crate) mod secure;
 pub(crate) mod settle;
+pub mod transaction;
 pub(crate) mod verb;
+pub(crate) mod view;
 pub(crate) mod write;
 
 pub(crate) use collection::Collection;
 pub(crate) use engine::Engine;
+pub(crate) use view::View;

@@ -6,6 +6,7 @@
 pub(crate) mod cursor;
 pub(crate) mod id_walk;
 pub(crate) mod index_walk;
+pub(crate) mod overlay;
 pub mod page;
 pub mod predicate;
 pub(crate) mod scan;

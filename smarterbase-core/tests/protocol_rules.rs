@@ -12,12 +12,12 @@ use smarterbase_core::{
     document::{Timestamp, Version},
     format::{
         Envelope, FORMAT_VERSION, Key, Nonce, claim::Claim, entry::Tag, envelope::State,
-        envelope::open, index_key::EncodedValue, path::EncodedId,
+        envelope::open, index_key::EncodedValue, intent::Intent, path::EncodedId,
     },
     port::{Attempt, Expect, Object, Rng, StoreError, StoreErrorKind, index::Hit},
     protocol::{
         ClaimMachine, ClaimOutcome, ClaimPlan, Machine, PutMachine, PutOutcome, ReleaseMachine,
-        Reply, Request, SeeClaimMachine, Shipped, Step, TakenClaim,
+        Reply, Request, SeeClaimMachine, Settler, Shipped, Step, TakenClaim,
         stale::{Staleness, judge},
     },
 };
@@ -447,6 +447,7 @@ fn a_store_that_never_answers_ends_in_unknown_after_a_bounded_number_of_steps() 
                 Step::Do(Request::Pause(_)) => Reply::Rested,
                 Step::Do(Request::Put { .. }) => no_answer(),
                 Step::Do(Request::Get(_)) => got(&object(1, &base)),
+                Step::Do(other) => panic!("a put does not ask for {other:?}"),
             };
             step = talk.step(reply);
         };
@@ -541,6 +542,12 @@ fn claiming(create_first: bool) -> Talk<ClaimMachine> {
         owner: document(),
         write: nonce(2),
         create_first,
+        settler: Settler {
+            attempt: None,
+            priority: None,
+            grace: Duration::ZERO,
+            lease: Duration::from_secs(5),
+        },
     }))
 }
 
@@ -658,7 +665,7 @@ fn a_fence_that_is_lost_or_unclear_is_made_again_from_the_claim_on() {
         let key = match talk.wants(answer) {
             Request::Pause(_) => talk.wants_get(Reply::Rested),
             Request::Get(key) => key,
-            Request::Put { .. } => panic!("the claim moves without a fence"),
+            other => panic!("the claim moves without a fence: {other:?}"),
         };
         assert_eq!(key, claim_key());
     }
@@ -732,7 +739,7 @@ fn a_claim_that_always_moves_ends_in_contention() {
                 now = overwritten(&now, 1);
                 talk.step(rejected())
             }
-            Step::Do(Request::Pause(_)) => panic!("nothing to wait for"),
+            Step::Do(other) => panic!("nothing to wait for: {other:?}"),
         };
     };
     assert_eq!(failure.code(), "SB-CONTENTION");
@@ -810,12 +817,13 @@ fn s13_an_entry_that_the_document_or_a_pending_write_lists_stays() {
     assert_eq!(judged(&hit(2), Some(&document), 0), Staleness::Keep);
     document.index = BTreeMap::from([("other-00000000".to_owned(), vec![tag.clone()])]);
     assert_eq!(judged(&hit(2), Some(&document), 0), Staleness::Remove);
-    document.intent = Some(smarterbase_core::format::intent::Intent {
-        transaction: "t.0".to_owned(),
-        write: nonce(6),
-        rev: 4,
-        text: format!(r#"{{"index":{{"{DEFINITION}":["{tag}"]}}}}"#),
-    });
+    let write = nonce(6);
+    let intent = format!(
+        r#"{{"transaction":"t.0","home":"record","op":"put","rev":4,"write":"{write}","members":1,
+            "priority":[1,"t"],"index":{{"{DEFINITION}":["{tag}"]}},"unique":{{}},"body":{{}}}}"#
+    );
+    let intent = serde_json::value::RawValue::from_string(intent).expect("JSON");
+    document.intent = Some(Intent::read(&intent).expect("an intent"));
     assert_eq!(judged(&hit(2), Some(&document), 0), Staleness::Keep);
 }
 

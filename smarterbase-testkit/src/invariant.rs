@@ -4,6 +4,7 @@
 //! documents give rise to and compares with a plain evaluation. Both give texts: an empty list means that all is well.
 
 mod census;
+mod pending;
 mod question;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -14,8 +15,7 @@ use smarterbase_core::{
     document::{Document, IndexKind, Timestamp},
     format::{
         catalog::{Catalog, State},
-        claim::{self, Claim},
-        definition, path,
+        claim, definition, path,
     },
     port::{CasStore, index::Hit},
     protocol::stale::{Staleness, judge},
@@ -74,7 +74,10 @@ async fn check_unique<T: Document>(
             let claim = path::claim(T::SPEC.collection, name, &hash);
             let owner = match store.get(&claim).await.expect("the store answers") {
                 None => None,
-                Some(object) => Claim::open(&object.bytes).expect("a claim").owner,
+                Some(object) => {
+                    let committed = pending::committed(store, &object.bytes).await;
+                    claim::owner(&committed.body).expect("a claim")
+                }
             };
             if owner.as_deref() != Some(resident.key.as_str()) {
                 found.push(format!(

@@ -356,14 +356,7 @@ async fn a_body_with_another_id_than_its_path() {
 async fn objects_of_a_newer_program() {
     let bench = Bench::new().await;
     let good = bench.stored("users/ada.json").await;
-    for (member, value) in [
-        ("format", json!(2)),
-        ("needs", json!(["time-travel"])),
-        (
-            "intent",
-            json!({"transaction": "s3cr3t.1", "write": "0123456789abcdefghij", "rev": 2}),
-        ),
-    ] {
+    for (member, value) in [("format", json!(2)), ("needs", json!(["time-travel"]))] {
         let mut newer = good.clone();
         newer["_sb"][member] = value;
         bench.store("users/ada.json", newer.to_string()).await;
@@ -382,6 +375,27 @@ async fn objects_of_a_newer_program() {
     newer["_sb"]["schema"] = json!(9);
     bench.store("users/ada.json", newer.to_string()).await;
     is_unusable(&bench, ErrorKind::Unsupported, "SB-UNSUPPORTED-SCHEMA").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_intent_that_cannot_be_read() {
+    let bench = Bench::new().await;
+    let good = bench.stored("users/ada.json").await;
+    let intent = json!({"transaction": "s3cr3t.1", "home": "record", "op": "put", "rev": 2, "members": 2,
+        "write": "0123456789abcdefghij", "priority": [1, "s3cr3t"]});
+    for (member, value) in [
+        ("op", json!("s3cr3t")),
+        ("home", json!("s3cr3t")),
+        ("transaction", json!("../s3cr3t")),
+        ("transaction", json!("")),
+        ("priority", json!(1)),
+    ] {
+        let mut broken = good.clone();
+        broken["_sb"]["intent"] = intent.clone();
+        broken["_sb"]["intent"][member] = value;
+        bench.store("users/ada.json", broken.to_string()).await;
+        is_unusable(&bench, ErrorKind::Corrupt, "SB-CORRUPT").await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -22,12 +22,12 @@ pub(crate) struct Note {
 
 /// Requests by kind: reads, creates, swaps, removals, lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Cost {
-    get: usize,
-    create: usize,
-    swap: usize,
-    delete: usize,
-    list: usize,
+pub(crate) struct Cost {
+    pub(crate) get: usize,
+    pub(crate) create: usize,
+    pub(crate) swap: usize,
+    pub(crate) delete: usize,
+    pub(crate) list: usize,
 }
 
 impl Cost {
@@ -42,7 +42,7 @@ impl Cost {
     }
 }
 
-const NOTHING: Cost = Cost {
+pub(crate) const NOTHING: Cost = Cost {
     get: 0,
     create: 0,
     swap: 0,
@@ -51,14 +51,14 @@ const NOTHING: Cost = Cost {
 };
 
 /// A database whose catalogs are loaded and whose cursor keys exist, on a store with the contract's latencies.
-struct Bench {
-    world: World,
-    store: Arc<FaultStore>,
-    db: Db,
+pub(crate) struct Bench {
+    pub(crate) world: World,
+    pub(crate) store: Arc<FaultStore>,
+    pub(crate) db: Db,
 }
 
 impl Bench {
-    async fn with(users: usize) -> Self {
+    pub(crate) async fn with(users: usize) -> Self {
         let world = World::new(1);
         let db = world.open(0).await;
         for number in 0..users {
@@ -88,7 +88,7 @@ impl Bench {
     }
 
     /// What `act` costs before its reply and in all, and how long it takes.
-    async fn measure<R>(
+    pub(crate) async fn measure<R>(
         self,
         act: impl AsyncFnOnce(&Db) -> Result<R>,
     ) -> (Cost, Cost, Duration, R) {
@@ -103,7 +103,7 @@ impl Bench {
     }
 }
 
-fn note(id: &str) -> Note {
+pub(crate) fn note(id: &str) -> Note {
     Note {
         id: id.to_owned(),
         text: "text".to_owned(),
@@ -111,7 +111,7 @@ fn note(id: &str) -> Note {
 }
 
 /// Within 10 % of what the requests in a row take.
-fn assert_depth(took: Duration, expected_milliseconds: u64) {
+pub(crate) fn assert_depth(took: Duration, expected_milliseconds: u64) {
     let expected = Duration::from_millis(expected_milliseconds);
     let is_close = took >= expected && took <= expected.mul_f64(1.1);
     assert!(is_close, "{took:?} instead of {expected:?}");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "a failing test shows its report")]
 
+mod anomalies;
 mod bad_input;
 mod brittle;
 mod cost;
@@ -12,5 +13,8 @@ mod keys;
 mod maintenance;
 mod queries;
 mod rules;
+mod transaction_cost;
+mod transaction_faults;
+mod transactions;
 mod user;
 mod writing;

@@ -229,6 +229,8 @@ impl DbBuilder {
             guard: WriteGuard::Open,
             abandon_missing_backends: self.abandon_missing_backends,
             cursor_keys: OnceCell::new(),
+            transactions: Default::default(),
+            medic: Default::default(),
             tasks: TaskTracker::new(),
             writes: Arc::new(Semaphore::new(self.limits.usable().concurrent_writes)),
             sweeps: Arc::new(Semaphore::new(SWEEPS)),

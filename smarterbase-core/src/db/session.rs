@@ -1,27 +1,40 @@
-//! What verbs and finders run in: a database, later also a transaction.
+//! What verbs and finders run in: a database, or a transaction.
 
 use std::{marker::PhantomData, sync::Arc};
 
-use super::Db;
-use crate::operation::Engine;
+use super::{Db, Tx};
+use crate::operation::{Engine, View};
 
-/// Where a request runs. Made from `&Db`.
+/// Where a request runs. Made from `&Db` or `&Tx`.
 #[derive(Clone, Debug)]
 pub struct Session<'a> {
-    engine: Arc<Engine>,
+    view: View,
     lifetime: PhantomData<&'a Db>,
 }
 
 impl Session<'_> {
     pub(crate) fn engine(&self) -> &Arc<Engine> {
-        &self.engine
+        self.view.engine()
+    }
+
+    pub(crate) fn view(&self) -> &View {
+        &self.view
     }
 }
 
 impl<'a> From<&'a Db> for Session<'a> {
     fn from(db: &'a Db) -> Self {
         Self {
-            engine: db.engine.clone(),
+            view: View::plain(db.engine.clone()),
+            lifetime: PhantomData,
+        }
+    }
+}
+
+impl<'a> From<&'a Tx> for Session<'a> {
+    fn from(tx: &'a Tx) -> Self {
+        Self {
+            view: tx.view(),
             lifetime: PhantomData,
         }
     }

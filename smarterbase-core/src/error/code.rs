@@ -27,7 +27,7 @@ codes! {
     REVISION = "SB-REVISION", Conflict;
     /// A document with this id exists.
     EXISTS = "SB-EXISTS", Conflict;
-    /// An update was run again too often, because others kept winning.
+    /// An update or a transaction was run again too often, because others kept winning.
     CONTENTION = "SB-CONTENTION", Conflict;
     /// Another document holds a unique value.
     UNIQUE = "SB-UNIQUE", Unique;
@@ -61,11 +61,13 @@ codes! {
     OUTCOME_UNKNOWN = "SB-OUTCOME-UNKNOWN", OutcomeUnknown;
     /// More results than one call may collect.
     TOO_MANY = "SB-TOO-MANY", Refused;
-    /// The query would read more documents than its budget allows.
+    /// A query would read, or a transaction would hold, more than its budget allows.
     BUDGET = "SB-BUDGET", Refused;
     /// The database is closed, or closing.
     CLOSED = "SB-CLOSED", Refused;
-    /// The database was opened read-only.
+    /// A `Tx` was used after its closure had ended.
+    TRANSACTION_ENDED = "SB-TRANSACTION-ENDED", Refused;
+    /// The database was opened read-only, or a snapshot tried to write.
     READ_ONLY = "SB-READ-ONLY", Refused;
     /// The store failed a check of the conformance probe, so it is open for reading only.
     PROBE_FAILED = "SB-PROBE-FAILED", Refused;

@@ -43,11 +43,7 @@ impl Claim {
     /// The bytes: `{"_sb":{…},"owner":"users/….json"}`. The value itself is not stored: it can be a secret.
     #[must_use]
     pub fn seal(&self) -> Bytes {
-        let body = Body {
-            owner: self.owner.clone(),
-        };
-        let body = serde_json::to_vec(&body).expect("a claim is JSON, and memory takes it");
-        self.envelope.seal(&body)
+        self.envelope.seal(&body(self.owner.as_deref()))
     }
 
     /// Reads a claim. One without `owner` is released: that is what a fence leaves.
@@ -57,11 +53,30 @@ impl Claim {
     /// [`envelope::open`].
     pub fn open(bytes: &Bytes) -> Result<Self> {
         let opened = envelope::open(bytes)?;
-        let body: Body = serde_json::from_slice(&opened.body)
-            .map_err(|error| json::corrupt("the claim", &error))?;
         Ok(Self {
+            owner: owner(&opened.body)?,
             envelope: opened.envelope,
-            owner: body.owner,
         })
     }
+}
+
+/// The owner in the body of a claim; `None` when it was released.
+///
+/// # Errors
+/// [`Corrupt`](crate::ErrorKind::Corrupt): not the body of a claim.
+pub fn owner(body: &[u8]) -> Result<Option<String>> {
+    let body: Body =
+        serde_json::from_slice(body).map_err(|error| json::corrupt("the claim", &error))?;
+    Ok(body.owner)
+}
+
+/// The body of a claim.
+#[must_use]
+pub fn body(owner: Option<&str>) -> Bytes {
+    let body = Body {
+        owner: owner.map(str::to_owned),
+    };
+    serde_json::to_vec(&body)
+        .expect("a claim is JSON, and memory takes it")
+        .into()
 }

@@ -53,6 +53,24 @@ pub struct BodyShape {
     pub embedded: Versions,
 }
 
+impl BodyShape {
+    /// The stored text of the seal: 16 hex digits.
+    #[must_use]
+    pub fn seal_text(&self) -> Option<String> {
+        self.seal.map(smarterbase_schema::digest::hex)
+    }
+
+    /// The shape of these stored members. A seal that is none of ours equals no seal, so its document takes the slow path.
+    #[must_use]
+    pub fn read(seal: Option<&str>, embedded: BTreeMap<String, u32>) -> Self {
+        let bits = |text: &str| u64::from_str_radix(text, 16).ok();
+        Self {
+            seal: seal.filter(|text| text.len() == 16).and_then(bits),
+            embedded: Versions(embedded),
+        }
+    }
+}
+
 /// The decoded `_sb` member. Members appear in this order, `put` always first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Envelope {
@@ -91,7 +109,7 @@ pub struct Envelope {
 }
 
 /// An object split into its envelope and its body.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Opened {
     /// The envelope; for an object without one, the envelope of revision 0 (its write id is made of sha256(bytes)).
     pub envelope: Envelope,

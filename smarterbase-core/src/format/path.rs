@@ -6,6 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::intent::Attempt;
 use crate::{
     document::{DocumentKey, KeyKind, KeyText},
     error::{Code, Error, Result},
@@ -222,6 +223,38 @@ pub fn catalog(collection: &str) -> Key {
 #[must_use]
 pub fn is_system(key: &Key) -> bool {
     key.as_str().starts_with("_sys/")
+}
+
+/// `_tx/`: every record.
+#[must_use]
+pub fn records() -> Prefix {
+    Prefix("_tx/".into())
+}
+
+/// `_tx/<hh>/<attempt>.json`, where `hh` are the first two hex digits of sha256(attempt).
+#[must_use]
+pub fn record(attempt: &Attempt) -> Key {
+    let spread = Sha256::digest(attempt.as_str())[0];
+    Key(format!("_tx/{spread:02x}/{attempt}.json").into())
+}
+
+/// `_stage/<attempt>/<number>.json`: a large body of a pending write.
+#[must_use]
+pub fn staged(attempt: &Attempt, number: usize) -> Key {
+    Key(format!("_stage/{attempt}/{number}.json").into())
+}
+
+/// `_stage/`: every staged body.
+#[must_use]
+pub fn all_staged() -> Prefix {
+    Prefix("_stage/".into())
+}
+
+/// Whether the path is one of a staged body.
+#[must_use]
+pub fn is_staged(path: &str) -> bool {
+    path.strip_prefix("_stage/")
+        .is_some_and(|rest| !rest.contains("..") && rest.ends_with(".json"))
 }
 
 /// `_sys/format.json`.

@@ -13,13 +13,13 @@ use crate::{
         path::EncodedId,
     },
     operation::{
-        Collection, Engine,
+        Collection, Engine, View,
         agreement::{self, Agreement, MAX_AGE, Site},
         attach,
         change::{Base, Change},
         read::{self, Fetched},
         verb::contention,
-        write::{Verdict, write},
+        write::{Verdict, write_now},
     },
     port::index::{Commit, IndexEntry, Outcome},
     query::id_walk::IdWalk,
@@ -275,7 +275,7 @@ async fn restore<T: Document>(
     collection: &Arc<Collection>,
     build: &Build,
 ) -> Result<u64> {
-    let mut walk = IdWalk::new(engine, collection, None, usize::MAX);
+    let mut walk = IdWalk::new(&View::plain(engine.clone()), collection, None, usize::MAX);
     let mut documents = 0;
     let mut duplicates = Vec::new();
     loop {
@@ -314,7 +314,9 @@ async fn restore_one<T: Document>(
     id: EncodedId,
 ) -> Result<Option<Duplicate>> {
     for _ in 0..engine.limits.update_attempts {
-        let Some(fetched) = read::fetch(engine, collection, &id).await? else {
+        let Some(fetched) =
+            read::fetch_to_replace(&View::plain(engine.clone()), collection, &id).await?
+        else {
             return Ok(None);
         };
         if !fetched.is_live() {
@@ -398,7 +400,7 @@ fn empty_restore(id: &EncodedId, fetched: &Fetched) -> Commit {
         entries: Vec::new(),
         dropped: Vec::new(),
         placed: Vec::new(),
-        e_tag: fetched.version.e_tag.clone(),
+        e_tag: fetched.settled.version.e_tag.clone(),
     }
 }
 
@@ -440,7 +442,7 @@ async fn claim_by_rewrite<T: Document>(
     let mut change = Change::write(engine, collection, id, Some(base), &*document, &unknown)?;
     change.envelope.rewrite = true;
     change.envelope.updated = fetched.envelope().updated;
-    match write(engine, collection, change).await {
+    match write_now(engine, collection, change).await {
         Ok(Verdict::Written(_)) => Ok(Rewritten::Claimed),
         Ok(Verdict::Lost(_)) => Ok(Rewritten::Lost),
         Err(error) if error.kind() == crate::ErrorKind::Unique => {

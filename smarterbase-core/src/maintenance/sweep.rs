@@ -8,7 +8,7 @@ use crate::{
     error::Result,
     format::{envelope::State, path::EncodedId},
     operation::{
-        Collection, Engine,
+        Collection, Engine, View,
         engine::store_failure,
         read::{self, Fetched},
     },
@@ -37,7 +37,7 @@ pub(crate) async fn sweep(
     collection: &Arc<Collection>,
 ) -> Result<SweepReport> {
     engine.check_writable()?;
-    let mut walk = IdWalk::new(engine, collection, None, usize::MAX);
+    let mut walk = IdWalk::new(&View::plain(engine.clone()), collection, None, usize::MAX);
     let mut report = SweepReport::default();
     loop {
         let listed = walk.next(engine.limits.concurrent_reads * 4).await?;
@@ -73,7 +73,10 @@ async fn look(
     if object.size > LARGEST_TOMBSTONE {
         return Ok(Fate::Alive);
     }
-    match read::fetch(engine, collection, &id).await? {
+    let peeked = read::peek(engine, collection.key(&id)).await;
+    match peeked.map_err(|error| read::at(collection, &id, error))? {
+        // Who put the intent there takes it off first.
+        Some(fetched) if fetched.settled.bears_intent => Ok(Fate::Alive),
         Some(fetched) if !fetched.is_live() => {
             remove(engine, collection, &id, &object, &fetched).await
         }
@@ -96,14 +99,14 @@ async fn remove(
     let is_old =
         written.is_some_and(|written| written.saturating_add(engine.retention) < engine.now());
     // The age is that of the object that was listed: one that was touched since is young.
-    let is_listed = fetched.version.e_tag == object.version.e_tag;
+    let is_listed = fetched.settled.version.e_tag == object.version.e_tag;
     let can_remove = engine.store.capabilities().conditional_delete == ConditionalDelete::Native;
     if !is_old || !is_listed || !can_remove {
         return Ok(Fate::Kept);
     }
     match engine
         .store
-        .delete_if(&collection.key(id), &fetched.version)
+        .delete_if(&collection.key(id), &fetched.settled.version)
         .await
     {
         Attempt::Applied(_) => Ok(Fate::Removed),

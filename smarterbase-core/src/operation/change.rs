@@ -7,7 +7,7 @@ use super::{
     read::{self, Fetched},
 };
 use crate::{
-    document::{Document, Stored, Version, stored::Origin},
+    document::{Document, Stored, stored::Origin},
     error::{Code, Error, Result},
     format::{
         Envelope, FORMAT_VERSION, Nonce,
@@ -16,13 +16,13 @@ use crate::{
         index_key::IndexEntries,
         path::EncodedId,
     },
+    protocol::Settled,
 };
 
 /// What a change replaces.
 #[derive(Clone, Debug)]
 pub(crate) struct Base {
-    pub(crate) version: Version,
-    pub(crate) envelope: Envelope,
+    pub(crate) settled: Settled,
     /// The entries of the replaced document; empty for a tombstone or a stub.
     pub(crate) entries: IndexEntries,
 }
@@ -90,6 +90,10 @@ impl Change {
 }
 
 impl Base {
+    pub(crate) fn envelope(&self) -> &Envelope {
+        &self.settled.opened.envelope
+    }
+
     /// What a fetched object is replaced as.
     pub(crate) fn of<T: Document>(
         collection: &Collection,
@@ -98,34 +102,32 @@ impl Base {
     ) -> Result<Self> {
         let entries = read::entries_of::<T>(collection, id, fetched)?;
         Ok(Self {
-            version: fetched.version.clone(),
-            envelope: fetched.envelope().clone(),
+            settled: fetched.settled.clone(),
             entries,
         })
     }
+}
 
-    /// What a loaded document is replaced as. `None` when its version is not known any more: it was overwritten.
-    pub(crate) fn of_stored<T: Document>(
-        collection: &Collection,
-        id: &EncodedId,
-        stored: &Stored<T>,
-    ) -> Result<Option<(Self, Fetched)>> {
-        let Origin {
-            version: Some(version),
-            bytes,
-        } = stored.origin().clone()
-        else {
-            return Ok(None);
-        };
-        let opened = envelope::open(&bytes).map_err(|error| read::at(collection, id, error))?;
-        let fetched = Fetched {
-            version,
-            bytes,
-            opened,
-        };
-        let base = Self::of::<T>(collection, id, &fetched).map_err(own_key)?;
-        Ok(Some((base, fetched)))
-    }
+/// A loaded document as it was when it was loaded, and whether it may be replaced without being read again: not when its
+/// version is unknown, since it was overwritten before the reply came, or was read while a transaction was undecided, or
+/// comes from a transaction.
+pub(crate) fn origin<T: Document>(
+    collection: &Collection,
+    id: &EncodedId,
+    stored: &Stored<T>,
+) -> Result<(Fetched, bool)> {
+    let Origin { version, bytes } = stored.origin().clone();
+    let opened = envelope::open(&bytes).map_err(|error| read::at(collection, id, error))?;
+    let is_known = version.is_some();
+    let settled = Settled {
+        version: version.unwrap_or_default(),
+        opened,
+        bears_intent: true, // Perhaps; then a fence must leave what was committed.
+    };
+    let fetched = Fetched { settled, bytes };
+    // The key must be the one that it was loaded under.
+    read::entries_of::<T>(collection, id, &fetched).map_err(own_key)?;
+    Ok((fetched, is_known))
 }
 
 /// The stored bytes had the id of their path when they were read: the document's key was changed since.
@@ -144,7 +146,7 @@ fn next_envelope(
     state: State,
 ) -> Envelope {
     let now = engine.now();
-    let was_live = base.filter(|base| base.envelope.state == State::Live);
+    let was_live = base.filter(|base| base.envelope().state == State::Live);
     Envelope {
         put: engine.nonce(),
         format: FORMAT_VERSION,
@@ -152,11 +154,11 @@ fn next_envelope(
         schema: collection.spec.schema_version,
         shape: collection.shape.clone(),
         state,
-        rev: base.map_or(1, |base| base.envelope.rev + 1),
+        rev: base.map_or(1, |base| base.envelope().rev + 1),
         write: engine.nonce(),
         rewrite: false,
-        prev: base.map_or_else(Vec::new, |base| base.envelope.lineage()),
-        created: was_live.map_or(Some(now), |base| base.envelope.created),
+        prev: base.map_or_else(Vec::new, |base| base.envelope().lineage()),
+        created: was_live.map_or(Some(now), |base| base.envelope().created),
         updated: Some(now),
         catalog: 0,
         index: Default::default(),

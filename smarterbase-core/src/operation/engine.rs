@@ -4,14 +4,20 @@ use std::{
     any::TypeId,
     collections::HashMap,
     future::Future,
-    sync::{Arc, RwLock},
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio_util::task::TaskTracker;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
-use super::{Collection, limits::Limits};
+use super::{Collection, limits::Limits, transaction::TransactionCounters};
 /// A store's failure as the user sees it, when nothing was changed by it.
 pub(crate) use crate::protocol::nothing_happened as store_failure;
 use crate::{
@@ -19,7 +25,10 @@ use crate::{
     error::{Code, Error, Result},
     format::{Nonce, cursor::CursorKeys, database::Database},
     port::{CasStore, Clock, IndexStore, Rng},
-    protocol::Deadline,
+    protocol::{
+        Deadline, Machine, Settler,
+        drive::{Store, drive},
+    },
     store::layer::RequestCounts,
 };
 
@@ -31,6 +40,36 @@ pub(crate) enum WriteGuard {
     ReadOnly,
     /// The store failed a required check of the probe: its number, name and what was seen.
     ProbeFailed(String),
+}
+
+/// A task that watches in the background, until the database is closed or dropped.
+pub(crate) struct Watch {
+    has_begun: AtomicBool,
+    closing: CancellationToken,
+    /// Cancels when the engine is dropped.
+    _guard: DropGuard,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        let closing = CancellationToken::new();
+        Self {
+            has_begun: AtomicBool::new(false),
+            _guard: closing.clone().drop_guard(),
+            closing,
+        }
+    }
+}
+
+impl Watch {
+    /// Whether the task is to be begun now.
+    pub(crate) fn begin(&self) -> bool {
+        !self.closing.is_cancelled() && !self.has_begun.swap(true, Ordering::Relaxed)
+    }
+
+    pub(crate) fn closing(&self) -> CancellationToken {
+        self.closing.clone()
+    }
 }
 
 /// One open database.
@@ -49,6 +88,8 @@ pub(crate) struct Engine {
     /// A backend that the catalog names and nobody registered is marked down instead of refused (rule S6).
     pub(crate) abandon_missing_backends: bool,
     pub(crate) cursor_keys: OnceCell<CursorKeys>,
+    pub(crate) transactions: TransactionCounters,
+    pub(crate) medic: Watch,
     pub(crate) tasks: TaskTracker,
     pub(crate) writes: Arc<Semaphore>,
     /// Stale entries that are removed in the background at the same time.
@@ -119,6 +160,31 @@ impl Engine {
             .min(self.database.in_flight_bound / 2);
         Deadline {
             at: self.clock.elapsed() + longest,
+        }
+    }
+
+    /// Runs a machine of the protocol on the store, under the deadline of a write.
+    pub(crate) async fn drive<M: Machine>(&self, machine: M) -> M::Output {
+        let deadline = self.deadline();
+        drive(&*self.store, &*self.clock, &*self.rng, deadline, machine).await
+    }
+
+    /// What conductors of the protocol run against.
+    pub(crate) fn machines(&self) -> Store<'_> {
+        Store {
+            store: &*self.store,
+            clock: &*self.clock,
+            rng: &*self.rng,
+        }
+    }
+
+    /// How a plain write, or a strict read, waits for transactions: everybody goes first, but not for ever.
+    pub(crate) fn settler(&self) -> Settler {
+        Settler {
+            attempt: None,
+            priority: None,
+            grace: self.limits.transactions.grace,
+            lease: self.limits.transactions.lease,
         }
     }
 

@@ -20,6 +20,45 @@ pub struct Limits {
     pub write_deadline: Duration,
     /// How often an update is replayed after losing a race (32).
     pub update_attempts: u32,
+    /// The limits of transactions.
+    pub transactions: TransactionLimits,
+}
+
+/// What one transaction may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransactionLimits {
+    /// How often it runs (64). The last ones take locks first, so the oldest transaction gets through.
+    pub attempts: u32,
+    /// How long it begins new attempts (60 s).
+    pub deadline: Duration,
+    /// How many objects it may read, documents and unique values, and entries of ranges (10,000).
+    pub reads: usize,
+    /// How many documents it may write (1,000).
+    pub writes: usize,
+    /// How many bytes it may hold, read and written (256 MiB).
+    pub bytes: usize,
+    /// How long it waits for a younger one before it aborts it (250 ms).
+    pub grace: Duration,
+    /// How long anyone waits for a transaction that does not end before it is taken for dead and aborted (5 s). To it come
+    /// 20 ms per document that it writes. No safety rests on it.
+    pub lease: Duration,
+    /// Bodies that are longer than this many bytes are staged in objects of their own until they are committed (256 KiB).
+    pub staged_from: usize,
+}
+
+impl Default for TransactionLimits {
+    fn default() -> Self {
+        Self {
+            attempts: 64,
+            deadline: Duration::from_secs(60),
+            reads: 10_000,
+            writes: 1_000,
+            bytes: 256 * 1024 * 1024,
+            grace: Duration::from_millis(250),
+            lease: Duration::from_secs(5),
+            staged_from: 256 * 1024,
+        }
+    }
 }
 
 impl Default for Limits {
@@ -32,6 +71,7 @@ impl Default for Limits {
             concurrent_writes: 256,
             write_deadline: Duration::from_secs(15),
             update_attempts: 32,
+            transactions: TransactionLimits::default(),
         }
     }
 }

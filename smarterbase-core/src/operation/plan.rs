@@ -124,7 +124,7 @@ fn diff(collection: &Collection, ordinal: usize, site: &Site, change: &Change) -
         dropped: Vec::new(),
         all: Vec::new(),
     };
-    let base = change.base.as_ref().map_or(0, |base| base.envelope.rev);
+    let base = change.base.as_ref().map_or(0, |base| base.envelope().rev);
     for value in &change.entries.values[ordinal] {
         let kept = old.iter().find(|entry| entry.value == *value).cloned();
         let is_new = kept.is_none();
@@ -162,7 +162,7 @@ fn old_entries(
         return values.iter().map(untagged).collect();
     }
     let Some(tags) = base
-        .envelope
+        .envelope()
         .index
         .get(&collection.definitions[ordinal].name)
     else {
@@ -243,7 +243,7 @@ fn claims(
     let old = change
         .base
         .as_ref()
-        .and_then(|base| base.envelope.unique.get(definition));
+        .and_then(|base| base.envelope().unique.get(definition));
     match (&new, old) {
         (Some(new), Some(old)) if new.hash == *old => (None, None),
         (_, old) => (

@@ -2,34 +2,37 @@
 
 use bytes::Bytes;
 
-use super::{Collection, Engine, engine::store_failure};
+use super::{Collection, Engine, View, engine::store_failure};
 use crate::{
     document::{
-        Document, DocumentKey, Version,
+        Document, DocumentKey,
         stored::{Meta, Origin, Stored},
     },
-    error::{Code, Error, Result},
+    error::{Error, Result},
     format::{
+        Key,
         body::{self, UnknownMembers},
-        envelope::{self, Envelope, Opened, State},
+        envelope::{self, Envelope, State},
         index_key::{IndexEncoder, IndexEntries},
         path::EncodedId,
         upgrade,
     },
     port::Object,
+    protocol::{SettleMachine, Settled},
 };
 
 /// An object as it was read: any state, envelope split off.
 #[derive(Clone, Debug)]
 pub(crate) struct Fetched {
-    pub(crate) version: Version,
+    pub(crate) settled: Settled,
+    /// The whole object, as it is without a pending write.
     pub(crate) bytes: Bytes,
-    pub(crate) opened: Opened,
 }
 
 impl Fetched {
+    /// The committed version; its intent is there only while it is undecided.
     pub(crate) fn envelope(&self) -> &Envelope {
-        &self.opened.envelope
+        &self.settled.opened.envelope
     }
 
     pub(crate) fn is_live(&self) -> bool {
@@ -37,53 +40,124 @@ impl Fetched {
     }
 }
 
+impl From<Settled> for Fetched {
+    fn from(settled: Settled) -> Self {
+        let bytes = settled.object().bytes;
+        Self { settled, bytes }
+    }
+}
+
 /// Loads a document; `None` when there is none, or it was deleted.
 pub(crate) async fn load<T: Document>(
-    engine: &Engine,
+    view: &View,
     collection: &Collection,
     id: &EncodedId,
 ) -> Result<Option<Stored<T>>> {
-    let Some(fetched) = fetch(engine, collection, id).await? else {
-        return Ok(None);
-    };
-    if !fetched.is_live() {
-        return Ok(None);
-    }
-    decode(collection, id, fetched).map(Some)
+    decode_live(collection, id, fetch(view, collection, id).await?)
 }
 
-/// Fetches and opens the object at a document's path, whatever its state.
-pub(crate) async fn fetch(
-    engine: &Engine,
+/// As [`load`], in one order with all transactions.
+pub(crate) async fn load_strictly<T: Document>(
+    view: &View,
     collection: &Collection,
     id: &EncodedId,
-) -> Result<Option<Fetched>> {
-    let object = engine
-        .store
-        .get(&collection.key(id))
-        .await
-        .map_err(|error| at(collection, id, store_failure(error)))?;
-    object
-        .map(|object| open(collection, id, object))
+) -> Result<Option<Stored<T>>> {
+    decode_live(collection, id, fetch_strictly(view, collection, id).await?)
+}
+
+fn decode_live<T: Document>(
+    collection: &Collection,
+    id: &EncodedId,
+    fetched: Option<Fetched>,
+) -> Result<Option<Stored<T>>> {
+    let live = fetched.filter(Fetched::is_live);
+    live.map(|fetched| decode(collection, id, fetched))
         .transpose()
 }
 
-/// Splits the envelope off and refuses what this build cannot read.
-pub(crate) fn open(collection: &Collection, id: &EncodedId, object: Object) -> Result<Fetched> {
-    let opened = envelope::open(&object.bytes).map_err(|error| at(collection, id, error))?;
+/// Fetches the object at a document's path as a reader sees it, whatever its state: outside of a transaction without
+/// waiting for anybody, inside of one as the transaction sees it.
+pub(crate) async fn fetch(
+    view: &View,
+    collection: &Collection,
+    id: &EncodedId,
+) -> Result<Option<Fetched>> {
+    let key = collection.key(id);
+    let fetched = match view.attempt() {
+        Some(attempt) => attempt.fetch(&key).await,
+        None => peek(view, key).await,
+    };
+    fetched.map_err(|error| at(collection, id, error))
+}
+
+/// Fetches the object at a document's path as it can be replaced: outside of a transaction, one that is in the way is
+/// waited for, or aborted.
+pub(crate) async fn fetch_to_replace(
+    view: &View,
+    collection: &Collection,
+    id: &EncodedId,
+) -> Result<Option<Fetched>> {
+    let key = collection.key(id);
+    let fetched = match view.attempt() {
+        Some(attempt) => attempt.fetch(&key).await,
+        None => settle(view, SettleMachine::replace(key, view.settler())).await,
+    };
+    fetched.map_err(|error| at(collection, id, error))
+}
+
+/// Fetches the object at a document's path once no write of a transaction is undecided on it: what was acknowledged to
+/// anybody before is seen.
+pub(crate) async fn fetch_strictly(
+    view: &View,
+    collection: &Collection,
+    id: &EncodedId,
+) -> Result<Option<Fetched>> {
+    let key = collection.key(id);
+    let fetched = match view.attempt() {
+        Some(attempt) => attempt.fetch(&key).await,
+        None => settle(view, SettleMachine::read(key, view.settler())).await,
+    };
+    fetched.map_err(|error| at(collection, id, error))
+}
+
+/// One GET where there is no intent.
+pub(crate) async fn peek(engine: &Engine, key: Key) -> Result<Option<Fetched>> {
+    let Some(object) = engine.store.get(&key).await.map_err(store_failure)? else {
+        return Ok(None);
+    };
+    let opened = envelope::open(&object.bytes)?;
     if opened.envelope.intent.is_some() {
-        let text = "the document bears a pending transaction, which this version cannot settle";
-        return Err(at(
-            collection,
-            id,
-            Error::new(Code::UNSUPPORTED_FORMAT, text),
-        ));
+        return settle(engine, SettleMachine::peek(key).from_object(object)).await;
     }
-    Ok(Fetched {
-        version: object.version,
+    Ok(Some(Fetched {
+        settled: Settled {
+            version: object.version,
+            opened,
+            bears_intent: false,
+        },
         bytes: object.bytes,
-        opened,
-    })
+    }))
+}
+
+/// Runs a machine that settles one object.
+pub(crate) async fn settle(engine: &Engine, machine: SettleMachine) -> Result<Option<Fetched>> {
+    let settled = engine.drive(machine).await.map_err(Error::from)?;
+    Ok(settled.map(Fetched::from))
+}
+
+/// An object that was found instead of the expected one: a transaction on it is waited for, or aborted.
+pub(crate) async fn reopen(
+    engine: &Engine,
+    collection: &Collection,
+    id: &EncodedId,
+    object: Option<Object>,
+) -> Result<Option<Fetched>> {
+    let Some(object) = object else {
+        return Ok(None);
+    };
+    let machine = SettleMachine::replace(collection.key(id), engine.settler()).from_object(object);
+    let settled = settle(engine, machine).await;
+    settled.map_err(|error| at(collection, id, error))
 }
 
 /// Decodes a live document into its type.
@@ -99,7 +173,10 @@ pub(crate) fn decode<T: Document>(
         value,
         meta,
         Origin {
-            version: Some(fetched.version),
+            version: fetched
+                .settled
+                .is_decided()
+                .then_some(fetched.settled.version),
             bytes: fetched.bytes,
         },
     ))
@@ -122,7 +199,7 @@ pub(crate) fn current_body(
     id: &EncodedId,
     fetched: &Fetched,
 ) -> Result<Bytes> {
-    upgrade::current(collection.spec, &collection.shape, &fetched.opened)
+    upgrade::current(collection.spec, &collection.shape, &fetched.settled.opened)
         .map_err(|error| at(collection, id, error))
 }
 

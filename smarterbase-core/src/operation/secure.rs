@@ -16,7 +16,7 @@ use crate::{
     error::{Code, Error, Result},
     format::path::EncodedId,
     port::{
-        IndexError,
+        IndexError, StoreError,
         index::{Announcement, Commit, Outcome},
     },
     protocol::{
@@ -52,21 +52,13 @@ pub(crate) async fn secure(
             .iter()
             .map(|value| claim(engine, collection, &plan, value)),
     );
-    let seen = join_all(
-        plan.losses
-            .iter()
-            .map(|value| see(engine, collection, &plan.change.id, value)),
-    );
+    let seen = see_losses(engine, collection, &plan);
     // The futures are large; boxing them keeps the write's own future small.
     let ((announced, claimed), seen) = join(join(announced, claimed).boxed(), seen.boxed()).await;
 
     let (taken, refused) = split(claimed);
     let (lost, failed) = judge(announced);
-    let secured = Secured {
-        plan,
-        taken,
-        seen: seen.into_iter().flatten().collect(),
-    };
+    let secured = Secured { plan, taken, seen };
     if let Some(error) = refused.or(failed) {
         undo(engine, collection, &secured).await;
         return Err(error);
@@ -82,6 +74,45 @@ pub(crate) async fn secure(
     Ok(None)
 }
 
+/// Announces the entries of one document of a transaction. `false` when a backend lost entries or does not answer: it was
+/// marked down, and the transaction must run again.
+///
+/// # Errors
+/// The store of the entries fails.
+pub(crate) async fn announce_all(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    plan: &Plan,
+) -> Result<bool, StoreError> {
+    let announced = join_all(plan.backends.iter().map(|backend| announce(plan, backend))).await;
+    let mut is_complete = true;
+    for (backend, outcome) in plan.backends.iter().zip(announced) {
+        match outcome {
+            Ok(()) => continue,
+            Err(IndexError::Store(error)) => return Err(error),
+            Err(_) => is_complete = false,
+        }
+        let name = backend.backend.name();
+        if let Err(error) = attach::mark_down(engine, collection, name, &plan.agreement).await {
+            tracing::warn!(collection = collection.name(), backend = name, %error, "an index could not be marked down");
+        }
+    }
+    Ok(is_complete)
+}
+
+/// Reads the claims that a document gives up: their versions must be known before it is put.
+pub(crate) async fn see_losses(
+    engine: &Engine,
+    collection: &Collection,
+    plan: &Plan,
+) -> Vec<TakenClaim> {
+    let seeing = plan
+        .losses
+        .iter()
+        .map(|value| see(engine, collection, &plan.change.id, value));
+    join_all(seeing).await.into_iter().flatten().collect()
+}
+
 async fn announce(plan: &Plan, backend: &BackendPlan) -> Result<(), IndexError> {
     if backend.is_unchanged() {
         return Ok(());
@@ -92,7 +123,7 @@ async fn announce(plan: &Plan, backend: &BackendPlan) -> Result<(), IndexError> 
             .change
             .base
             .as_ref()
-            .map_or(0, |base| base.envelope.rev),
+            .map_or(0, |base| base.envelope().rev),
         write: plan.change.envelope.write,
         entries: backend.added.clone(),
         placed: backend.placed.clone(),
@@ -120,6 +151,7 @@ async fn claim(
         owner: collection.key(&plan.change.id),
         write: plan.change.envelope.write,
         create_first: true,
+        settler: engine.settler(),
     });
     match drive(
         &*engine.store,
@@ -136,7 +168,11 @@ async fn claim(
     }
 }
 
-fn held(collection: &Collection, value: &UniqueValue, holder: Option<EncodedId>) -> Error {
+pub(crate) fn held(
+    collection: &Collection,
+    value: &UniqueValue,
+    holder: Option<EncodedId>,
+) -> Error {
     let components = collection.spec.indexes[value.ordinal].components;
     let field = components
         .iter()
@@ -239,7 +275,7 @@ async fn withdraw(collection: &Collection, plan: &Plan, backend: &BackendPlan) {
             .change
             .base
             .as_ref()
-            .map_or(0, |base| base.envelope.rev),
+            .map_or(0, |base| base.envelope().rev),
         write: Some(plan.change.envelope.write),
         outcome: Outcome::Abort,
         entries: Vec::new(),

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::{
-    Collection, Engine,
+    Collection, Engine, View,
     agreement::{self, Agreement},
     attach,
     change::Change,
@@ -22,8 +22,8 @@ use crate::{
     document::Version,
     error::{Code, Error, Result},
     format::Envelope,
-    port::Object,
-    protocol::{PutMachine, PutOutcome, drive},
+    port::{Object, StoreError},
+    protocol::{PutMachine, PutOutcome},
 };
 
 /// A document as it was written.
@@ -47,9 +47,21 @@ pub(crate) enum Verdict {
     Lost(Option<Object>),
 }
 
+/// Writes one change: inside of a transaction for its commit, else now.
+pub(crate) async fn write(
+    view: &View,
+    collection: &Arc<Collection>,
+    change: Change,
+) -> Result<Verdict> {
+    match view.attempt() {
+        Some(attempt) => attempt.write(collection, change).await,
+        None => write_now(view, collection, change).await,
+    }
+}
+
 /// Writes one change on a task of its own: dropping the future only detaches from it, and a detached write only resolves
 /// the attempt in flight (rule S18).
-pub(crate) async fn write(
+pub(crate) async fn write_now(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
     change: Change,
@@ -102,16 +114,18 @@ async fn prepare(
     change: Change,
 ) -> Result<Secured> {
     const TRIES: usize = 4;
-    for _ in 0..TRIES {
+    for attempt in 0..TRIES {
         let agreement = agree(engine, collection).await?;
-        // Entries that an earlier try withdrew may be removed once more, late: their names must not come back.
         let mut change = change.clone();
-        change.envelope.write = engine.nonce();
+        if attempt > 0 {
+            // Entries that an earlier try withdrew may be removed once more, late: their names must not come back.
+            change.envelope.write = engine.nonce();
+        }
         let planned = plan(engine, collection, agreement, change);
         let Some(mut secured) = secure::secure(engine, collection, planned).await? else {
             continue;
         };
-        if still_agreed(engine, collection, &mut secured).await? {
+        if still_agreed(engine, collection, &mut secured.plan.agreement).await? {
             return Ok(secured);
         }
         secure::undo(engine, collection, &secured).await;
@@ -122,7 +136,10 @@ async fn prepare(
 }
 
 /// What the collection's writers agreed on, and that this program can keep to it.
-async fn agree(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<Arc<Agreement>> {
+pub(crate) async fn agree(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+) -> Result<Arc<Agreement>> {
     let mut agreement = agreement::current(engine, collection).await?;
     if engine.abandon_missing_backends {
         for backend in attach::missing_backends(engine, &agreement.catalog) {
@@ -134,18 +151,18 @@ async fn agree(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<Arc
 }
 
 /// Whether the put may be sent: the copy is young enough, or a new one says the same.
-async fn still_agreed(
+pub(crate) async fn still_agreed(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
-    secured: &mut Secured,
+    agreement: &mut Arc<Agreement>,
 ) -> Result<bool> {
-    if secured.plan.agreement.is_current(engine) {
+    if agreement.is_current(engine) {
         return Ok(true);
     }
     let renewed = agreement::renew(engine, collection).await?;
-    let is_same = renewed.catalog.envelope.rev == secured.plan.agreement.catalog.envelope.rev;
-    secured.plan.agreement = renewed;
-    Ok(is_same && secured.plan.agreement.is_current(engine))
+    let is_same = renewed.catalog.envelope.rev == agreement.catalog.envelope.rev;
+    *agreement = renewed;
+    Ok(is_same && agreement.is_current(engine))
 }
 
 /// A put that failed. `is_final`: it was not applied and never will be.
@@ -161,28 +178,18 @@ async fn put(
     secured: &Secured,
 ) -> Result<Verdict, Failure> {
     let change = &secured.plan.change;
-    let base = change
-        .base
-        .as_ref()
-        .map(|base| (base.version.clone(), base.envelope.clone()));
-    let machine = PutMachine::new(
+    let base = change.base.as_ref().map(|base| base.settled.clone());
+    let bytes = change.envelope.seal(&change.body);
+    let machine: PutMachine = PutMachine::over(
         collection.key(&change.id),
         base,
-        change.envelope.clone(),
-        &change.body,
+        &change.envelope,
+        bytes.clone(),
     );
-    match drive(
-        &*engine.store,
-        &*engine.clock,
-        &*engine.rng,
-        engine.deadline(),
-        machine,
-    )
-    .await
-    {
+    match engine.drive(machine).await {
         PutOutcome::Applied(version) => Ok(Verdict::Written(Written {
             envelope: change.envelope.clone(),
-            bytes: change.envelope.seal(&change.body),
+            bytes,
             version,
         })),
         PutOutcome::Lost(object) => Ok(Verdict::Lost(object)),
@@ -190,15 +197,15 @@ async fn put(
             error: at(collection, &change.id, store_failure(error)),
             is_final: true,
         }),
-        PutOutcome::Unknown(error) => {
-            let unknown = Error::new(
-                Code::OUTCOME_UNKNOWN,
-                "the store did not answer; the write may have happened",
-            );
-            Err(Failure {
-                error: at(collection, &change.id, unknown.with_source(error)),
-                is_final: false,
-            })
-        }
+        PutOutcome::Unknown(error) => Err(Failure {
+            error: at(collection, &change.id, outcome_unknown(error)),
+            is_final: false,
+        }),
     }
+}
+
+/// The store did not say what became of the commit.
+pub(crate) fn outcome_unknown(error: StoreError) -> Error {
+    let text = "the store did not answer; the write may have happened";
+    Error::new(Code::OUTCOME_UNKNOWN, text).with_source(error)
 }

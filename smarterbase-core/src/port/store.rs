@@ -78,7 +78,7 @@ pub enum Attempt {
 }
 
 /// One object.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Object {
     /// Its version.
     pub version: Version,

@@ -10,18 +10,21 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::{
-    Machine, PutMachine, PutOutcome, Reply, Request, Rules, Shipped, Step, drive::LONGEST_PAUSE,
-    fence::Fence, trouble::nothing_happened,
+    Machine, PutMachine, PutOutcome, Reply, Request, Rules, Shipped, Step,
+    drive::LONGEST_PAUSE,
+    fence::Fence,
+    settle::{SettleMachine, Settled, Settler, Unsettled},
+    trouble::nothing_happened,
 };
 use crate::{
     document::Version,
     error::{Code, Error},
     format::{
         Envelope, FORMAT_VERSION, Key, Nonce,
-        claim::Claim,
-        envelope::{State, open},
+        claim::{self, Claim},
+        envelope::State,
     },
-    port::{Attempt, Object, Rng, StoreError, StoreErrorKind},
+    port::{Attempt, Object, Rng, StoreError},
 };
 
 /// What to claim, and for whom.
@@ -39,6 +42,8 @@ pub struct ClaimPlan {
     pub write: Nonce,
     /// Try a create first, without reading (a new value is the common case).
     pub create_first: bool,
+    /// How long to wait for transactions in the way.
+    pub settler: Settler,
 }
 
 /// How taking a claim ended.
@@ -87,8 +92,8 @@ pub struct ClaimMachine<R: Rules = Shipped> {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Doing<R: Rules> {
     Starting,
-    ReadingClaim,
-    ReadingOwner(Seen),
+    ReadingClaim(Box<SettleMachine<R>>),
+    ReadingOwner(Box<(Seen, SettleMachine<R>)>),
     Fencing(Seen),
     Claiming(Box<Claiming<R>>),
     Resting,
@@ -97,8 +102,7 @@ enum Doing<R: Rules> {
 /// A claim as it was read, before its owner was.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Seen {
-    version: Version,
-    envelope: Envelope,
+    claim: Settled,
     owner: Key,
 }
 
@@ -147,9 +151,9 @@ impl<R: Rules> Machine for ClaimMachine<R> {
         }
         match std::mem::replace(&mut self.doing, Doing::Starting) {
             Doing::Starting if self.plan.create_first => self.put_claim(None, false, rng),
-            Doing::Starting | Doing::Resting => self.read_claim(),
-            Doing::ReadingClaim => self.read_claim_answer(reply, rng),
-            Doing::ReadingOwner(seen) => self.read_owner_answer(seen, reply, rng),
+            Doing::Starting | Doing::Resting => self.read_claim(rng),
+            Doing::ReadingClaim(settling) => self.read_claim_answer(settling, reply, rng),
+            Doing::ReadingOwner(owner) => self.read_owner_answer(owner, reply, rng),
             Doing::Fencing(seen) => self.fence_answer(seen, reply, rng),
             Doing::Claiming(claiming) => self.put_claim_answer(claiming, reply, rng),
         }
@@ -158,68 +162,80 @@ impl<R: Rules> Machine for ClaimMachine<R> {
 
 /// Step 2: the claim.
 impl<R: Rules> ClaimMachine<R> {
-    fn read_claim(&mut self) -> Step<ClaimOutcome> {
-        self.doing = Doing::ReadingClaim;
-        Step::Do(Request::Get(self.plan.claim.clone()))
+    fn read_claim(&mut self, rng: &dyn Rng) -> Step<ClaimOutcome> {
+        let settling = SettleMachine::replace(self.plan.claim.clone(), self.plan.settler.clone());
+        self.read_claim_answer(Box::new(settling), Reply::Start, rng)
     }
 
-    fn read_claim_answer(&mut self, reply: Reply, rng: &dyn Rng) -> Step<ClaimOutcome> {
-        match got(reply) {
-            Ok(found) => self.decide(found, rng),
-            Err(error) => self.pause_after(error),
-        }
-    }
-
-    fn decide(&mut self, found: Option<Object>, rng: &dyn Rng) -> Step<ClaimOutcome> {
-        let Some(object) = found else {
-            return self.put_claim(None, false, rng);
-        };
-        let claim = match Claim::open(&object.bytes) {
-            Ok(claim) if claim.envelope.intent.is_some() => return failed(pending(&self.plan)),
-            Ok(claim) => claim,
-            Err(error) => return failed(error),
-        };
-        let (version, envelope) = (object.version, claim.envelope);
-        match claim.owner {
-            None => self.put_claim(Some((version, envelope)), false, rng),
-            Some(owner) if owner == self.plan.owner.as_str() => {
-                self.refresh(version, envelope, rng)
-            }
-            Some(owner) => self.read_owner(Seen {
-                version,
-                envelope,
-                owner: Key::from_stored(owner),
-            }),
-        }
-    }
-
-    fn refresh(
+    fn read_claim_answer(
         &mut self,
-        version: Version,
-        envelope: Envelope,
+        mut settling: Box<SettleMachine<R>>,
+        reply: Reply,
         rng: &dyn Rng,
     ) -> Step<ClaimOutcome> {
+        match settling.step(reply, rng) {
+            Step::Do(request) => {
+                self.doing = Doing::ReadingClaim(settling);
+                Step::Do(request)
+            }
+            Step::Done(Ok(found)) => self.decide(found, rng),
+            Step::Done(Err(Unsettled::Store(error))) => self.pause_after(error),
+            Step::Done(Err(unsettled)) => failed(unsettled.into()),
+        }
+    }
+
+    /// The put of the claim lost: what is there may bear an intent.
+    fn look_again(&mut self, found: Option<Object>, rng: &dyn Rng) -> Step<ClaimOutcome> {
+        let Some(object) = found else {
+            return self.decide(None, rng);
+        };
+        let settling = SettleMachine::replace(self.plan.claim.clone(), self.plan.settler.clone());
+        self.read_claim_answer(Box::new(settling.from_object(object)), Reply::Start, rng)
+    }
+
+    fn decide(&mut self, found: Option<Settled>, rng: &dyn Rng) -> Step<ClaimOutcome> {
+        let Some(settled) = found else {
+            return self.put_claim(None, false, rng);
+        };
+        let owner = match claim::owner(&settled.opened.body) {
+            Ok(owner) => owner,
+            Err(error) => return failed(error),
+        };
+        match owner {
+            None => self.put_claim(Some(settled), false, rng),
+            Some(owner) if owner == self.plan.owner.as_str() => self.refresh(settled, rng),
+            Some(owner) => self.read_owner(
+                Seen {
+                    claim: settled,
+                    owner: Key::from_stored(owner),
+                },
+                rng,
+            ),
+        }
+    }
+
+    fn refresh(&mut self, settled: Settled, rng: &dyn Rng) -> Step<ClaimOutcome> {
         if R::REFRESH_OWN_CLAIM {
-            return self.put_claim(Some((version, envelope)), true, rng);
+            return self.put_claim(Some(settled), true, rng);
         }
         Step::Done(ClaimOutcome::Taken(TakenClaim {
             claim: self.plan.claim.clone(),
-            version,
-            envelope,
+            version: settled.version,
+            envelope: settled.opened.envelope,
             was_ours: true,
         }))
     }
 
     fn put_claim(
         &mut self,
-        base: Option<(Version, Envelope)>,
+        base: Option<Settled>,
         was_ours: bool,
         rng: &dyn Rng,
     ) -> Step<ClaimOutcome> {
         let owner = Some(self.plan.owner.as_str().to_owned());
-        let before = base.as_ref().map(|(_, envelope)| envelope);
+        let before = base.as_ref().map(|settled| &settled.opened.envelope);
         let (envelope, bytes) = next_claim(before, owner, self.plan.write, rng);
-        let machine = PutMachine::sealed(self.plan.claim.clone(), base, &envelope, bytes);
+        let machine = PutMachine::over(self.plan.claim.clone(), base, &envelope, bytes);
         let claiming = Claiming {
             machine,
             envelope,
@@ -248,9 +264,11 @@ impl<R: Rules> ClaimMachine<R> {
                 }))
             }
             // It was ours for a while, and moved on since.
-            Step::Done(PutOutcome::Applied(None)) => self.start_again(Self::read_claim),
+            Step::Done(PutOutcome::Applied(None)) => {
+                self.start_again(|machine| machine.read_claim(rng))
+            }
             Step::Done(PutOutcome::Lost(found)) => {
-                self.start_again(|machine| machine.decide(found, rng))
+                self.start_again(|machine| machine.look_again(found, rng))
             }
             Step::Done(PutOutcome::Refused(error) | PutOutcome::Unknown(error)) => {
                 failed(nothing_happened(error))
@@ -261,37 +279,53 @@ impl<R: Rules> ClaimMachine<R> {
 
 /// Step 3: another document is the owner.
 impl<R: Rules> ClaimMachine<R> {
-    fn read_owner(&mut self, seen: Seen) -> Step<ClaimOutcome> {
-        let request = Request::Get(seen.owner.clone());
-        self.doing = Doing::ReadingOwner(seen);
-        Step::Do(request)
+    fn read_owner(&mut self, seen: Seen, rng: &dyn Rng) -> Step<ClaimOutcome> {
+        let settling = SettleMachine::replace(seen.owner.clone(), self.plan.settler.clone());
+        self.read_owner_answer(Box::new((seen, settling)), Reply::Start, rng)
     }
 
-    fn read_owner_answer(&mut self, seen: Seen, reply: Reply, rng: &dyn Rng) -> Step<ClaimOutcome> {
-        let found = match got(reply) {
-            Ok(found) => found,
-            Err(error) => return self.pause_after(error),
-        };
-        match found
-            .as_ref()
-            .map_or(Owner::Missing, |object| self.look_at(object))
-        {
-            Owner::Holds => Step::Done(ClaimOutcome::Held(seen.owner)),
-            Owner::Missing if self.has_to_wait(&seen.owner) => self.rest(LONGEST_PAUSE),
-            Owner::Missing | Owner::Lacks => self.fence(seen, found.as_ref(), rng),
+    fn read_owner_answer(
+        &mut self,
+        mut owner: Box<(Seen, SettleMachine<R>)>,
+        reply: Reply,
+        rng: &dyn Rng,
+    ) -> Step<ClaimOutcome> {
+        match owner.1.step(reply, rng) {
+            Step::Do(request) => {
+                self.doing = Doing::ReadingOwner(owner);
+                Step::Do(request)
+            }
+            Step::Done(Ok(found)) => self.judge_owner(owner.0, found, rng),
+            Step::Done(Err(Unsettled::Store(error))) => self.pause_after(error),
+            // What cannot be read holds the value.
+            Step::Done(Err(Unsettled::Unreadable(_))) => {
+                Step::Done(ClaimOutcome::Held(owner.0.owner))
+            }
+            Step::Done(Err(busy @ Unsettled::Busy)) => failed(busy.into()),
         }
     }
 
-    /// Rule S12. What cannot be read, and what a pending write may change, holds the value.
-    fn look_at(&self, object: &Object) -> Owner {
-        let Ok(opened) = open(&object.bytes) else {
-            return Owner::Holds;
-        };
-        let envelope = opened.envelope;
-        let stores_hash = envelope.unique.get(&self.plan.definition) == Some(&self.plan.hash);
+    fn judge_owner(
+        &mut self,
+        seen: Seen,
+        found: Option<Settled>,
+        rng: &dyn Rng,
+    ) -> Step<ClaimOutcome> {
+        match found
+            .as_ref()
+            .map_or(Owner::Missing, |settled| self.look_at(settled))
+        {
+            Owner::Holds => Step::Done(ClaimOutcome::Held(seen.owner)),
+            Owner::Missing if self.has_to_wait(&seen.owner) => self.rest(LONGEST_PAUSE),
+            Owner::Missing | Owner::Lacks => self.fence(seen, found, rng),
+        }
+    }
+
+    /// Rule S12, on the settled owner.
+    fn look_at(&self, owner: &Settled) -> Owner {
+        let envelope = &owner.opened.envelope;
         match envelope.state {
-            _ if envelope.intent.is_some() => Owner::Holds,
-            State::Live if stores_hash => Owner::Holds,
+            State::Live if holds(envelope, &self.plan.definition, &self.plan.hash) => Owner::Holds,
             State::Live | State::Deleted => Owner::Lacks,
             State::Stub => Owner::Missing,
         }
@@ -306,29 +340,26 @@ impl<R: Rules> ClaimMachine<R> {
         pauses < Self::POLITE_PAUSES
     }
 
-    fn fence(&mut self, seen: Seen, found: Option<&Object>, rng: &dyn Rng) -> Step<ClaimOutcome> {
+    fn fence(&mut self, seen: Seen, found: Option<Settled>, rng: &dyn Rng) -> Step<ClaimOutcome> {
         if !R::FENCE_BEFORE_STEALING {
-            return self.put_claim(Some((seen.version, seen.envelope)), false, rng);
+            return self.put_claim(Some(seen.claim), false, rng);
         }
-        match Fence::at::<R>(found, rng) {
-            Err(_) => Step::Done(ClaimOutcome::Held(seen.owner)),
-            Ok(fence) => {
-                let request = fence.request(&seen.owner);
-                self.doing = Doing::Fencing(seen);
-                Step::Do(request)
-            }
-        }
+        let fence = match found {
+            None => Fence::stub(rng),
+            Some(settled) => Fence::over::<R>(settled.version, settled.opened, rng),
+        };
+        let request = fence.request(&seen.owner);
+        self.doing = Doing::Fencing(seen);
+        Step::Do(request)
     }
 
     /// Only a fence that is known to be there counts. A lost or unclear one is made again, from the claim on.
     fn fence_answer(&mut self, seen: Seen, reply: Reply, rng: &dyn Rng) -> Step<ClaimOutcome> {
         match reply {
-            Reply::Put(Attempt::Applied(_)) => {
-                self.put_claim(Some((seen.version, seen.envelope)), false, rng)
-            }
+            Reply::Put(Attempt::Applied(_)) => self.put_claim(Some(seen.claim), false, rng),
             Reply::Put(Attempt::Unknown(error)) => self.pause_after(error),
             Reply::Put(Attempt::Refused(error)) => failed(nothing_happened(error)),
-            _ => self.start_again(Self::read_claim),
+            _ => self.start_again(|machine| machine.read_claim(rng)),
         }
     }
 }
@@ -368,16 +399,6 @@ impl<R: Rules> ClaimMachine<R> {
     }
 }
 
-fn got(reply: Reply) -> Result<Option<Object>, StoreError> {
-    match reply {
-        Reply::Got(result) => result,
-        _ => Err(StoreError::new(
-            StoreErrorKind::Unavailable,
-            "no answer to a read",
-        )),
-    }
-}
-
 fn failed(error: Error) -> Step<ClaimOutcome> {
     Step::Done(ClaimOutcome::Failed(error))
 }
@@ -399,16 +420,14 @@ fn contended(plan: &ClaimPlan) -> Error {
     )
 }
 
-fn pending(plan: &ClaimPlan) -> Error {
-    let message = format!(
-        "a transaction of a newer build has the claim of {}",
-        plan.definition
-    );
-    Error::new(Code::UNSUPPORTED_FORMAT, message)
+/// Whether a live document stores the hash of the claim of `definition` (rule S12).
+pub(crate) fn holds(envelope: &Envelope, definition: &str, hash: &str) -> bool {
+    let stored = envelope.unique.get(definition);
+    envelope.state == State::Live && stored.is_some_and(|stored| stored == hash)
 }
 
 /// The next version of a claim: its envelope, and its bytes with a new physical nonce.
-pub(super) fn next_claim(
+pub(crate) fn next_claim(
     before: Option<&Envelope>,
     owner: Option<String>,
     write: Nonce,

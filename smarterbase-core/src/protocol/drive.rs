@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{Machine, Reply, Request, Step};
-use crate::port::{CasStore, Clock, Rng};
+use crate::{
+    format::Nonce,
+    port::{CasStore, Clock, Rng},
+};
 
 /// The number of the pause from which on pauses are the longest: up to 1 s.
 pub const LONGEST_PAUSE: u32 = 7;
@@ -14,6 +17,21 @@ pub struct Deadline {
     /// [`Clock::elapsed`] at which the time is up.
     pub at: Duration,
 }
+
+/// What machines run against.
+#[derive(Clone, Copy, Debug)]
+pub struct Store<'a> {
+    /// The objects.
+    pub store: &'a dyn CasStore,
+    /// Time.
+    pub clock: &'a dyn Clock,
+    /// Randomness.
+    pub rng: &'a dyn Rng,
+}
+
+/// Since when a machine waits for which intent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waits(Option<(Nonce, Duration)>);
 
 /// Runs `machine` to its end.
 ///
@@ -27,17 +45,65 @@ pub async fn drive<M: Machine>(
     deadline: Deadline,
     mut machine: M,
 ) -> M::Output {
+    let store = Store { store, clock, rng };
+    let mut waits = Waits::default();
     let mut reply = Reply::Start;
     loop {
         reply = match machine.step(reply, rng) {
             Step::Done(output) => return output,
-            Step::Do(Request::Get(key)) => Reply::Got(store.get(&key).await),
-            Step::Do(Request::Put { key, expect, body }) => {
-                Reply::Put(store.put(&key, &expect, body).await)
-            }
-            Step::Do(Request::Pause(attempt)) => rest(clock, rng, deadline, attempt).await,
+            Step::Do(request) => answer(store, deadline, &mut waits, request).await,
         };
     }
+}
+
+/// Does what a machine asks for. What only a [`Conductor`](super::Conductor) asks for is answered with a no.
+pub(super) async fn answer(
+    to: Store<'_>,
+    deadline: Deadline,
+    waits: &mut Waits,
+    request: Request,
+) -> Reply {
+    match request {
+        Request::Get(key) => Reply::Got(to.store.get(&key).await),
+        Request::GetIfChanged(key, version) => {
+            Reply::Changed(to.store.get_if_changed(&key, &version).await)
+        }
+        Request::Put { key, expect, body } => Reply::Put(to.store.put(&key, &expect, body).await),
+        Request::Delete(key) => Reply::Deleted(to.store.delete_retired(&key).await),
+        Request::Pause(attempt) => rest(to.clock, to.rng, deadline, attempt).await,
+        Request::Await { intent, patience } => wait(to, deadline, waits, intent, patience).await,
+        Request::Announce | Request::Rescan(_) | Request::Confirm => Reply::No,
+    }
+}
+
+/// How long a client waits between two looks at an intent that is in its way, in milliseconds.
+const LOOKS: std::ops::Range<u64> = 25..200;
+
+/// A little while, or the word that an intent has been in the way for too long.
+async fn wait(
+    to: Store<'_>,
+    deadline: Deadline,
+    waits: &mut Waits,
+    intent: Nonce,
+    patience: Duration,
+) -> Reply {
+    let now = to.clock.elapsed();
+    let since = match waits.0 {
+        Some((waited_for, since)) if waited_for == intent => since,
+        _ => now,
+    };
+    waits.0 = Some((intent, since));
+    if now.saturating_sub(since) >= patience {
+        return Reply::PatienceIsOver;
+    }
+    let left = deadline.at.saturating_sub(now);
+    if left.is_zero() {
+        return Reply::TimeIsUp;
+    }
+    let look = Duration::from_millis(LOOKS.start + to.rng.below(LOOKS.end - LOOKS.start));
+    let rest = patience.saturating_sub(now.saturating_sub(since));
+    to.clock.sleep(look.min(left).min(rest)).await;
+    Reply::Rested
 }
 
 async fn rest(clock: &dyn Clock, rng: &dyn Rng, deadline: Deadline, attempt: u32) -> Reply {

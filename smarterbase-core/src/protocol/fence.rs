@@ -6,10 +6,11 @@ use bytes::Bytes;
 
 use super::{Request, Rules};
 use crate::{
+    document::Version,
     error::{Code, Error, Result},
     format::{
         Envelope, FORMAT_VERSION, Key,
-        envelope::{State, open},
+        envelope::{Opened, State, open},
     },
     port::{Expect, Object, Rng},
 };
@@ -17,7 +18,7 @@ use crate::{
 /// A put that changes nothing but the version. Once it is applied, no put that expects what was there can be.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Fence {
-    expect: Option<crate::document::Version>,
+    expect: Option<Version>,
     body: Bytes,
 }
 
@@ -28,15 +29,35 @@ impl Fence {
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): what was found cannot be
     /// written again.
     pub(super) fn at<R: Rules>(found: Option<&Object>, rng: &dyn Rng) -> Result<Self> {
-        match found {
-            None => Ok(Self {
-                expect: None,
-                body: stub(rng).seal(b"{}"),
-            }),
-            Some(object) => Ok(Self {
-                expect: Some(object.version.clone()),
-                body: touched::<R>(object, rng)?,
-            }),
+        let Some(object) = found else {
+            return Ok(Self::stub(rng));
+        };
+        let opened = open(&object.bytes)?;
+        if opened.envelope.intent.is_some() {
+            let text =
+                "the object has a pending write, which must be settled before anything else is put";
+            return Err(Error::new(Code::UNSUPPORTED_FORMAT, text));
+        }
+        Ok(Self::over::<R>(object.version.clone(), opened, rng))
+    }
+
+    /// A fence at a version whose content, without any pending write, is `content`.
+    pub(super) fn over<R: Rules>(version: Version, mut content: Opened, rng: &dyn Rng) -> Self {
+        content.envelope.intent = None;
+        if R::FENCE_HAS_NEW_NONCE {
+            content.envelope.put = rng.nonce();
+        }
+        Self {
+            expect: Some(version),
+            body: content.envelope.seal(&content.body),
+        }
+    }
+
+    /// A fence where nothing is.
+    pub(super) fn stub(rng: &dyn Rng) -> Self {
+        Self {
+            expect: None,
+            body: stub(rng).seal(b"{}"),
         }
     }
 
@@ -50,7 +71,7 @@ impl Fence {
     }
 
     /// What is there once the fence was applied as `version`.
-    pub(super) fn applied(self, version: crate::document::Version) -> Object {
+    pub(super) fn applied(self, version: Version) -> Object {
         Object {
             version,
             bytes: self.body,
@@ -63,23 +84,8 @@ impl Fence {
     }
 }
 
-/// The same content with a new physical nonce. Revision and write stay: nothing was written that a reader could see.
-fn touched<R: Rules>(object: &Object, rng: &dyn Rng) -> Result<Bytes> {
-    let mut opened = open(&object.bytes)?;
-    if opened.envelope.intent.is_some() {
-        return Err(Error::new(
-            Code::UNSUPPORTED_FORMAT,
-            "the object has a pending write, which must be settled before anything else is put",
-        ));
-    }
-    if R::FENCE_HAS_NEW_NONCE {
-        opened.envelope.put = rng.nonce();
-    }
-    Ok(opened.envelope.seal(&opened.body))
-}
-
 /// An object that says that there never was one.
-fn stub(rng: &dyn Rng) -> Envelope {
+pub(super) fn stub(rng: &dyn Rng) -> Envelope {
     Envelope {
         put: rng.nonce(),
         format: FORMAT_VERSION,

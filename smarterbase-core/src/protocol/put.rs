@@ -12,10 +12,12 @@ use super::{
     Machine, Reply, Request, Rules, Shipped, Step,
     fence::Fence,
     lineage::{Lineage, Own},
+    settle::Settled,
     trouble::Trouble,
 };
 use crate::{
     document::Version,
+    error::Result,
     format::{
         Envelope, Key, Nonce,
         envelope::{Opened, State, open, physical_nonce},
@@ -61,6 +63,7 @@ pub struct PutMachine<R: Rules = Shipped> {
     time_is_up: bool,
     was_ambiguous: bool,
     fence: Option<Fence>,
+    restores: Option<Box<Opened>>,
     trouble: Option<Trouble>,
     rules: PhantomData<R>,
 }
@@ -141,9 +144,32 @@ impl<R: Rules> PutMachine<R> {
             time_is_up: false,
             was_ambiguous: false,
             fence: None,
+            restores: None,
             trouble: None,
             rules: PhantomData,
         }
+    }
+
+    /// As [`sealed`](Self::sealed), over what a [`SettleMachine`](super::SettleMachine) found, decided intents included.
+    #[must_use]
+    pub fn over(key: Key, base: Option<Settled>, envelope: &Envelope, bytes: Bytes) -> Self {
+        let restores = base
+            .as_ref()
+            .filter(|settled| settled.bears_intent)
+            .map(|settled| settled.opened.clone());
+        let base = base.map(|settled| (settled.version, settled.opened.envelope));
+        let machine = Self::sealed(key, base, envelope, bytes);
+        match restores {
+            Some(committed) => machine.restoring(committed),
+            None => machine,
+        }
+    }
+
+    /// What a fence leaves in the base's place, where the base bears an intent: its committed version.
+    #[must_use]
+    pub fn restoring(mut self, committed: Opened) -> Self {
+        self.restores = Some(Box::new(committed));
+        self
     }
 
     /// The whole object that is put.
@@ -180,6 +206,7 @@ impl<R: Rules> Machine for PutMachine<R> {
                 self.time_is_up = true;
                 self.read()
             }
+            _ => self.unread(super::no_answer()),
         }
     }
 }
@@ -273,7 +300,7 @@ impl<R: Rules> PutMachine<R> {
             return self.unknown();
         }
         let earlier = self.fence.take().filter(|fence| fence.fits(found));
-        match earlier.map_or_else(|| Fence::at::<R>(found, rng), Ok) {
+        match earlier.map_or_else(|| self.make_fence(found, rng), Ok) {
             Err(error) => {
                 self.trouble = Some(unreadable(error));
                 self.unknown()
@@ -284,6 +311,18 @@ impl<R: Rules> PutMachine<R> {
                 self.fence = Some(fence);
                 Step::Do(request)
             }
+        }
+    }
+
+    fn make_fence(&self, found: Option<&Object>, rng: &dyn Rng) -> Result<Fence> {
+        match (&self.restores, &self.base, found) {
+            (Some(content), Some(base), Some(object))
+                if physical_nonce(&object.bytes) == Some(base.put) =>
+            {
+                let version = object.version.clone();
+                Ok(Fence::over::<R>(version, (**content).clone(), rng))
+            }
+            _ => Fence::at::<R>(found, rng),
         }
     }
 
@@ -358,7 +397,9 @@ impl<R: Rules> PutMachine<R> {
                 if base.is_none()
                     && self.fence.is_none()
                     && self.was_ambiguous
-                    && opened.envelope.state != State::Live =>
+                    && opened.envelope.state != State::Live
+                    // A pending write was put just now, so the object stays.
+                    && opened.envelope.intent.is_none() =>
             {
                 Verdict::SameVersion
             }

@@ -20,6 +20,22 @@ pub trait Rules: Copy + Debug + Eq + Hash + Send + Sync + 'static {
     const REFRESH_OWN_CLAIM: bool = true;
     /// An index entry stays while its document has not passed the revision that the entry was announced on (rule S13).
     const CLEAN_BY_REVISION: bool = true;
+    /// A transaction validates what it read.
+    const VALIDATE_READS: bool = true;
+    /// It does so after its intents are placed.
+    const VALIDATE_AFTER_PLACING: bool = true;
+    /// Its entries are announced before it validates, so that others find them when they validate a range.
+    const ANNOUNCE_BEFORE_VALIDATING: bool = true;
+    /// An undecided write of somebody else makes what was read invalid, unless that write is aborted.
+    const HEED_UNDECIDED: bool = true;
+    /// The same for a transaction that only reads.
+    const HEED_UNDECIDED_WHEN_READ_ONLY: bool = true;
+    /// That an attempt has no record is believed only while the object still bears its intent.
+    const CHECK_AGAIN_WHEN_ABSENT: bool = true;
+    /// The same for a record that says `aborted`.
+    const CHECK_AGAIN_WHEN_ABORTED: bool = true;
+    /// An object that goes back to the version from before has bytes that it never had.
+    const ROLL_BACK_HAS_NEW_NONCE: bool = true;
 }
 
 /// The rules of every program: all of them.

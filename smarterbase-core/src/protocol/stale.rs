@@ -75,7 +75,7 @@ fn needs(envelope: &Envelope, definition: &str, tag: &Tag) -> bool {
         || envelope
             .intent
             .as_ref()
-            .is_some_and(|intent| intent.text.contains(&tag))
+            .is_some_and(|intent| intent.lists(definition, &tag))
 }
 
 /// Without a time of its own an entry is never old.

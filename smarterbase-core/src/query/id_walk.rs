@@ -8,7 +8,7 @@ use crate::{
         Key, Prefix,
         path::{self, EncodedId},
     },
-    operation::{Collection, Engine, engine::store_failure},
+    operation::{Collection, View, engine::store_failure, transaction::range::Range},
     port::Listed,
 };
 
@@ -18,7 +18,7 @@ const LIST_PAGE: usize = 1_000;
 /// The documents of a collection in the order of their ids, dead ones included.
 #[derive(Debug)]
 pub(crate) struct IdWalk {
-    engine: Arc<Engine>,
+    view: View,
     collection: Arc<Collection>,
     shards: Vec<Shard>,
     page: usize,
@@ -35,7 +35,7 @@ struct Shard {
 impl IdWalk {
     /// A walk over everything after `after`, with LIST pages of at most `page`.
     pub(crate) fn new(
-        engine: &Arc<Engine>,
+        view: &View,
         collection: &Arc<Collection>,
         after: Option<&EncodedId>,
         page: usize,
@@ -52,7 +52,7 @@ impl IdWalk {
             }
         });
         Self {
-            engine: engine.clone(),
+            view: view.clone(),
             collection: collection.clone(),
             shards: shards.collect(),
             page: page.clamp(1, LIST_PAGE),
@@ -85,9 +85,7 @@ impl IdWalk {
     async fn fill(&mut self) -> Result<()> {
         for shard in &mut self.shards {
             while shard.buffer.is_empty() && !shard.is_done {
-                shard
-                    .list(&self.engine, &self.collection, self.page)
-                    .await?;
+                shard.list(&self.view, &self.collection, self.page).await?;
             }
         }
         Ok(())
@@ -95,13 +93,18 @@ impl IdWalk {
 }
 
 impl Shard {
-    async fn list(&mut self, engine: &Engine, collection: &Collection, page: usize) -> Result<()> {
-        let listed = engine
+    async fn list(&mut self, view: &View, collection: &Arc<Collection>, page: usize) -> Result<()> {
+        let listed = view
             .store
             .list(&self.prefix, self.after.as_ref(), page)
             .await;
         let listed =
             listed.map_err(|error| store_failure(error).in_collection(collection.name()))?;
+        if let Some(attempt) = view.attempt() {
+            let after = self.after.as_ref();
+            let range = Range::of_list(collection, &self.prefix, after, &listed);
+            attempt.remember_range(range)?;
+        }
         self.is_done = !listed.has_more;
         if let Some(last) = listed.objects.last() {
             self.after = Some(last.key.clone());

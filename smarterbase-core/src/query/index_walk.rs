@@ -10,11 +10,12 @@ use super::{
 };
 use crate::{
     document::Document,
-    error::Result,
+    error::{Error, Result},
     operation::{
-        Collection, Engine,
+        Collection, Engine, View,
         agreement::{Agreement, Site},
         read::{self, Fetched},
+        transaction::range::Range,
     },
     port::{
         IndexError,
@@ -58,15 +59,35 @@ pub(crate) fn group(hits: Vec<Hit>) -> VecDeque<Candidate> {
     candidates
 }
 
+/// Why an index gave no candidates.
+pub(crate) enum Failure {
+    /// The index failed.
+    Index(IndexError),
+    /// The transaction that asks has ended, or is too large.
+    Transaction(Error),
+}
+
+impl From<IndexError> for Failure {
+    fn from(error: IndexError) -> Self {
+        Self::Index(error)
+    }
+}
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Transaction(error)
+    }
+}
+
 /// The next candidates; `None` when the agreement is too old to believe them (rule S4).
 pub(crate) async fn scan(
-    engine: &Engine,
+    view: &View,
+    collection: &Arc<Collection>,
     selection: &Selection,
     site: &Site,
     agreement: &Agreement,
     after: Option<&Place>,
     limit: usize,
-) -> Result<Option<ScanPage>, IndexError> {
+) -> Result<Option<ScanPage>, Failure> {
     let scan = Scan {
         placed: site.placed.clone(),
         range: selection.entries.clone(),
@@ -75,22 +96,29 @@ pub(crate) async fn scan(
         limit: limit.clamp(1, LARGEST_SCAN),
     };
     let page = site.backend.scan(&site.collection, &scan).await?;
-    Ok(agreement.is_current(engine).then_some(page))
+    if !agreement.is_current(view) {
+        return Ok(None);
+    }
+    if let Some(attempt) = view.attempt() {
+        let ordinal = usize::from(selection.ordinal);
+        attempt.remember_range(Range::of_index(collection, ordinal, site, &scan, &page))?;
+    }
+    Ok(Some(page))
 }
 
 /// Loads candidates side by side and gives those that match, in order.
 pub(crate) async fn verify<T: Document>(
-    engine: &Arc<Engine>,
+    view: &View,
     collection: &Arc<Collection>,
     selection: &Selection,
     site: &Site,
     candidates: impl Iterator<Item = Candidate>,
 ) -> Result<Vec<Found<T>>> {
     let checks: Vec<_> = candidates
-        .map(|candidate| check::<T>(engine, collection, selection, site, candidate))
+        .map(|candidate| check::<T>(view, collection, selection, site, candidate))
         .collect();
     let checked: Vec<_> = stream::iter(checks)
-        .buffered(engine.limits.concurrent_reads)
+        .buffered(view.limits.concurrent_reads)
         .try_collect()
         .await?;
     Ok(checked.into_iter().flatten().collect())
@@ -98,14 +126,14 @@ pub(crate) async fn verify<T: Document>(
 
 /// Loads one candidate; `None` when it does not match at the candidate's value any more, or stands elsewhere in the order.
 async fn check<T: Document>(
-    engine: &Arc<Engine>,
+    view: &View,
     collection: &Arc<Collection>,
     selection: &Selection,
     site: &Site,
     candidate: Candidate,
 ) -> Result<Option<Found<T>>> {
     let id = &candidate.place.id;
-    let fetched = read::fetch(engine, collection, id).await?;
+    let fetched = read::fetch(view, collection, id).await?;
     let document = match &fetched {
         Some(fetched) if fetched.is_live() => {
             Some(read::decode::<T>(collection, id, fetched.clone())?)
@@ -118,8 +146,11 @@ async fn check<T: Document>(
         .contains(&candidate.place.value),
         None => false,
     };
-    for entry in &candidate.entries {
-        sweep(engine, collection, site, entry, fetched.as_ref(), has_value);
+    // What a transaction sees is not what is stored.
+    if view.attempt().is_none() {
+        for entry in &candidate.entries {
+            sweep(view, collection, site, entry, fetched.as_ref(), has_value);
+        }
     }
     let Some(document) = document else {
         return Ok(None);

@@ -1,11 +1,15 @@
 //! Scanning: every document is read and checked, under a budget. Same results in the same order as an index.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     id_walk::IdWalk,
+    overlay,
     selection::{Place, Selection},
     walk::Found,
 };
@@ -13,12 +17,12 @@ use crate::{
     document::{Document, Stored},
     error::{Code, Error, Result},
     format::path::EncodedId,
-    operation::{Collection, Engine, read},
+    operation::{Collection, View, read},
 };
 
 /// Up to `most` documents strictly after `after`, by scanning.
 pub(crate) async fn page<T: Document>(
-    engine: &Arc<Engine>,
+    view: &View,
     collection: &Arc<Collection>,
     selection: &Selection,
     after: Option<&Place>,
@@ -30,8 +34,8 @@ pub(crate) async fn page<T: Document>(
         most,
         found: BTreeMap::new(),
     };
-    let mut documents = documents_after(engine, collection, selection, after);
-    while let Some(batch) = documents.next::<T>(engine.limits.concurrent_reads).await? {
+    let mut documents = documents_after(view, collection, selection, after);
+    while let Some(batch) = documents.next::<T>(view.limits.concurrent_reads).await? {
         for (id, document) in batch {
             kept.offer(&id, document)?;
         }
@@ -44,14 +48,14 @@ pub(crate) async fn page<T: Document>(
 
 /// The places of all matches strictly after `after`, in order; no more than the budget, and no documents.
 pub(crate) async fn places<T: Document>(
-    engine: &Arc<Engine>,
+    view: &View,
     collection: &Arc<Collection>,
     selection: &Selection,
     after: Option<&Place>,
 ) -> Result<Vec<Place>> {
     let mut places = Vec::new();
-    let mut documents = documents_after(engine, collection, selection, after);
-    while let Some(batch) = documents.next::<T>(engine.limits.concurrent_reads).await? {
+    let mut documents = documents_after(view, collection, selection, after);
+    while let Some(batch) = documents.next::<T>(view.limits.concurrent_reads).await? {
         for (id, document) in batch {
             let place = selection.place(&*document, &id)?;
             let is_after =
@@ -72,13 +76,13 @@ fn is_in_id_order(selection: &Selection) -> bool {
 }
 
 fn documents_after(
-    engine: &Arc<Engine>,
+    view: &View,
     collection: &Arc<Collection>,
     selection: &Selection,
     after: Option<&Place>,
 ) -> Documents {
     let start = after.filter(|_| is_in_id_order(selection));
-    Documents::new(engine, collection, start.map(|place| &place.id))
+    Documents::new(view, collection, start.map(|place| &place.id))
 }
 
 /// The first `most` matches after the cursor: memory is bounded by the page.
@@ -125,26 +129,33 @@ impl<T: Document> Kept<'_, T> {
 ///
 /// [`Limits::scan_documents`]: crate::operation::limits::Limits::scan_documents
 pub(crate) struct Documents {
-    engine: Arc<Engine>,
+    view: View,
     collection: Arc<Collection>,
     ids: IdWalk,
+    /// Documents that the transaction wrote and that are still to come.
+    own: VecDeque<EncodedId>,
+    after: Option<EncodedId>,
+    has_begun: bool,
     read: usize,
     budget: usize,
 }
 
 impl Documents {
     pub(crate) fn new(
-        engine: &Arc<Engine>,
+        view: &View,
         collection: &Arc<Collection>,
         after: Option<&EncodedId>,
     ) -> Self {
-        let ids = IdWalk::new(engine, collection, after, usize::MAX);
+        let ids = IdWalk::new(view, collection, after, usize::MAX);
         Self {
-            engine: engine.clone(),
+            view: view.clone(),
             collection: collection.clone(),
             ids,
+            own: VecDeque::new(),
+            after: after.cloned(),
+            has_begun: false,
             read: 0,
-            budget: engine.limits.scan_documents,
+            budget: view.limits.scan_documents,
         }
     }
 
@@ -167,7 +178,8 @@ impl Documents {
         &mut self,
         most: usize,
     ) -> Result<Option<Vec<(EncodedId, Stored<T>)>>> {
-        let ids = self.ids.next(most).await?;
+        let listed = self.ids.next(most).await?;
+        let ids = self.with_own(listed.into_iter().map(|(id, _)| id).collect(), most)?;
         if ids.is_empty() {
             return Ok(None);
         }
@@ -175,16 +187,40 @@ impl Documents {
         if self.read > self.budget {
             return Err(self.over_budget());
         }
-        let (engine, collection) = (&self.engine, &self.collection);
-        let reads = ids.into_iter().map(|(id, _)| async move {
-            let document = read::load::<T>(engine, collection, &id).await?;
+        let (view, collection) = (&self.view, &self.collection);
+        let reads = ids.into_iter().map(|id| async move {
+            let document = read::load::<T>(view, collection, &id).await?;
             Ok::<_, Error>(document.map(|document| (id, document)))
         });
         let read: Vec<_> = stream::iter(reads)
-            .buffered(engine.limits.concurrent_reads)
+            .buffered(view.limits.concurrent_reads)
             .try_collect()
             .await?;
         Ok(Some(read.into_iter().flatten().collect()))
+    }
+
+    /// Inside of a transaction, what it wrote itself stands among what is listed, in the order of ids.
+    fn with_own(&mut self, mut ids: Vec<EncodedId>, most: usize) -> Result<Vec<EncodedId>> {
+        if !self.has_begun {
+            self.has_begun = true;
+            self.own = overlay::ids_after(&self.view, &self.collection, self.after.as_ref())?;
+        }
+        if self.own.is_empty() {
+            return Ok(ids);
+        }
+        let last = ids.last().map(overlay::name);
+        let comes = |own: &EncodedId| match &last {
+            Some(last) => overlay::name(own) <= *last,
+            None => true,
+        };
+        let mut left = if last.is_some() { usize::MAX } else { most };
+        while left > 0 && self.own.front().is_some_and(comes) {
+            ids.extend(self.own.pop_front());
+            left -= 1;
+        }
+        ids.sort_by_cached_key(overlay::name);
+        ids.dedup();
+        Ok(ids)
     }
 
     fn over_budget(&self) -> Error {

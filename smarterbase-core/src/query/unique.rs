@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{scan, selection::Selection};
+use super::{overlay, scan, selection::Selection};
 use crate::{
     document::{Document, Scalar, Stored},
     error::{Code, Error, Result},
     format::{
-        Key, Nonce,
-        claim::{self, Claim},
-        index_key,
+        Key, Nonce, claim, index_key,
         path::{self, EncodedId},
     },
     operation::{
-        Collection, Engine, agreement,
-        engine::store_failure,
+        Collection, View, agreement,
         read::{self, Fetched},
     },
 };
@@ -26,7 +23,7 @@ const FRESH_TRIES: usize = 4;
 
 /// The document that holds a value of the unique definition at `ordinal`.
 pub(crate) async fn find<T: Document>(
-    engine: &Arc<Engine>,
+    view: &View,
     collection: &Arc<Collection>,
     ordinal: u16,
     components: &[Scalar<'_>],
@@ -36,16 +33,20 @@ pub(crate) async fn find<T: Document>(
         return Ok(None);
     };
     let selection = Selection::new(collection.spec, ordinal, components, None)?;
+    let own = overlay::matches::<T>(view, collection, &selection)?;
+    if let Some((document, _)) = own.into_iter().next() {
+        return Ok(Some(document));
+    }
     let definition = &collection.definitions[usize::from(ordinal)].name;
     let hash = claim::hash(collection.name(), definition, &value);
     for _ in 0..FRESH_TRIES {
-        let agreement = agreement::current(engine, collection).await?;
+        let agreement = agreement::current(view, collection).await?;
         if !agreement.unique_is_ready(collection, usize::from(ordinal)) {
-            let found = scan::page::<T>(engine, collection, &selection, None, 1).await?;
+            let found = scan::page::<T>(view, collection, &selection, None, 1).await?;
             return Ok(found.into_iter().next().map(|found| found.document));
         }
-        let found = find_holder(engine, collection, definition, &hash, &selection).await?;
-        if agreement.is_current(engine) {
+        let found = find_holder(view, collection, definition, &hash, &selection).await?;
+        if agreement.is_current(view) {
             return Ok(found);
         }
     }
@@ -54,22 +55,22 @@ pub(crate) async fn find<T: Document>(
 }
 
 async fn find_holder<T: Document>(
-    engine: &Engine,
+    view: &View,
     collection: &Collection,
     definition: &str,
     hash: &str,
     selection: &Selection,
 ) -> Result<Option<Stored<T>>> {
     let claim = path::claim(collection.name(), definition, hash);
-    let mut seen: Option<Nonce> = None;
+    let mut seen: Option<(u64, Nonce)> = None;
     for _ in 0..TRIES {
-        let Some((put, owner)) = owner(engine, collection, &claim).await? else {
+        let Some((version, owner)) = owner(view, collection, &claim).await? else {
             return Ok(None);
         };
-        if seen == Some(put) {
+        if seen == Some(version) {
             return Ok(None); // The owner did not hold it, and the claim has not moved since.
         }
-        if let Some(fetched) = read::fetch(engine, collection, &owner).await?
+        if let Some(fetched) = read::fetch(view, collection, &owner).await?
             && holds(&fetched, definition, hash)
         {
             let document = read::decode::<T>(collection, &owner, fetched)?;
@@ -80,7 +81,7 @@ async fn find_holder<T: Document>(
                 Err(disagreement(collection, &owner))
             };
         }
-        seen = Some(put);
+        seen = Some(version);
     }
     Err(Error::new(
         Code::UNAVAILABLE,
@@ -89,26 +90,24 @@ async fn find_holder<T: Document>(
     .in_collection(collection.name()))
 }
 
-/// The claim's physical nonce and its owner.
+/// The claim's version and its owner.
 async fn owner(
-    engine: &Engine,
+    view: &View,
     collection: &Collection,
     claim: &Key,
-) -> Result<Option<(Nonce, EncodedId)>> {
-    let object = engine
-        .store
-        .get(claim)
-        .await
-        .map_err(|error| store_failure(error).in_collection(collection.name()))?;
-    let Some(object) = object else {
+) -> Result<Option<((u64, Nonce), EncodedId)>> {
+    let fetched = match view.attempt() {
+        Some(attempt) => attempt.fetch(claim).await,
+        None => read::peek(view, claim.clone()).await,
+    };
+    let Some(fetched) = fetched.map_err(|error| error.in_collection(collection.name()))? else {
         return Ok(None);
     };
-    let claim =
-        Claim::open(&object.bytes).map_err(|error| error.in_collection(collection.name()))?;
-    let owner = claim
-        .owner
-        .and_then(|owner| collection.id_of(&Key::from_stored(owner)));
-    Ok(owner.map(|owner| (claim.envelope.put, owner)))
+    let owner = claim::owner(&fetched.settled.opened.body)
+        .map_err(|error| error.in_collection(collection.name()))?;
+    let owner = owner.and_then(|owner| collection.id_of(&Key::from_stored(owner)));
+    let version = (fetched.envelope().rev, fetched.envelope().write);
+    Ok(owner.map(|owner| (version, owner)))
 }
 
 /// A claim is effective iff its owner is live and stores its hash (rule S12).

@@ -5,15 +5,15 @@ use std::{collections::VecDeque, sync::Arc};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    index_walk::{self, Candidate, LARGEST_SCAN},
-    scan,
+    index_walk::{self, Candidate, Failure, LARGEST_SCAN},
+    overlay, scan,
     selection::{Place, Selection},
 };
 use crate::{
     document::{Document, Stored},
     error::{Code, Error, Result},
     operation::{
-        Collection, Engine,
+        Collection, View,
         agreement::{self, Site},
         attach, read,
     },
@@ -39,13 +39,13 @@ const TRIES: usize = 4;
 
 /// Up to `limit` documents strictly after `after`. Short only at the end.
 pub(crate) async fn page<T: Document>(
-    engine: &Arc<Engine>,
+    view: &View,
     collection: &Arc<Collection>,
     selection: &Selection,
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Batch<T>> {
-    let mut walk = Walk::new(engine.clone(), collection.clone(), selection.clone());
+    let mut walk = Walk::new(view.clone(), collection.clone(), selection.clone());
     walk.after = after.cloned();
     // One more than asked tells whether more follow.
     let most = limit.saturating_add(1);
@@ -55,8 +55,9 @@ pub(crate) async fn page<T: Document>(
     if found.len() < most && walk.needs_scan() {
         let rest = most - found.len();
         let after = walk.after.as_ref();
-        found.extend(scan::page(engine, collection, selection, after, rest).await?);
+        found.extend(scan::page(view, collection, selection, after, rest).await?);
     }
+    overlay::add_own(view, collection, selection, after, most, &mut found)?;
     let has_more = found.len() > limit;
     found.truncate(limit);
     Ok(Batch { found, has_more })
@@ -65,7 +66,7 @@ pub(crate) async fn page<T: Document>(
 /// A walk from a place on. Holds the names of one page of candidates; or, without an index, of the matches.
 #[derive(Debug)]
 pub(crate) struct Walk {
-    engine: Arc<Engine>,
+    view: View,
     collection: Arc<Collection>,
     selection: Selection,
     after: Option<Place>,
@@ -84,13 +85,9 @@ enum Source {
 }
 
 impl Walk {
-    pub(crate) fn new(
-        engine: Arc<Engine>,
-        collection: Arc<Collection>,
-        selection: Selection,
-    ) -> Self {
+    pub(crate) fn new(view: View, collection: Arc<Collection>, selection: Selection) -> Self {
         Self {
-            engine,
+            view,
             collection,
             selection,
             after: None,
@@ -104,7 +101,10 @@ impl Walk {
     /// The next documents, as many as are read side by side; empty at the end. Without an index the matches are found
     /// first, under the budget, and read again in their order.
     pub(crate) async fn next<T: Document>(&mut self) -> Result<Vec<Found<T>>> {
-        let most = self.engine.limits.concurrent_reads;
+        let most = self.view.limits.concurrent_reads;
+        if self.view.attempt().is_some() {
+            return self.next_in_transaction(most).await;
+        }
         let found = self.take(most, |_| LARGEST_SCAN).await?;
         if !found.is_empty() || !self.needs_scan() {
             return Ok(found);
@@ -122,10 +122,27 @@ impl Walk {
         }
     }
 
+    /// Page by page, so that what the transaction wrote itself stands where it belongs.
+    async fn next_in_transaction<T: Document>(&mut self, most: usize) -> Result<Vec<Found<T>>> {
+        let (view, collection) = (&self.view, &self.collection);
+        let after = self.after.as_ref();
+        let batch = page(view, collection, &self.selection, after, most).await?;
+        if let Some(last) = batch.found.last() {
+            self.after = Some(last.place.clone());
+        }
+        Ok(batch.found)
+    }
+
     /// How many documents there are from here on.
     pub(crate) async fn count<T: Document>(mut self) -> Result<u64> {
-        let most = self.engine.limits.concurrent_reads;
+        let most = self.view.limits.concurrent_reads;
         let mut count = 0;
+        while self.view.attempt().is_some() {
+            match self.next_in_transaction::<T>(LARGEST_SCAN).await?.len() {
+                0 => return Ok(count),
+                found => count += found as u64,
+            }
+        }
         loop {
             let found = self.take::<T>(most, |_| LARGEST_SCAN).await?.len();
             count += found as u64;
@@ -164,9 +181,8 @@ impl Walk {
                 Some((site, candidates)) if !candidates.is_empty() => {
                     // No more than are wanted: nothing is read in vain unless a candidate is stale.
                     let wave = candidates.drain(..wanted.min(candidates.len()));
-                    let (engine, collection) = (&self.engine, &self.collection);
-                    let checked =
-                        index_walk::verify(engine, collection, &self.selection, site, wave);
+                    let (view, collection) = (&self.view, &self.collection);
+                    let checked = index_walk::verify(view, collection, &self.selection, site, wave);
                     found.extend(checked.await?);
                 }
                 _ if *has_more => self.ask(page(wanted)).await?,
@@ -178,15 +194,25 @@ impl Walk {
 
     /// Asks the index for the next candidates, or finds that the rest must be scanned.
     async fn ask(&mut self, limit: usize) -> Result<()> {
-        let (engine, collection) = (&self.engine, &self.collection);
+        let (view, collection) = (&self.view, &self.collection);
         for _ in 0..TRIES {
-            let agreement = agreement::current(engine, collection).await?;
+            let agreement = agreement::current(view, collection).await?;
             let ordinal = usize::from(self.selection.ordinal);
-            let Some(site) = agreement.ready(engine, collection, ordinal) else {
+            let Some(site) = agreement.ready(view, collection, ordinal) else {
                 break;
             };
             let after = self.after.as_ref();
-            match index_walk::scan(engine, &self.selection, &site, &agreement, after, limit).await {
+            match index_walk::scan(
+                view,
+                collection,
+                &self.selection,
+                &site,
+                &agreement,
+                after,
+                limit,
+            )
+            .await
+            {
                 Ok(Some(answer)) => {
                     let candidates = index_walk::group(answer.hits);
                     if let Some(last) = candidates.back() {
@@ -199,13 +225,14 @@ impl Walk {
                     return Ok(());
                 }
                 Ok(None) => collection.catalog.forget(),
-                Err(IndexError::Corrupt(text)) => {
+                Err(Failure::Transaction(error)) => return Err(error),
+                Err(Failure::Index(IndexError::Corrupt(text))) => {
                     return Err(Error::new(Code::CORRUPT, text).in_collection(collection.name()));
                 }
-                Err(error) => {
+                Err(Failure::Index(error)) => {
                     tracing::warn!(collection = collection.name(), %error, "an index cannot be used; the query scans");
-                    if matches!(error, IndexError::Lost(_)) && engine.check_writable().is_ok() {
-                        attach::mark_down(engine, collection, site.backend.name(), &agreement)
+                    if matches!(error, IndexError::Lost(_)) && view.check_writable().is_ok() {
+                        attach::mark_down(view, collection, site.backend.name(), &agreement)
                             .await?;
                     }
                     break;
@@ -221,7 +248,7 @@ impl Walk {
         if let Source::Scan(places @ None) = &mut self.source {
             let after = self.after.as_ref();
             let found =
-                scan::places::<T>(&self.engine, &self.collection, &self.selection, after).await?;
+                scan::places::<T>(&self.view, &self.collection, &self.selection, after).await?;
             *places = Some(found.into());
         }
         match &self.source {
@@ -239,16 +266,16 @@ impl Walk {
 
     /// Reads the documents at these places; one that moved since is left out.
     async fn load_places<T: Document>(&self, places: Vec<Place>) -> Result<Vec<Found<T>>> {
-        let (engine, collection, selection) = (&self.engine, &self.collection, &self.selection);
+        let (view, collection, selection) = (&self.view, &self.collection, &self.selection);
         let loads = places.into_iter().map(|place| async move {
-            let Some(document) = read::load::<T>(engine, collection, &place.id).await? else {
+            let Some(document) = read::load::<T>(view, collection, &place.id).await? else {
                 return Ok::<_, Error>(None);
             };
             let is_there = selection.place(&*document, &place.id)?.as_ref() == Some(&place);
             Ok(is_there.then_some(Found { document, place }))
         });
         let loaded: Vec<_> = stream::iter(loads.collect::<Vec<_>>())
-            .buffered(engine.limits.concurrent_reads)
+            .buffered(view.limits.concurrent_reads)
             .try_collect()
             .await?;
         Ok(loaded.into_iter().flatten().collect())

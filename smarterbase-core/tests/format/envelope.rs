@@ -364,7 +364,7 @@ fn an_intent_is_decoded_and_its_text_is_kept() {
         (intent.transaction.as_str(), intent.rev, intent.write),
         ("k3.0", 8, nonce('8'))
     );
-    assert_eq!(intent.text, text);
+    assert_eq!(intent.text(), text);
     assert_eq!(text_of(&opened.envelope.seal(&opened.body)), object);
     assert_corrupt(&object.replacen("\"transaction\":\"k3.0\",", "", 1));
 }

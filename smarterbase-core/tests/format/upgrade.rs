@@ -64,27 +64,23 @@ static PAIR: EmbeddedSpec = EmbeddedSpec {
     ..PLACE_LIKE
 };
 
-const FIELDS: &[FieldSpec] = &[
+static HOME: Shape = Shape::Embedded(&PLACE);
+static OPTION: Shape = Shape::Generic("Option", &[&HOME]);
+static LIST: Shape = Shape::Generic("Vec", &[&OPTION]);
+static MAP: Shape = Shape::Generic("Map", &[&Shape::Leaf("String"), &HOME]);
+static TUPLE: Shape = Shape::Generic("Tuple", &[&Shape::Leaf("u8"), &HOME]);
+static IN_COLOUR: Shape = Shape::Embedded(&COLOUR);
+static IN_PAIR: Shape = Shape::Embedded(&PAIR);
+
+static FIELDS: [FieldSpec; 8] = [
     field("id", &Shape::Leaf("String")),
     field("title", &Shape::Leaf("String")),
-    field("home", &Shape::Embedded(&PLACE)),
-    field(
-        "list",
-        &Shape::Generic(
-            "Vec",
-            &[&Shape::Generic("Option", &[&Shape::Embedded(&PLACE)])],
-        ),
-    ),
-    field(
-        "map",
-        &Shape::Generic("Map", &[&Shape::Leaf("String"), &Shape::Embedded(&PLACE)]),
-    ),
-    field(
-        "tuple",
-        &Shape::Generic("Tuple", &[&Shape::Leaf("u8"), &Shape::Embedded(&PLACE)]),
-    ),
-    field("colour", &Shape::Embedded(&COLOUR)),
-    field("pair", &Shape::Embedded(&PAIR)),
+    field("home", &HOME),
+    field("list", &LIST),
+    field("map", &MAP),
+    field("tuple", &TUPLE),
+    field("colour", &IN_COLOUR),
+    field("pair", &IN_PAIR),
 ];
 
 const fn field(name: &'static str, shape: &'static Shape) -> FieldSpec {
@@ -102,7 +98,7 @@ static SPEC: DocumentSpec = DocumentSpec {
     shards: 1,
     key_field: "id",
     key_kind: KeyKind::Text,
-    fields: FIELDS,
+    fields: &FIELDS,
     indexes: &[],
     unknown: UnknownMembers::Keep,
     history: History {

@@ -137,6 +137,7 @@ impl<R: Rules> Owner<R> {
             owner: self.key.clone(),
             write,
             create_first: self.base.is_none(),
+            settler: super::world::plain_settler(),
         });
         self.begin(Doing::Claiming(machine), rng)
     }

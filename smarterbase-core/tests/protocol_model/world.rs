@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -18,8 +19,18 @@ use smarterbase_core::{
         envelope::{State, open},
     },
     port::{Attempt, Expect, Object, Rng, StoreError, StoreErrorKind},
-    protocol::{Reply, Request},
+    protocol::{Reply, Request, Settler},
 };
+
+/// How a plain write waits for transactions; here there are none.
+pub(crate) fn plain_settler() -> Settler {
+    Settler {
+        attempt: None,
+        priority: None,
+        grace: Duration::ZERO,
+        lease: Duration::ZERO,
+    }
+}
 
 /// One logical version: what lineages are made of.
 pub(crate) type Written = (u64, Nonce);
@@ -324,6 +335,7 @@ impl<P: Program> World<P> {
                 self.put(client, &key, &expect, &body, next);
             }
             Some(Want::Store(Request::Pause(_))) => self.pause(client, next),
+            Some(Want::Store(other)) => unreachable!("only transactions ask for {other:?}"),
             Some(Want::Announce(entry)) => {
                 let mut world = self.clone();
                 world.entries.insert(entry.clone());

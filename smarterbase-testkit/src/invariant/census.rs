@@ -8,13 +8,15 @@ use smarterbase_core::{
     format::{
         Envelope, Key, Prefix, body,
         entry::EntryName,
-        envelope::{self, State},
+        envelope::State,
         index_key::{IndexEncoder, IndexEntries},
         path::{self, EncodedId},
         upgrade,
     },
     port::{CasStore, Listed, index::Hit},
 };
+
+use super::pending;
 
 /// One stored document, alive or dead.
 pub(super) struct Resident<T> {
@@ -71,7 +73,7 @@ pub(super) async fn documents<T: Document>(store: &dyn CasStore) -> Census<T> {
 async fn resident<T: Document>(store: &dyn CasStore, key: Key) -> Option<Resident<T>> {
     let id = path::parse_document(T::SPEC.collection, T::SPEC.shards, T::SPEC.key_kind, &key)?;
     let object = store.get(&key).await.expect("the store answers")?;
-    let opened = envelope::open(&object.bytes).expect("an object with a readable envelope");
+    let opened = pending::committed(store, &object.bytes).await;
     let mut document = None;
     let mut values = IndexEncoder::new(T::SPEC);
     let mut components = Components(Vec::new());

@@ -44,7 +44,7 @@ impl<'a, T: Document> FindOne<'a, T> {
 
 request!(impl['a, T: Document] FindOne<'a, T> => Option<Stored<T>>, |this| async move {
     let engine = this.session.engine();
-    let found = unique::find(engine, &engine.collection::<T>(), this.ordinal, &this.components).await;
+    let found = unique::find(this.session.view(), &engine.collection::<T>(), this.ordinal, &this.components).await;
     found.map_err(|error| error.during("find"))
 });
 
@@ -145,30 +145,21 @@ impl<'a, T: Document> FindMany<'a, T> {
     }
 
     fn walk(self) -> Result<Walk> {
-        let engine = self.session.engine().clone();
-        let collection = engine.collection::<T>();
+        let view = self.session.view().clone();
+        let collection = view.collection::<T>();
         let selection = self.selection.map_err(|error| error.during("find"))?;
-        Ok(Walk::new(engine, collection, selection))
+        Ok(Walk::new(view, collection, selection))
     }
 
     async fn batch(&self, after: Option<&Place>, size: usize) -> Result<Batch<T>> {
         let selection = match &self.selection {
             Ok(selection) => selection,
-            Err(error) => return Err(Error::new(code_of(error), error.to_string())),
+            Err(error) => return Err(error.repeated()),
         };
-        let engine = self.session.engine();
-        let batch = walk::page(engine, &engine.collection::<T>(), selection, after, size).await;
+        let view = self.session.view();
+        let batch = walk::page(view, &view.collection::<T>(), selection, after, size).await;
         batch.map_err(|error| error.during("find"))
     }
-}
-
-/// An error is asked for once per page, but owned once.
-fn code_of(error: &Error) -> Code {
-    Code::ALL
-        .iter()
-        .copied()
-        .find(|code| code.text() == error.code())
-        .unwrap_or(Code::INVALID_VALUE)
 }
 
 impl<'a, T: Document> IntoFuture for FindMany<'a, T> {
@@ -266,8 +257,8 @@ pub struct DeleteMany<'a, T> {
 }
 
 request!(impl['a, T: Document] DeleteMany<'a, T> => u64, |this| async move {
-    let engine = this.find.session.engine().clone();
-    let collection = engine.collection::<T>();
+    let view = this.find.session.view().clone();
+    let collection = view.collection::<T>();
     let selection = this.find.selection.as_ref().ok().cloned();
     let mut found = Box::pin(this.find.found());
     let mut deleted = 0;
@@ -278,7 +269,7 @@ request!(impl['a, T: Document] DeleteMany<'a, T> => u64, |this| async move {
             let current = crate::operation::read::decode::<T>(&collection, &place.id, fetched.clone())?;
             selection.as_ref().map_or(Ok(true), |selection| Ok(selection.place(&*current, &place.id)?.is_some()))
         };
-        let gone = remove::delete_where::<T>(&engine, &collection, &id, still).await;
+        let gone = remove::delete_where::<T>(&view, &collection, &id, still).await;
         deleted += u64::from(gone.map_err(|error| error.during("delete"))?);
     }
     Ok(deleted)

@@ -41,7 +41,7 @@ impl<'a, T: Document> List<'a, T> {
     /// The documents one after the other. Holds at most as many as are read side by side.
     #[must_use = "a stream does nothing until it is polled"]
     pub fn stream(self) -> BoxStream<'a, Result<Stored<T>>> {
-        let engine = self.session.engine();
+        let engine = self.session.view();
         let walk = Documents::new(engine, &engine.collection::<T>(), None).with_budget(usize::MAX);
         documents(walk, engine.limits.concurrent_reads, "list")
     }
@@ -99,9 +99,9 @@ async fn take<T: Document>(
     after: Option<&EncodedId>,
     most: usize,
 ) -> Result<Vec<(EncodedId, Stored<T>)>> {
-    let engine = session.engine();
-    let collection = engine.collection::<T>();
-    let mut documents = Documents::new(engine, &collection, after)
+    let view = session.view();
+    let collection = view.collection::<T>();
+    let mut documents = Documents::new(view, &collection, after)
         .with_page(most)
         .with_budget(usize::MAX);
     let mut found = Vec::new();

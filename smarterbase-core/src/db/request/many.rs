@@ -37,7 +37,7 @@ request!(impl['a, T: Document] GetMany<'a, T> => Vec<Option<Stored<T>>>, |this| 
     let engine = this.session.engine();
     let collection = engine.collection::<T>();
     let reads = this.keys.iter().map(|key| async {
-        read::load::<T>(engine, &collection, &encode_key(&collection, key)?).await
+        read::load::<T>(this.session.view(), &collection, &encode_key(&collection, key)?).await
     });
     let read: Result<Vec<_>> = stream::iter(reads.collect::<Vec<_>>()).buffered(engine.limits.concurrent_reads).try_collect().await;
     read.map_err(|error| error.during("get_many"))
@@ -69,9 +69,9 @@ impl<'a, T: Document> CreateMany<'a, T> {
             let engine = session.engine();
             let collection = engine.collection::<T>();
             engine.check_writable()?;
-            let (engine, collection) = (&engine, &collection);
+            let (view, collection) = (session.view(), &collection);
             let creates = stream::iter(new).map(|new| async move {
-                create::create(engine, collection, new)
+                create::create(view, collection, new)
                     .await
                     .map_err(|error| error.during("create"))
             });

@@ -35,12 +35,38 @@ macro_rules! keyed {
     )*};
 }
 keyed! {
-    /// Reads a document: `Option<Stored<T>>`.
-    Get;
     /// Whether a document is there.
     Exists;
     /// Deletes a document whatever its revision; gives whether there was one.
     Delete;
+}
+
+/// Reads a document: `Option<Stored<T>>`.
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is awaited"]
+pub struct Get<'a, T: Document> {
+    session: Session<'a>,
+    key: T::Key,
+    is_strict: bool,
+}
+
+impl<'a, T: Document> Get<'a, T> {
+    pub(crate) fn new(session: Session<'a>, key: &T::Key) -> Self {
+        Self {
+            session,
+            key: key.clone(),
+            is_strict: false,
+        }
+    }
+
+    /// Reads in one order with all transactions: whatever was acknowledged to anybody before the call, on any document, is
+    /// seen. A transaction that is undecided on the document is waited for, and aborted when it does not end.
+    ///
+    /// Without it the read never waits, and sees the document's own order only.
+    pub fn strict(mut self) -> Self {
+        self.is_strict = true;
+        self
+    }
 }
 
 /// Reads a document that must be there.
@@ -59,7 +85,11 @@ request!(impl['a, T: Document] Get<'a, T> => Option<Stored<T>>, |this| async mov
     let engine = this.session.engine();
     let collection = engine.collection::<T>();
     let id = encode_key(&collection, &this.key)?;
-    read::load(engine, &collection, &id).await.map_err(|error| error.during("get"))
+    let loaded = match this.is_strict {
+        true => read::load_strictly(this.session.view(), &collection, &id).await,
+        false => read::load(this.session.view(), &collection, &id).await,
+    };
+    loaded.map_err(|error| error.during("get"))
 });
 
 request!(impl['a, T: Document] GetRequired<'a, T> => Stored<T>, |this| async move {
@@ -72,13 +102,13 @@ request!(impl['a, T: Document] Exists<'a, T> => bool, |this| async move {
     let engine = this.session.engine();
     let collection = engine.collection::<T>();
     let id = encode_key(&collection, &this.key)?;
-    let fetched = read::fetch(engine, &collection, &id).await.map_err(|error| error.during("exists"))?;
+    let fetched = read::fetch(this.session.view(), &collection, &id).await.map_err(|error| error.during("exists"))?;
     Ok(fetched.is_some_and(|fetched| fetched.is_live()))
 });
 
 request!(impl['a, T: Document] Delete<'a, T> => bool, |this| async move {
     let engine = this.session.engine();
-    remove::delete::<T>(engine, &engine.collection::<T>(), &this.key).await.map_err(|error| error.during("delete"))
+    remove::delete::<T>(this.session.view(), &engine.collection::<T>(), &this.key).await.map_err(|error| error.during("delete"))
 });
 
 type Running<'a, T> = BoxFuture<'a, Result<Stored<T>>>;
@@ -122,7 +152,7 @@ impl<'a, T: Document> Create<'a, T> {
     pub(crate) fn new(session: Session<'a>, new: impl IntoDocument<T> + Send + 'a) -> Self {
         let running = Box::pin(async move {
             let engine = session.engine();
-            create::create(engine, &engine.collection::<T>(), new)
+            create::create(session.view(), &engine.collection::<T>(), new)
                 .await
                 .map_err(|error| error.during("create"))
         });
@@ -139,7 +169,8 @@ impl<'a, T: Document> Update<'a, T> {
         let key = key.clone();
         let running = Box::pin(async move {
             let engine = session.engine();
-            let updated = update::update(engine, &engine.collection::<T>(), &key, change).await;
+            let updated =
+                update::update(session.view(), &engine.collection::<T>(), &key, change).await;
             updated.map_err(|error| error.during("update"))
         });
         Self { running }
@@ -150,8 +181,13 @@ impl<'a, T: Document> Upsert<'a, T> {
     pub(crate) fn new(session: Session<'a>, new: impl IntoDocument<T> + Send + 'a) -> Self {
         let running = Box::pin(async move {
             let engine = session.engine();
-            let replaced =
-                replace::replace(engine, &engine.collection::<T>(), new, Members::Keep).await;
+            let replaced = replace::replace(
+                session.view(),
+                &engine.collection::<T>(),
+                new,
+                Members::Keep,
+            )
+            .await;
             replaced.map_err(|error| error.during("upsert"))
         });
         Self { running }
@@ -162,8 +198,13 @@ impl<'a, T: Document> Overwrite<'a, T> {
     pub(crate) fn new(session: Session<'a>, new: impl IntoDocument<T> + Send + 'a) -> Self {
         let running = Box::pin(async move {
             let engine = session.engine();
-            let replaced =
-                replace::replace(engine, &engine.collection::<T>(), new, Members::Drop).await;
+            let replaced = replace::replace(
+                session.view(),
+                &engine.collection::<T>(),
+                new,
+                Members::Drop,
+            )
+            .await;
             replaced.map_err(|error| error.during("overwrite"))
         });
         Self { running }
@@ -212,15 +253,15 @@ impl<'a, T> Reload<'a, T> {
 
 request!(impl['a, T: Document] Save<'a, T> => (), |this| async move {
     let engine = this.session.engine();
-    save::save(engine, &engine.collection::<T>(), this.document).await.map_err(|error| error.during("save"))
+    save::save(this.session.view(), &engine.collection::<T>(), this.document).await.map_err(|error| error.during("save"))
 });
 
 request!(impl['a, T: Document] Remove<'a, T> => (), |this| async move {
     let engine = this.session.engine();
-    remove::remove(engine, &engine.collection::<T>(), &this.document).await.map_err(|error| error.during("remove"))
+    remove::remove(this.session.view(), &engine.collection::<T>(), &this.document).await.map_err(|error| error.during("remove"))
 });
 
 request!(impl['a, T: Document] Reload<'a, T> => (), |this| async move {
     let engine = this.session.engine();
-    save::reload(engine, &engine.collection::<T>(), this.document).await.map_err(|error| error.during("reload"))
+    save::reload(this.session.view(), &engine.collection::<T>(), this.document).await.map_err(|error| error.during("reload"))
 });

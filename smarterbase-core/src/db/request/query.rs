@@ -101,7 +101,7 @@ impl<'a, T: Document> Scan<'a, T> {
     /// The documents one after the other. Holds at most as many as are read side by side.
     #[must_use = "a stream does nothing until it is polled"]
     pub fn stream(self) -> BoxStream<'a, Result<Stored<T>>> {
-        let engine = self.session.engine();
+        let engine = self.session.view();
         let walk = Documents::new(engine, &engine.collection::<T>(), None).with_budget(self.budget);
         let filters = self.filters;
         documents(walk, engine.limits.concurrent_reads, "scan")

@@ -8,14 +8,12 @@ use serde::{
     ser::SerializeTuple,
 };
 use serde_json::value::RawValue;
-use smarterbase_schema::digest;
 
 use super::{BodyShape, Envelope, Past, State};
 use crate::{
     document::Timestamp,
     error::{Code, Error, Result},
     format::{FORMAT_VERSION, KNOWN_FEATURES, Nonce, intent::Intent, json},
-    migration::Versions,
 };
 
 /// The members in the order in which they are written.
@@ -53,7 +51,7 @@ impl<'a> From<&'a Envelope> for Written<'a> {
             format: envelope.format,
             needs: &envelope.needs,
             schema: envelope.schema,
-            seal: envelope.shape.seal.map(digest::hex),
+            seal: envelope.shape.seal_text(),
             embedded: &envelope.shape.embedded.0,
             state: envelope.state,
             rev: envelope.rev,
@@ -71,7 +69,7 @@ impl<'a> From<&'a Envelope> for Written<'a> {
 }
 
 fn raw(intent: &Intent) -> &RawValue {
-    serde_json::from_str(&intent.text).expect("the text of an intent is JSON")
+    serde_json::from_str(intent.text()).expect("the text of an intent is JSON")
 }
 
 /// The members that are read. Others are not: what a reader must know is announced in `needs`.
@@ -158,10 +156,7 @@ impl TryFrom<Read<'_>> for Envelope {
             format: members.format,
             needs: members.needs,
             schema: members.schema,
-            shape: BodyShape {
-                seal: members.seal.as_deref().and_then(read_seal),
-                embedded: Versions(members.embedded),
-            },
+            shape: BodyShape::read(members.seal.as_deref(), members.embedded),
             state: members.state,
             rev: members.rev,
             write: members.write,
@@ -175,13 +170,6 @@ impl TryFrom<Read<'_>> for Envelope {
             intent: members.intent.map(Intent::read).transpose()?,
         })
     }
-}
-
-/// A seal that is none of ours equals no seal, so the document takes the slow path.
-fn read_seal(text: &str) -> Option<u64> {
-    (text.len() == 16)
-        .then(|| u64::from_str_radix(text, 16).ok())
-        .flatten()
 }
 
 fn refusal(format: u32, needs: &[String]) -> Option<Error> {

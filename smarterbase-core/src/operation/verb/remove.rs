@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{contention, encode_key, revision_conflict, save, update};
+use super::{contention, encode_key, save, update};
 use crate::{
     document::{Document, Stored},
     error::Result,
     format::path::EncodedId,
     operation::{
-        Collection, Engine,
-        change::{Base, Change},
+        Collection, View,
+        change::{Base, Change, origin},
         read::{self, Fetched},
         write::{Verdict, write},
     },
@@ -17,24 +17,24 @@ use crate::{
 
 /// Deletes a document whatever its revision. Gives whether there was one.
 pub(crate) async fn delete<T: Document>(
-    engine: &Arc<Engine>,
+    view: &View,
     collection: &Arc<Collection>,
     key: &T::Key,
 ) -> Result<bool> {
     let id = encode_key(collection, key)?;
-    delete_where::<T>(engine, collection, &id, |_| Ok(true)).await
+    delete_where::<T>(view, collection, &id, |_| Ok(true)).await
 }
 
 /// Deletes a document while `still` says so of what is there; judged again after every lost race.
 pub(crate) async fn delete_where<T: Document>(
-    engine: &Arc<Engine>,
+    view: &View,
     collection: &Arc<Collection>,
     id: &EncodedId,
     still: impl Fn(&Fetched) -> Result<bool>,
 ) -> Result<bool> {
-    engine.check_writable()?;
-    let mut current = read::fetch(engine, collection, id).await?;
-    for attempt in 0..engine.limits.update_attempts {
+    view.check_writable()?;
+    let mut current = read::fetch_to_replace(view, collection, id).await?;
+    for attempt in 0..view.limits.update_attempts {
         let Some(fetched) = current.take().filter(Fetched::is_live) else {
             return Ok(false);
         };
@@ -42,47 +42,36 @@ pub(crate) async fn delete_where<T: Document>(
             return Ok(false);
         }
         let base = Base::of::<T>(collection, id, &fetched)?;
-        match write(
-            engine,
-            collection,
-            Change::delete(engine, collection, id, base),
-        )
-        .await?
-        {
+        match write(view, collection, Change::delete(view, collection, id, base)).await? {
             Verdict::Written(_) => return Ok(true),
-            Verdict::Lost(object) => current = update::open(collection, id, object)?,
+            Verdict::Lost(object) => current = read::reopen(view, collection, id, object).await?,
         }
-        update::back_off(engine, attempt).await;
+        update::back_off(view, attempt).await;
     }
-    Err(contention(collection, id, engine.limits.update_attempts))
+    Err(contention(collection, id, view.limits.update_attempts))
 }
 
 /// Deletes a loaded document at the revision that it was read at. A touch or a background rewrite is no change.
 pub(crate) async fn remove<T: Document>(
-    engine: &Arc<Engine>,
+    view: &View,
     collection: &Arc<Collection>,
     document: &Stored<T>,
 ) -> Result<()> {
     let id = encode_key(collection, document.key())?;
-    let conflict = || revision_conflict(collection, &id);
-    let (mut base, _) = Base::of_stored(collection, &id, document)?.ok_or_else(conflict)?;
-    for _ in 0..engine.limits.update_attempts {
-        match write(
-            engine,
-            collection,
-            Change::delete(engine, collection, &id, base.clone()),
-        )
-        .await?
-        {
+    let (mut fetched, is_known) = origin(collection, &id, document)?;
+    if !is_known {
+        fetched = save::again(view, collection, &id, &fetched).await?;
+    }
+    for _ in 0..view.limits.update_attempts {
+        let base = Base::of::<T>(collection, &id, &fetched)?;
+        let change = Change::delete(view, collection, &id, base);
+        match write(view, collection, change).await? {
             Verdict::Written(_) => return Ok(()),
             Verdict::Lost(object) => {
-                let current = update::open(collection, &id, object)?;
-                let same = current
-                    .filter(|current| save::is_only_rewritten(&base, current))
-                    .ok_or_else(conflict)?;
-                base = Base::of::<T>(collection, &id, &same)?;
+                let current = read::reopen(view, collection, &id, object).await?;
+                fetched = save::still(collection, &id, &fetched, current)?;
             }
         }
     }
-    Err(contention(collection, &id, engine.limits.update_attempts))
+    Err(contention(collection, &id, view.limits.update_attempts))
 }

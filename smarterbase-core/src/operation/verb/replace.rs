@@ -9,7 +9,7 @@ use crate::{
     error::Result,
     format::{body::UnknownMembers, path::EncodedId},
     operation::{
-        Collection, Engine,
+        Collection, View,
         change::{Base, Change},
         read::{self, Fetched},
         write::{Verdict, write},
@@ -27,34 +27,34 @@ pub(crate) enum Members {
 
 /// Reads and swaps in a loop: ignores what was there, not the protocol.
 pub(crate) async fn replace<T: Document>(
-    engine: &Arc<Engine>,
+    view: &View,
     collection: &Arc<Collection>,
     new: impl IntoDocument<T>,
     members: Members,
 ) -> Result<Stored<T>> {
-    let value = engine.moment(engine.now(), true, |moment| {
+    let value = view.moment(view.now(), true, |moment| {
         let mut value = new.into_document(moment);
         value.stamp(moment);
         value
     });
     validate(collection, &value)?;
     let id = encode_key(collection, value.key())?;
-    engine.check_writable()?;
-    let mut current = read::fetch(engine, collection, &id).await?;
-    for attempt in 0..engine.limits.update_attempts {
+    view.check_writable()?;
+    let mut current = read::fetch_to_replace(view, collection, &id).await?;
+    for attempt in 0..view.limits.update_attempts {
         let base = current
             .as_ref()
             .map(|fetched| base_of::<T>(collection, &id, fetched, members))
             .transpose()?;
         let unknown = kept_members(collection, &id, current.as_ref(), members)?;
-        let change = Change::write(engine, collection, &id, base, &value, &unknown)?;
-        match write(engine, collection, change).await? {
+        let change = Change::write(view, collection, &id, base, &value, &unknown)?;
+        match write(view, collection, change).await? {
             Verdict::Written(written) => return Ok(stored(value, written)),
-            Verdict::Lost(object) => current = update::open(collection, &id, object)?,
+            Verdict::Lost(object) => current = read::reopen(view, collection, &id, object).await?,
         }
-        update::back_off(engine, attempt).await;
+        update::back_off(view, attempt).await;
     }
-    Err(contention(collection, &id, engine.limits.update_attempts))
+    Err(contention(collection, &id, view.limits.update_attempts))
 }
 
 /// `overwrite` also replaces a body that cannot be decoded: its entries are then found stale by queries.
@@ -66,8 +66,7 @@ fn base_of<T: Document>(
 ) -> Result<Base> {
     match Base::of::<T>(collection, id, fetched) {
         Err(error) if error.kind() == ErrorKind::Corrupt && members == Members::Drop => Ok(Base {
-            version: fetched.version.clone(),
-            envelope: fetched.envelope().clone(),
+            settled: fetched.settled.clone(),
             entries: read::no_entries(collection),
         }),
         other => other,

@@ -8,8 +8,8 @@ use crate::{
     error::Result,
     format::{body, path::EncodedId},
     operation::{
-        Collection, Engine,
-        change::{Base, Change, only_rewrites_since},
+        Collection, View,
+        change::{Base, Change, only_rewrites_since, origin},
         read::{self, Fetched},
         write::{Verdict, Written, write},
     },
@@ -18,50 +18,69 @@ use crate::{
 /// Saves a document by compare-and-swap. An unchanged one writes nothing. After nothing but background rewrites it tries
 /// again by itself (rule S21).
 pub(crate) async fn save<T: Document>(
-    engine: &Arc<Engine>,
+    view: &View,
     collection: &Arc<Collection>,
     document: &mut Stored<T>,
 ) -> Result<()> {
     validate(collection, &**document)?;
     let id = encode_key(collection, document.key())?;
-    let Some((mut base, mut fetched)) = Base::of_stored(collection, &id, document)? else {
-        return Err(revision_conflict(collection, &id));
-    };
+    let (mut fetched, is_known) = origin(collection, &id, document)?;
     check_expected(collection, &id, &fetched, &**document)?;
-    for _ in 0..engine.limits.update_attempts {
+    if !is_known {
+        fetched = again(view, collection, &id, &fetched).await?;
+    }
+    for _ in 0..view.limits.update_attempts {
         let unknown = read::unknown_members(collection, &id, &fetched)?;
-        if body::encode(&**document, &unknown)? == fetched.opened.body {
+        if body::encode(&**document, &unknown)? == fetched.settled.opened.body {
             return Ok(());
         }
-        engine.moment(engine.now(), false, |moment| document.stamp(moment));
-        let change = Change::write(
-            engine,
-            collection,
-            &id,
-            Some(base.clone()),
-            &**document,
-            &unknown,
-        )?;
-        match write(engine, collection, change).await? {
+        view.moment(view.now(), false, |moment| document.stamp(moment));
+        let base = Some(Base::of::<T>(collection, &id, &fetched)?);
+        let change = Change::write(view, collection, &id, base, &**document, &unknown)?;
+        match write(view, collection, change).await? {
             Verdict::Written(written) => {
                 renew(document, written);
                 return Ok(());
             }
             Verdict::Lost(object) => {
-                let current = object
-                    .map(|object| read::open(collection, &id, object))
-                    .transpose()?;
-                let rewritten = current.filter(|current| is_only_rewritten(&base, current));
-                fetched = rewritten.ok_or_else(|| revision_conflict(collection, &id))?;
-                base = Base::of::<T>(collection, &id, &fetched)?;
+                let current = read::reopen(view, collection, &id, object).await?;
+                fetched = still(collection, &id, &fetched, current)?;
             }
         }
     }
     Err(super::contention(
         collection,
         &id,
-        engine.limits.update_attempts,
+        view.limits.update_attempts,
     ))
+}
+
+/// Reads a document whose version is not known, if it is still the one that was loaded.
+pub(super) async fn again(
+    view: &View,
+    collection: &Collection,
+    id: &EncodedId,
+    loaded: &Fetched,
+) -> Result<Fetched> {
+    let current = read::fetch_to_replace(view, collection, id).await?;
+    still(collection, id, loaded, current)
+}
+
+/// What is there now, if it only was touched (a fence, a transaction that came to nothing) or rewritten in the background
+/// since it was loaded.
+pub(super) fn still(
+    collection: &Collection,
+    id: &EncodedId,
+    loaded: &Fetched,
+    current: Option<Fetched>,
+) -> Result<Fetched> {
+    let read = loaded.envelope();
+    let is_same = |current: &Fetched| {
+        current.is_live() && only_rewrites_since(read.rev, read.write, current.envelope())
+    };
+    current
+        .filter(is_same)
+        .ok_or_else(|| revision_conflict(collection, id))
 }
 
 fn renew<T: Document>(document: &mut Stored<T>, written: Written) {
@@ -74,12 +93,6 @@ fn renew<T: Document>(document: &mut Stored<T>, written: Written) {
             bytes: written.bytes,
         },
     );
-}
-
-/// Whether the document only was touched (a fence) or rewritten in the background since.
-pub(super) fn is_only_rewritten(base: &Base, current: &Fetched) -> bool {
-    current.is_live()
-        && only_rewrites_since(base.envelope.rev, base.envelope.write, current.envelope())
 }
 
 /// A `#[field(revision)]` that came back from a client must still be the one that was read.
@@ -99,12 +112,12 @@ fn check_expected<T: Document>(
 
 /// Reads the document again.
 pub(crate) async fn reload<T: Document>(
-    engine: &Engine,
+    view: &View,
     collection: &Collection,
     document: &mut Stored<T>,
 ) -> Result<()> {
     let id = encode_key(collection, document.key())?;
-    *document = read::load(engine, collection, &id)
+    *document = read::load(view, collection, &id)
         .await?
         .ok_or_else(|| not_found(collection, &id))?;
     Ok(())

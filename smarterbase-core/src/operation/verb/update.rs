@@ -8,7 +8,7 @@ use crate::{
     error::{Code, Error, Result},
     format::{body, path::EncodedId},
     operation::{
-        Collection, Engine,
+        Collection, Engine, View,
         change::{Base, Change},
         read::{self, Fetched},
         write::{Verdict, write},
@@ -18,26 +18,28 @@ use crate::{
 
 /// Changes a document by `change`, which runs again after every lost race. It must be pure.
 pub(crate) async fn update<T: Document>(
-    engine: &Arc<Engine>,
+    view: &View,
     collection: &Arc<Collection>,
     key: &T::Key,
     mut change: impl FnMut(&mut T) -> Result<()> + Send,
 ) -> Result<Stored<T>> {
     let id = encode_key(collection, key)?;
-    engine.check_writable()?;
-    let mut current = read::fetch(engine, collection, &id).await?;
-    for attempt in 0..engine.limits.update_attempts {
+    view.check_writable()?;
+    let mut current = read::fetch_to_replace(view, collection, &id).await?;
+    for attempt in 0..view.limits.update_attempts {
         let fetched = current
             .take()
             .filter(Fetched::is_live)
             .ok_or_else(|| not_found(collection, &id))?;
-        match attempt_once(engine, collection, &id, fetched, &mut change).await? {
+        match attempt_once(view, collection, &id, fetched, &mut change).await? {
             Attempted::Done(document) => return Ok(*document),
-            Attempted::Lost(object) => current = open(collection, &id, object)?,
+            Attempted::Lost(object) => {
+                current = read::reopen(view, collection, &id, object).await?
+            }
         }
-        back_off(engine, attempt).await;
+        back_off(view, attempt).await;
     }
-    Err(contention(collection, &id, engine.limits.update_attempts))
+    Err(contention(collection, &id, view.limits.update_attempts))
 }
 
 enum Attempted<T> {
@@ -46,7 +48,7 @@ enum Attempted<T> {
 }
 
 async fn attempt_once<T: Document>(
-    engine: &Arc<Engine>,
+    view: &View,
     collection: &Arc<Collection>,
     id: &EncodedId,
     fetched: Fetched,
@@ -61,26 +63,16 @@ async fn attempt_once<T: Document>(
         return Err(read::at(collection, id, Error::new(Code::INVALID_ID, text)));
     }
     validate(collection, &*document)?;
-    if body::encode(&*document, &unknown)? == fetched.opened.body {
+    if body::encode(&*document, &unknown)? == fetched.settled.opened.body {
         return Ok(Attempted::Done(Box::new(document)));
     }
-    engine.moment(engine.now(), false, |moment| document.stamp(moment));
+    view.moment(view.now(), false, |moment| document.stamp(moment));
     let value = document.into_inner();
-    let planned = Change::write(engine, collection, id, Some(base), &value, &unknown)?;
-    Ok(match write(engine, collection, planned).await? {
+    let planned = Change::write(view, collection, id, Some(base), &value, &unknown)?;
+    Ok(match write(view, collection, planned).await? {
         Verdict::Written(written) => Attempted::Done(Box::new(stored(value, written))),
         Verdict::Lost(object) => Attempted::Lost(object),
     })
-}
-
-pub(super) fn open(
-    collection: &Collection,
-    id: &EncodedId,
-    object: Option<Object>,
-) -> Result<Option<Fetched>> {
-    object
-        .map(|object| read::open(collection, id, object))
-        .transpose()
 }
 
 /// Full jitter, 2 ms × 2^n up to 250 ms: losers of one race do not meet again at once.

@@ -1,0 +1,378 @@
+//! One attempt of a transaction: what its closure read, and what it is going to write.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{Identity, range::Range};
+use crate::{
+    error::{Code, Error, Result},
+    format::{Key, envelope::State, intent::Attempt as Name},
+    operation::{
+        Collection, Engine,
+        change::{Base, Change},
+        read::{self, Fetched},
+        write::{Verdict, Written},
+    },
+    protocol::{Placed, SettleMachine, Settled, Settler, settle, validate::Seen},
+};
+
+/// What an attempt may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    ReadWrite,
+    ReadOnly,
+}
+
+/// One attempt of one transaction.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    engine: Arc<Engine>,
+    pub(crate) name: Name,
+    pub(crate) number: u32,
+    pub(crate) settler: Settler,
+    kind: Kind,
+    /// `None` once the closure has ended.
+    state: Mutex<Option<Closed>>,
+}
+
+/// Everything an attempt did.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    pub(crate) name: Name,
+    pub(crate) number: u32,
+    pub(crate) settler: Settler,
+    /// What was read first, per object.
+    pub(crate) reads: BTreeMap<Key, Option<Fetched>>,
+    /// What is to be written, per document.
+    pub(crate) writes: BTreeMap<Key, Buffered>,
+    pub(crate) ranges: Vec<Range>,
+    /// Objects that bear a lock of this attempt.
+    pub(crate) locks: BTreeMap<Key, Placed>,
+    held: usize,
+}
+
+/// A write that waits for the commit.
+#[derive(Clone, Debug)]
+pub(crate) struct Buffered {
+    pub(crate) collection: Arc<Collection>,
+    /// `change.base` is what was committed when the closure read it; without one nothing is assumed to be there.
+    pub(crate) change: Change,
+}
+
+impl Closed {
+    /// Every object that the attempt read or meant to write.
+    pub(crate) fn touched(&self) -> Vec<Key> {
+        let mut keys: Vec<Key> = self
+            .reads
+            .keys()
+            .chain(self.writes.keys())
+            .cloned()
+            .collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
+    /// What was read and is not written.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        let read = self.reads.iter();
+        read.filter(|(key, _)| !self.writes.contains_key(*key))
+            .map(|(key, fetched)| seen(key, fetched.as_ref()))
+            .collect()
+    }
+
+    /// What was read, and that nothing is where documents are created.
+    pub(crate) fn seen_and_assumed(&self) -> Vec<Seen> {
+        let unread = |key: &&Key| !self.reads.contains_key(*key);
+        let assumed = self
+            .writes
+            .keys()
+            .filter(unread)
+            .cloned()
+            .map(Seen::nothing);
+        let read = self.reads.iter();
+        read.map(|(key, fetched)| seen(key, fetched.as_ref()))
+            .chain(assumed)
+            .collect()
+    }
+}
+
+fn seen(key: &Key, fetched: Option<&Fetched>) -> Seen {
+    Seen::of(key.clone(), fetched.map(|fetched| &fetched.settled))
+}
+
+impl Buffered {
+    /// The document as the transaction sees it.
+    pub(crate) fn fetched(&self) -> Fetched {
+        let change = &self.change;
+        let opened = crate::format::envelope::Opened {
+            envelope: change.envelope.clone(),
+            has_envelope: true,
+            body: change.body.clone(),
+        };
+        Fetched::from(Settled {
+            version: crate::document::Version::default(),
+            opened,
+            bears_intent: false,
+        })
+    }
+}
+
+impl Attempt {
+    pub(crate) fn begin(
+        engine: &Arc<Engine>,
+        identity: &Identity,
+        number: u32,
+        kind: Kind,
+    ) -> Arc<Self> {
+        let name = Name::new(identity.transaction, number);
+        let settler = Settler {
+            attempt: Some(name.clone()),
+            priority: Some(identity.priority.clone()),
+            ..engine.settler()
+        };
+        let state = Closed {
+            name: name.clone(),
+            number,
+            settler: settler.clone(),
+            reads: BTreeMap::new(),
+            writes: BTreeMap::new(),
+            ranges: Vec::new(),
+            locks: BTreeMap::new(),
+            held: 0,
+        };
+        Arc::new(Self {
+            engine: engine.clone(),
+            name,
+            number,
+            settler,
+            kind,
+            state: Mutex::new(Some(state)),
+        })
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Ends the attempt: from here on every operation in it is refused.
+    pub(crate) fn close(&self) -> Closed {
+        self.take_state().expect("an attempt is closed once")
+    }
+
+    /// What the attempt did, unless it was closed.
+    pub(super) fn take_state(&self) -> Option<Closed> {
+        self.lock_state().take()
+    }
+
+    fn lock_state(&self) -> MutexGuard<'_, Option<Closed>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works on the state, unless the closure has ended.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Closed) -> Result<R>) -> Result<R> {
+        match &mut *self.lock_state() {
+            Some(state) => work(state),
+            None => Err(ended()),
+        }
+    }
+}
+
+fn ended() -> Error {
+    let text = "the transaction's attempt has ended; a `Tx` lives as long as its closure runs";
+    Error::new(Code::TRANSACTION_ENDED, text)
+}
+
+/// Reading.
+impl Attempt {
+    /// An object as the transaction sees it: its own write, what it read before, or what is there now.
+    pub(crate) async fn fetch(&self, key: &Key) -> Result<Option<Fetched>> {
+        if let Some(known) = self.with(|state| Ok(state.known(key)))? {
+            return Ok(known);
+        }
+        let machine = SettleMachine::read(key.clone(), self.settler.clone());
+        let fetched = read::settle(&self.engine, machine).await?;
+        self.remember(key, fetched)
+    }
+
+    /// The first answer holds: two reads of one object in one transaction never differ.
+    pub(crate) fn remember(&self, key: &Key, fetched: Option<Fetched>) -> Result<Option<Fetched>> {
+        let limits = self.engine.limits.transactions;
+        self.with(|state| {
+            if let Some(known) = state.known(key) {
+                return Ok(known);
+            }
+            state.hold(
+                fetched.as_ref().map_or(0, |fetched| fetched.bytes.len()),
+                limits.bytes,
+            )?;
+            state.reads.insert(key.clone(), fetched.clone());
+            match state.reads.len() + state.places() > limits.reads {
+                true => Err(too_large(format!(
+                    "reads more than {} objects",
+                    limits.reads
+                ))),
+                false => Ok(fetched),
+            }
+        })
+    }
+
+    /// Remembers what a range showed.
+    pub(crate) fn remember_range(&self, range: Range) -> Result<()> {
+        let most = self.engine.limits.transactions.reads;
+        self.with(|state| {
+            state.ranges.push(range);
+            match state.places() > most {
+                true => Err(too_large(format!("reads more than {most} entries"))),
+                false => Ok(()),
+            }
+        })
+    }
+
+    /// The transaction's own writes in a collection, by key.
+    pub(crate) fn written(&self, collection: &Collection) -> Result<Vec<Buffered>> {
+        self.with(|state| {
+            let writes = state.writes.values();
+            let own = writes.filter(|write| write.collection.name() == collection.name());
+            Ok(own.cloned().collect())
+        })
+    }
+}
+
+impl Closed {
+    fn known(&self, key: &Key) -> Option<Option<Fetched>> {
+        match self.writes.get(key) {
+            Some(write) => Some(Some(write.fetched())),
+            None => self.reads.get(key).cloned(),
+        }
+    }
+
+    /// How many places in ranges were seen.
+    fn places(&self) -> usize {
+        self.ranges.iter().map(Range::len).sum()
+    }
+
+    fn hold(&mut self, bytes: usize, most: usize) -> Result<()> {
+        self.held = self.held.saturating_add(bytes);
+        match self.held > most {
+            true => Err(too_large(format!("holds more than {most} bytes"))),
+            false => Ok(()),
+        }
+    }
+}
+
+fn too_large(why: String) -> Error {
+    let text = format!("the transaction {why}; split it, or raise its limits");
+    Error::new(Code::BUDGET, text)
+}
+
+/// Writing.
+impl Attempt {
+    /// Holds a change back for the commit. It is lost at once when the transaction sees another version than the change
+    /// replaces.
+    pub(crate) async fn write(
+        &self,
+        collection: &Arc<Collection>,
+        change: Change,
+    ) -> Result<Verdict> {
+        if self.kind == Kind::ReadOnly {
+            let text = "a snapshot only reads; use `transaction` to write";
+            return Err(Error::new(Code::READ_ONLY, text).in_collection(collection.name()));
+        }
+        let key = collection.key(&change.id);
+        // In its first attempt a create assumes that nothing is there; the commit finds out.
+        let assumes = change.base.is_none() && self.number == 0;
+        let current = match self.with(|state| Ok(state.known(&key)))? {
+            Some(known) => known,
+            None if assumes => None,
+            None => self.fetch(&key).await?,
+        };
+        if !follows(&change, current.as_ref()) {
+            return Ok(Verdict::Lost(
+                current.map(|current| current.settled.object()),
+            ));
+        }
+        self.buffer(collection, key, change, current)
+    }
+
+    fn buffer(
+        &self,
+        collection: &Arc<Collection>,
+        key: Key,
+        change: Change,
+        current: Option<Fetched>,
+    ) -> Result<Verdict> {
+        let limits = self.engine.limits.transactions;
+        self.with(|state| {
+            state.hold(change.body.len(), limits.bytes)?;
+            let base = match (state.writes.get(&key), current) {
+                (Some(earlier), _) => earlier.change.base.clone(),
+                (None, Some(current)) => Some(base(&change, current)),
+                (None, None) => None,
+            };
+            let change = rebased(change, base);
+            if change.envelope.state != State::Live && !was_live(&change) {
+                // Made and removed again: nothing is written, but that nothing was there was assumed.
+                state.writes.remove(&key);
+                state.reads.entry(key).or_insert(None);
+                return Ok(Verdict::Written(written(&change)));
+            }
+            let verdict = Verdict::Written(written(&change));
+            let collection = collection.clone();
+            state.writes.insert(key, Buffered { collection, change });
+            match state.writes.len() > limits.writes {
+                true => Err(too_large(format!(
+                    "writes more than {} documents",
+                    limits.writes
+                ))),
+                false => Ok(verdict),
+            }
+        })
+    }
+}
+
+/// Whether a change replaces what the transaction sees.
+fn follows(change: &Change, current: Option<&Fetched>) -> bool {
+    let replaced = change.base.as_ref().map(|base| &base.settled);
+    let current = current.map(|current| &current.settled);
+    settle::Identity::of(replaced) == settle::Identity::of(current)
+}
+
+/// What a change replaces, as the transaction read it.
+fn base(change: &Change, current: Fetched) -> Base {
+    let entries = match &change.base {
+        Some(base) => base.entries.clone(),
+        None => crate::format::index_key::IndexEntries {
+            values: vec![Vec::new(); change.entries.values.len()],
+        },
+    };
+    Base {
+        settled: current.settled,
+        entries,
+    }
+}
+
+/// The change over what was committed: the transaction makes one revision, however often it writes.
+fn rebased(mut change: Change, base: Option<Base>) -> Change {
+    let replaced = base.as_ref().map(Base::envelope);
+    change.envelope.rev = replaced.map_or(1, |envelope| envelope.rev + 1);
+    change.envelope.prev = replaced.map_or_else(Vec::new, |envelope| envelope.lineage());
+    change.base = base;
+    change
+}
+
+fn was_live(change: &Change) -> bool {
+    let base = change.base.as_ref().map(Base::envelope);
+    base.is_some_and(|envelope| envelope.state == State::Live)
+}
+
+/// What the closure gets to see of a write that waits. Its version is known to nobody yet.
+fn written(change: &Change) -> Written {
+    Written {
+        envelope: change.envelope.clone(),
+        bytes: change.envelope.seal(&change.body),
+        version: None,
+    }
+}

@@ -1,0 +1,46 @@
+//! Where an operation runs: on the database, or inside a transaction's attempt.
+
+use std::{ops::Deref, sync::Arc};
+
+use super::{Engine, transaction::Attempt};
+
+/// An engine, and the attempt of a transaction through which it is seen.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    engine: Arc<Engine>,
+    attempt: Option<Arc<Attempt>>,
+}
+
+impl View {
+    /// The database itself.
+    pub(crate) fn plain(engine: Arc<Engine>) -> Self {
+        Self {
+            engine,
+            attempt: None,
+        }
+    }
+
+    /// What an attempt sees.
+    pub(crate) fn of(attempt: Arc<Attempt>) -> Self {
+        Self {
+            engine: attempt.engine().clone(),
+            attempt: Some(attempt),
+        }
+    }
+
+    pub(crate) fn attempt(&self) -> Option<&Arc<Attempt>> {
+        self.attempt.as_ref()
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+}
+
+impl Deref for View {
+    type Target = Arc<Engine>;
+
+    fn deref(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+}

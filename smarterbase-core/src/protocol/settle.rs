@@ -1,0 +1,484 @@
+//! What an object's committed version is, whatever intent it bears (storage-protocol §2.5).
+//!
+//! A record says how an attempt ended, but only `committed` is believed as it stands: a record that is absent or
+//! `aborted` may be a name that was freed and taken again after the attempt had committed and been cleared. It is
+//! believed once the object is seen to bear the intent still, since a record outlives its intents.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Machine, Reply, Request, Rules, Shipped, Step, pending};
+use crate::{
+    document::Version,
+    error::Error,
+    format::{
+        Key, Nonce,
+        envelope::{Opened, State, open},
+        intent::{Attempt, Home, Intent, Priority, Staged},
+        path,
+        record::{Decision, Record},
+    },
+    port::{Attempt as Answer, Changed, Expect, Object, Rng, StoreError},
+};
+
+/// An object as a reader sees it and as a writer replaces it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Settled {
+    /// The version of the stored object.
+    pub version: Version,
+    /// Its committed version. `envelope.put` is the stored object's; `envelope.intent` is there only while the intent is
+    /// undecided: then the object must not be replaced.
+    pub opened: Opened,
+    /// Whether the stored object bears an intent, decided or not.
+    pub bears_intent: bool,
+}
+
+/// Which committed version something is. Absent objects, stubs and tombstones are one value: nothing is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity(Option<(u64, Nonce)>);
+
+impl Settled {
+    /// Whether the object may be replaced: no intent on it is undecided.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        self.opened.envelope.intent.is_none()
+    }
+
+    /// The committed version as an object without an intent.
+    #[must_use]
+    pub fn object(&self) -> Object {
+        let mut envelope = self.opened.envelope.clone();
+        envelope.intent = None;
+        Object {
+            version: self.version.clone(),
+            bytes: envelope.seal(&self.opened.body),
+        }
+    }
+}
+
+impl Identity {
+    /// Which version it is; `None`: there is no object.
+    #[must_use]
+    pub fn of(settled: Option<&Settled>) -> Self {
+        let live = settled
+            .map(|settled| &settled.opened.envelope)
+            .filter(|envelope| envelope.state == State::Live);
+        Self(live.map(|envelope| (envelope.rev, envelope.write)))
+    }
+}
+
+/// Why an object could not be settled.
+#[derive(Debug)]
+pub enum Unsettled {
+    /// The store refused or did not answer.
+    Store(StoreError),
+    /// What is there cannot be read: [`Corrupt`](crate::ErrorKind::Corrupt) or
+    /// [`Unsupported`](crate::ErrorKind::Unsupported).
+    Unreadable(Error),
+    /// The time was up before the transaction in the way was decided, or others kept changing the object.
+    Busy,
+}
+
+/// On whose behalf an object is settled, and how long they wait for others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Settler {
+    /// The attempt; `None` for a plain write or a strict read.
+    pub attempt: Option<Attempt>,
+    /// Its priority; without one everybody else goes first.
+    pub priority: Option<Priority>,
+    /// How long the older one waits for the younger (250 ms).
+    pub grace: Duration,
+    /// How long anyone waits for an intent that does not change; to it come 20 ms per member of its transaction (5 s).
+    pub lease: Duration,
+}
+
+/// What comes to the lease for each object that takes part.
+const LEASE_PER_MEMBER: Duration = Duration::from_millis(20);
+
+impl Settler {
+    /// Whether the intent is this very attempt's.
+    #[must_use]
+    pub fn owns(&self, intent: &Intent) -> bool {
+        self.attempt.as_ref() == Some(&intent.transaction)
+    }
+
+    /// How long to wait for the intent before it is aborted.
+    fn patience(&self, intent: &Intent) -> Duration {
+        let own = self.attempt.as_ref().map(Attempt::transaction);
+        if own == Some(intent.transaction.transaction()) {
+            return Duration::ZERO; // An earlier attempt of the same transaction: nobody waits for it.
+        }
+        match &self.priority {
+            Some(priority) if *priority < intent.priority => self.grace,
+            _ => self.lease + LEASE_PER_MEMBER * intent.members.min(1_000),
+        }
+    }
+}
+
+/// How far an object is settled.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Aim {
+    /// Never waits: while an intent is undecided the committed version is the answer.
+    Peek,
+    /// Until no foreign write is undecided; one that is in the way is waited for, then aborted. Touches and locks change
+    /// no version, so a read does not wait for them.
+    Read(Settler),
+    /// As `Read`, but waits for touches and locks too: the object is going to be replaced.
+    Replace(Settler),
+}
+
+/// The machine that settles one object.
+///
+/// One GET when there is no intent, two for a committed one, three (the last one conditional) for any other. Rounds are
+/// bounded by [`MOST_ROUNDS`](Self::MOST_ROUNDS), and waiting by the driver's deadline.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SettleMachine<R: Rules = Shipped> {
+    key: Key,
+    aim: Aim,
+    doing: Doing,
+    rounds_left: u32,
+    rules: std::marker::PhantomData<R>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Doing {
+    Starting(Option<Object>),
+    ReadingObject,
+    ReadingRecord(Bearer),
+    CheckingAgain(Bearer, Undone),
+    ReadingStage(Bearer, Staged),
+    Waiting(Bearer),
+    Aborting,
+    Removing(Box<Settled>),
+}
+
+/// An object with an intent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Bearer {
+    version: Version,
+    opened: Box<Opened>,
+}
+
+/// What a record that does not say `committed` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Undone {
+    Absent,
+    Aborted,
+}
+
+type Outcome = Result<Option<Settled>, Unsettled>;
+
+impl SettleMachine {
+    /// What a reader sees at `key`, without waiting for anybody.
+    #[must_use]
+    pub fn peek(key: Key) -> Self {
+        Self::under(key, Aim::Peek)
+    }
+}
+
+impl<R: Rules> SettleMachine<R> {
+    /// How often the object is looked at again because it changed meanwhile.
+    pub const MOST_ROUNDS: u32 = 1_000;
+
+    /// What a strict reader sees at `key`: no write is undecided.
+    #[must_use]
+    pub fn read(key: Key, settler: Settler) -> Self {
+        Self::under(key, Aim::Read(settler))
+    }
+
+    /// What a writer replaces at `key`: nobody's intent is undecided.
+    #[must_use]
+    pub fn replace(key: Key, settler: Settler) -> Self {
+        Self::under(key, Aim::Replace(settler))
+    }
+
+    /// As [`peek`](SettleMachine::peek), under other rules.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn peek_under(key: Key) -> Self {
+        Self::under(key, Aim::Peek)
+    }
+
+    fn under(key: Key, aim: Aim) -> Self {
+        Self {
+            key,
+            aim,
+            doing: Doing::Starting(None),
+            rounds_left: Self::MOST_ROUNDS,
+            rules: std::marker::PhantomData,
+        }
+    }
+
+    /// Begins with an object that was just read.
+    #[must_use]
+    pub fn from_object(mut self, object: Object) -> Self {
+        self.doing = Doing::Starting(Some(object));
+        self
+    }
+}
+
+impl<R: Rules> Machine for SettleMachine<R> {
+    type Output = Outcome;
+
+    fn step(&mut self, reply: Reply, rng: &dyn Rng) -> Step<Outcome> {
+        if matches!(reply, Reply::TimeIsUp) {
+            return Step::Done(Err(Unsettled::Busy));
+        }
+        match std::mem::replace(&mut self.doing, Doing::ReadingObject) {
+            Doing::Starting(Some(object)) => self.examine(object),
+            Doing::Starting(None) => self.read_object(),
+            Doing::ReadingObject => self.object_answer(reply),
+            Doing::ReadingRecord(bearer) => self.record_answer(bearer, reply),
+            Doing::CheckingAgain(bearer, undone) => self.again_answer(bearer, undone, reply),
+            Doing::ReadingStage(bearer, staged) => self.stage_answer(bearer, &staged, reply),
+            Doing::Waiting(bearer) => self.waited(bearer, &reply, rng),
+            Doing::Aborting => self.next_round(),
+            Doing::Removing(settled) => self.remove_answer(*settled, reply),
+        }
+    }
+}
+
+/// Reading the object and the record.
+impl<R: Rules> SettleMachine<R> {
+    fn read_object(&mut self) -> Step<Outcome> {
+        self.doing = Doing::ReadingObject;
+        Step::Do(Request::Get(self.key.clone()))
+    }
+
+    fn next_round(&mut self) -> Step<Outcome> {
+        match self.rounds_left.checked_sub(1) {
+            None => Step::Done(Err(Unsettled::Busy)),
+            Some(left) => {
+                self.rounds_left = left;
+                self.read_object()
+            }
+        }
+    }
+
+    fn object_answer(&mut self, reply: Reply) -> Step<Outcome> {
+        match got(reply) {
+            Err(error) => store(error),
+            Ok(None) => Step::Done(Ok(None)),
+            Ok(Some(object)) => self.examine(object),
+        }
+    }
+
+    fn examine(&mut self, object: Object) -> Step<Outcome> {
+        let opened = match open(&object.bytes) {
+            Ok(opened) => opened,
+            Err(error) => return unreadable(error),
+        };
+        let bearer = Bearer {
+            version: object.version,
+            opened: Box::new(opened),
+        };
+        let Some(intent) = &bearer.opened.envelope.intent else {
+            return bearer.as_it_is(false);
+        };
+        if self.is_no_concern(intent) {
+            return bearer.as_it_is(true);
+        }
+        match (intent.home, &self.aim) {
+            (Home::Record, _) => {
+                let record = path::record(&intent.transaction);
+                self.doing = Doing::ReadingRecord(bearer);
+                Step::Do(Request::Get(record))
+            }
+            // It is there, so it was undecided when the object was read.
+            (Home::Own, Aim::Peek) => bearer.as_it_is(true),
+            (Home::Own, _) => self.wait(bearer),
+        }
+    }
+
+    /// Whether the intent may stay undecided: it is our own, or changes no version.
+    fn is_no_concern(&self, intent: &Intent) -> bool {
+        match &self.aim {
+            Aim::Peek => !intent.writes(),
+            Aim::Read(settler) => !intent.writes() || settler.owns(intent),
+            Aim::Replace(settler) => settler.owns(intent),
+        }
+    }
+
+    fn record_answer(&mut self, bearer: Bearer, reply: Reply) -> Step<Outcome> {
+        let found = match got(reply) {
+            Err(error) => return store(error),
+            Ok(found) => found,
+        };
+        let undone = match found.map(|object| Record::open(&object.bytes)).transpose() {
+            Err(error) => return unreadable(error),
+            Ok(Some(record)) if record.decision == Decision::Committed => {
+                return self.committed(bearer);
+            }
+            Ok(Some(_)) => Undone::Aborted,
+            Ok(None) => Undone::Absent,
+        };
+        let is_believed = match undone {
+            Undone::Absent => !R::CHECK_AGAIN_WHEN_ABSENT,
+            Undone::Aborted => !R::CHECK_AGAIN_WHEN_ABORTED,
+        };
+        if is_believed {
+            return self.undone(bearer, undone);
+        }
+        let request = Request::GetIfChanged(self.key.clone(), bearer.version.clone());
+        self.doing = Doing::CheckingAgain(bearer, undone);
+        Step::Do(request)
+    }
+
+    fn committed(&mut self, bearer: Bearer) -> Step<Outcome> {
+        match pending::staged(&bearer.opened) {
+            Err(error) => unreadable(error),
+            Ok(None) => bearer.committed(None),
+            Ok(Some(staged)) => {
+                let request = Request::Get(staged.key.clone());
+                self.doing = Doing::ReadingStage(bearer, staged);
+                Step::Do(request)
+            }
+        }
+    }
+
+    /// A staged body goes after its intent does: when it is gone, the object has changed.
+    fn stage_answer(&mut self, bearer: Bearer, staged: &Staged, reply: Reply) -> Step<Outcome> {
+        match got(reply) {
+            Err(error) => store(error),
+            Ok(None) => self.next_round(),
+            Ok(Some(object)) => match pending::check_staged(staged, &object.bytes) {
+                Ok(body) => bearer.committed(Some(body)),
+                Err(error) => unreadable(error),
+            },
+        }
+    }
+
+    fn again_answer(&mut self, bearer: Bearer, undone: Undone, reply: Reply) -> Step<Outcome> {
+        match reply {
+            Reply::Changed(Ok(Changed::Unchanged)) => self.undone(bearer, undone),
+            Reply::Changed(Ok(Changed::Gone)) => Step::Done(Ok(None)),
+            Reply::Changed(Ok(Changed::Now(object))) => match self.rounds_left.checked_sub(1) {
+                None => Step::Done(Err(Unsettled::Busy)),
+                Some(left) => {
+                    self.rounds_left = left;
+                    self.examine(object)
+                }
+            },
+            Reply::Changed(Err(error)) => store(error),
+            _ => store(super::no_answer()),
+        }
+    }
+
+    fn undone(&mut self, bearer: Bearer, undone: Undone) -> Step<Outcome> {
+        match (undone, &self.aim) {
+            (Undone::Aborted, _) => Step::Done(Ok(Some(bearer.rolled_back()))),
+            (Undone::Absent, Aim::Peek) => bearer.as_it_is(true),
+            (Undone::Absent, _) => self.wait(bearer),
+        }
+    }
+}
+
+/// Waiting for an intent that is in the way, and aborting it.
+impl<R: Rules> SettleMachine<R> {
+    fn wait(&mut self, bearer: Bearer) -> Step<Outcome> {
+        let intent = bearer.opened.envelope.intent.as_ref();
+        let (Some(intent), Aim::Read(settler) | Aim::Replace(settler)) = (intent, &self.aim) else {
+            return bearer.as_it_is(true);
+        };
+        let request = Request::Await {
+            intent: intent.write,
+            patience: settler.patience(intent),
+        };
+        self.doing = Doing::Waiting(bearer);
+        Step::Do(request)
+    }
+
+    fn waited(&mut self, bearer: Bearer, reply: &Reply, rng: &dyn Rng) -> Step<Outcome> {
+        match (reply, &bearer.opened.envelope.intent) {
+            (Reply::PatienceIsOver, Some(intent)) => match intent.home {
+                Home::Record => self.abort(&intent.transaction.clone(), rng),
+                Home::Own => self.remove(bearer, rng),
+            },
+            _ => self.next_round(),
+        }
+    }
+
+    /// Whatever becomes of it: the record and the object are looked at again.
+    fn abort(&mut self, attempt: &Attempt, rng: &dyn Rng) -> Step<Outcome> {
+        self.doing = Doing::Aborting;
+        Step::Do(Request::Put {
+            key: path::record(attempt),
+            expect: Expect::Absent,
+            body: Record::aborted(attempt.clone()).seal(rng.nonce()),
+        })
+    }
+
+    /// An intent that the object itself decides is aborted by the version without it.
+    fn remove(&mut self, bearer: Bearer, rng: &dyn Rng) -> Step<Outcome> {
+        let expect = Expect::Exactly(bearer.version.clone());
+        let mut settled = bearer.rolled_back();
+        settled.opened.envelope.put = rng.nonce();
+        settled.bears_intent = false;
+        let body = settled.object().bytes;
+        self.doing = Doing::Removing(Box::new(settled));
+        Step::Do(Request::Put {
+            key: self.key.clone(),
+            expect,
+            body,
+        })
+    }
+
+    fn remove_answer(&mut self, mut settled: Settled, reply: Reply) -> Step<Outcome> {
+        match reply {
+            Reply::Put(Answer::Applied(version)) => {
+                settled.version = version;
+                Step::Done(Ok(Some(settled)))
+            }
+            Reply::Put(Answer::Refused(error)) => store(error),
+            _ => self.next_round(),
+        }
+    }
+}
+
+/// What an object with an intent comes to.
+impl Bearer {
+    fn as_it_is(self, bears_intent: bool) -> Step<Outcome> {
+        Step::Done(Ok(Some(Settled {
+            version: self.version,
+            opened: *self.opened,
+            bears_intent,
+        })))
+    }
+
+    fn rolled_back(self) -> Settled {
+        let mut opened = *self.opened;
+        opened.envelope.intent = None;
+        Settled {
+            version: self.version,
+            opened,
+            bears_intent: true,
+        }
+    }
+
+    fn committed(self, staged: Option<Bytes>) -> Step<Outcome> {
+        match pending::committed(&self.opened, staged) {
+            Err(error) => unreadable(error),
+            Ok(opened) => Step::Done(Ok(Some(Settled {
+                version: self.version,
+                opened,
+                bears_intent: true,
+            }))),
+        }
+    }
+}
+
+fn got(reply: Reply) -> Result<Option<Object>, StoreError> {
+    match reply {
+        Reply::Got(result) => result,
+        _ => Err(super::no_answer()),
+    }
+}
+
+fn store(error: StoreError) -> Step<Outcome> {
+    Step::Done(Err(Unsettled::Store(error)))
+}
+
+fn unreadable(error: Error) -> Step<Outcome> {
+    Step::Done(Err(Unsettled::Unreadable(error)))
+}

@@ -1,0 +1,616 @@
+//! What a transaction does for its caller.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use smarterbase::{Error, Limits, Result, TransactionLimits, prelude::*};
+use smarterbase_testkit::{invariant, sweep::World};
+
+use crate::{
+    cost::Note,
+    user::{User, id},
+};
+
+async fn open() -> (World, Db) {
+    let world = World::new(1);
+    let db = world.open(1).await;
+    (world, db)
+}
+
+async fn users(db: &Db, ids: &[&str]) {
+    for id in ids {
+        User::create(db, User::new(id)).await.unwrap();
+    }
+}
+
+async fn plan_of(db: &Db, key: &str) -> Option<String> {
+    User::get(db, &id(key))
+        .await
+        .unwrap()
+        .map(|user| user.plan.clone())
+}
+
+async fn check(world: &World, db: Db) {
+    let wrong = invariant::wrong_answers::<User>(&db, &*world.store).await;
+    assert!(wrong.is_empty(), "{wrong:?}");
+    db.close().await;
+    let damage = invariant::damage::<User>(&*world.store).await;
+    assert!(damage.is_empty(), "{damage:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn documents_of_two_types_change_together() {
+    let (world, db) = open().await;
+    users(&db, &["ada"]).await;
+    let note = db
+        .transaction(|tx| async move {
+            let mut ada = User::get(&tx, &id("ada")).required().await?;
+            ada.plan = "pro".into();
+            ada.save(&tx).await?;
+            let text = format!("{} is {}", ada.id, ada.plan);
+            Note::create(&tx, Note { id: id("n1"), text }).await
+        })
+        .await
+        .unwrap();
+    assert_eq!(note.text, "ada is pro");
+    assert_eq!(plan_of(&db, "ada").await.as_deref(), Some("pro"));
+    let stored = Note::get(&db, &id("n1")).required().await.unwrap();
+    assert_eq!((stored.revision(), stored.text.as_str()), (1, "ada is pro"));
+    assert_eq!(User::find_by_plan(&db, "pro").await.unwrap().len(), 1);
+    assert!(User::find_by_plan(&db, "free").await.unwrap().is_empty());
+    check(&world, db).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_of_a_transaction_that_fails() {
+    let (world, db) = open().await;
+    users(&db, &["ada", "eve"]).await;
+    let objects = invariant_objects(&world).await;
+    #[derive(Debug, PartialEq)]
+    struct Overdrawn;
+    impl std::fmt::Display for Overdrawn {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("overdrawn")
+        }
+    }
+    impl std::error::Error for Overdrawn {}
+    let failed = db
+        .transaction(|tx| async move {
+            User::update(&tx, &id("ada"), |ada| {
+                ada.plan = "pro".into();
+                Ok(())
+            })
+            .await?;
+            User::delete(&tx, &id("eve")).await?;
+            Err::<(), _>(Error::abort(Overdrawn))
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(failed.downcast::<Overdrawn>().unwrap(), Overdrawn);
+    assert_eq!(invariant_objects(&world).await, objects);
+    check(&world, db).await;
+}
+
+/// The names of everything that is stored.
+async fn invariant_objects(world: &World) -> Vec<String> {
+    let everything = smarterbase_core::format::Prefix::new("");
+    let page = world.store.list(&everything, None, 1_000).await.unwrap();
+    page.objects
+        .iter()
+        .map(|object| format!("{} {:?}", object.key, object.version))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_reads_what_it_wrote() {
+    let (world, db) = open().await;
+    users(&db, &["ada", "bob", "eve"]).await;
+    db.transaction(|tx| async move {
+        let created = User::create(&tx, User::new("cid").plan("pro")).await?;
+        assert_eq!(created.revision(), 1);
+        let mut ada = User::get(&tx, &id("ada")).required().await?;
+        ada.plan = "pro".into();
+        ada.email = "new@example.org".into();
+        ada.age = 70;
+        ada.save(&tx).await?;
+        User::delete(&tx, &id("eve")).await?;
+
+        let pros: Vec<_> = User::find_by_plan(&tx, "pro").await?;
+        let ids: Vec<&str> = pros.iter().map(|user| user.id.as_str()).collect();
+        assert_eq!(ids, ["ada", "cid"]);
+        let free = User::find_by_plan(&tx, "free").await?;
+        assert_eq!(free.len(), 1);
+        assert_eq!(free[0].id, "bob");
+        assert_eq!(User::count_by_plan(&tx, "pro").await?, 2);
+        let found = User::find_by_email(&tx, "new@example.org").await?.unwrap();
+        assert_eq!(found.id, "ada");
+        assert!(User::find_by_email(&tx, "ada@example.org").await?.is_none());
+        assert!(User::find_by_email(&tx, "eve@example.org").await?.is_none());
+        assert!(!User::exists(&tx, &id("eve")).await?);
+        let all = User::list(&tx).await?;
+        let all: Vec<&str> = all.iter().map(|user| user.id.as_str()).collect();
+        assert_eq!(all, ["ada", "bob", "cid"]);
+        let old = User::find_by_age_in(&tx, 40..).await?;
+        assert_eq!(old.len(), 1);
+        let page = User::query(&tx)
+            .order_by(|user| user.age.desc())
+            .page(2)
+            .await?;
+        let ids: Vec<&str> = page.items.iter().map(|user| user.id.as_str()).collect();
+        assert_eq!(ids, ["ada", "cid"]);
+        assert!(page.next.is_some());
+        let scanned = User::query(&tx)
+            .scan()
+            .retain(|user| user.plan == "pro")
+            .count()
+            .await?;
+        assert_eq!(scanned, 2);
+
+        // The same document again, by the handle that the first write gave.
+        ada.age = 71;
+        ada.save(&tx).await?;
+        assert_eq!(ada.revision(), 2);
+        Ok(())
+    })
+    .await
+    .unwrap();
+    let ada = User::get(&db, &id("ada")).required().await.unwrap();
+    assert_eq!((ada.revision(), ada.age), (2, 71));
+    check(&world, db).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_transaction_gives_back_can_be_saved() {
+    let (world, db) = open().await;
+    users(&db, &["bob"]).await;
+    let mut ada = db
+        .transaction(|tx| async move {
+            User::get(&tx, &id("bob")).required().await?;
+            User::create(&tx, User::new("ada")).await
+        })
+        .await
+        .unwrap();
+    ada.plan = "pro".into();
+    ada.save(&db).await.unwrap();
+    assert_eq!(ada.revision(), 2);
+    let again = db
+        .transaction(|tx| async move {
+            let users = [User::new("x"), User::new("y")];
+            let created = User::create_many(&tx, users).await?;
+            created.into_iter().collect::<Result<Vec<_>>>()
+        })
+        .await
+        .unwrap();
+    for user in again {
+        user.remove(&db).await.unwrap();
+    }
+    check(&world, db).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_that_was_loaded_before_is_saved_if_it_is_still_the_same() {
+    let (world, db) = open().await;
+    users(&db, &["ada", "bob"]).await;
+    let loaded = User::get(&db, &id("ada")).required().await.unwrap();
+    let save = |loaded: Stored<User>| {
+        let db = db.clone();
+        async move {
+            db.transaction(|tx| {
+                let mut ada = loaded.clone();
+                async move {
+                    User::get(&tx, &id("bob")).required().await?;
+                    ada.marks.push(1);
+                    ada.save(&tx).await
+                }
+            })
+            .await
+        }
+    };
+    save(loaded.clone()).await.unwrap();
+    let stale = save(loaded).await.unwrap_err();
+    assert_eq!(stale.kind(), ErrorKind::Conflict);
+    assert_eq!(stale.code(), "SB-REVISION");
+    check(&world, db).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn unique_values_change_places_in_one_transaction() {
+    let (world, db) = open().await;
+    users(&db, &["ada", "eve"]).await;
+    db.transaction(|tx| async move {
+        let mut ada = User::get(&tx, &id("ada")).required().await?;
+        let mut eve = User::get(&tx, &id("eve")).required().await?;
+        std::mem::swap(&mut ada.email, &mut eve.email);
+        ada.save(&tx).await?;
+        eve.save(&tx).await
+    })
+    .await
+    .unwrap();
+    let holder = User::find_by_email(&db, "ada@example.org").await.unwrap();
+    assert_eq!(holder.unwrap().id, "eve");
+    let holder = User::find_by_email(&db, "eve@example.org").await.unwrap();
+    assert_eq!(holder.unwrap().id, "ada");
+    check(&world, db).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_unique_value_fails_the_transaction_and_names_its_holder() {
+    let (world, db) = open().await;
+    users(&db, &["ada", "eve"]).await;
+    let objects = invariant_objects(&world).await;
+    let refused = db
+        .transaction(|tx| async move {
+            User::create(&tx, User::new("bob").email("ADA@example.org")).await?;
+            User::create(&tx, User::new("cid")).await
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unique);
+    assert_eq!(refused.holder(), Some("users/ada"));
+    assert_eq!(refused.field(), Some("email"));
+    assert!(plan_of(&db, "cid").await.is_none());
+    let twice = db
+        .transaction(|tx| async move {
+            User::create(&tx, User::new("bob").email("same@example.org")).await?;
+            User::create(&tx, User::new("cid").email("same@example.org")).await
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(twice.kind(), ErrorKind::Unique);
+    let now = invariant_objects(&world).await;
+    let documents = |objects: &[String]| {
+        let is_document =
+            |object: &&String| object.starts_with("users/a") || object.starts_with("users/e");
+        objects
+            .iter()
+            .filter(is_document)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(documents(&now), documents(&objects));
+    check(&world, db).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_was_given_up_is_taken_by_a_touch_of_its_former_holder() {
+    let (world, db) = open().await;
+    users(&db, &["ada", "eve"]).await;
+    // The claim of ada's first address is left behind, as by a process that died after the put.
+    let store = Arc::new(smarterbase_testkit::FaultStore::recording(
+        world.store.clone(),
+    ));
+    let dying = world.builder(7, store.clone()).open().await.unwrap();
+    let mut ada = User::get(&dying, &id("ada")).required().await.unwrap();
+    ada.email = "other@example.org".into();
+    ada.save(&dying).await.unwrap();
+    drop(dying);
+    db.transaction(|tx| async move {
+        let mut eve = User::get(&tx, &id("eve")).required().await?;
+        eve.email = "ada@example.org".into();
+        eve.save(&tx).await?;
+        User::create(&tx, User::new("bob")).await.map(drop)
+    })
+    .await
+    .unwrap();
+    let holder = User::find_by_email(&db, "ada@example.org").await.unwrap();
+    assert_eq!(holder.unwrap().id, "eve");
+    check(&world, db).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn creating_over_a_live_document_fails_and_over_a_tombstone_goes_on_counting() {
+    let (world, db) = open().await;
+    users(&db, &["ada", "eve"]).await;
+    User::delete(&db, &id("eve")).await.unwrap();
+    let exists = db
+        .transaction(|tx| async move {
+            Note::create(
+                &tx,
+                Note {
+                    id: id("n"),
+                    text: id("t"),
+                },
+            )
+            .await?;
+            User::create(&tx, User::new("ada")).await
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(exists.code(), "SB-EXISTS");
+    assert!(Note::get(&db, &id("n")).await.unwrap().is_none());
+    let eve = db
+        .transaction(|tx| async move {
+            Note::create(
+                &tx,
+                Note {
+                    id: id("n"),
+                    text: id("t"),
+                },
+            )
+            .await?;
+            User::create(&tx, User::new("eve")).await
+        })
+        .await
+        .unwrap();
+    assert_eq!(eve.revision(), 3);
+    check(&world, db).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tx_that_outlives_its_closure_is_refused() {
+    let (_world, db) = open().await;
+    users(&db, &["ada"]).await;
+    let kept = Mutex::new(None);
+    db.transaction(|tx| {
+        *kept.lock().unwrap() = Some(tx.clone());
+        async move { User::get(&tx, &id("ada")).await.map(drop) }
+    })
+    .await
+    .unwrap();
+    let tx = kept.into_inner().unwrap().unwrap();
+    let refused = [
+        User::get(&tx, &id("ada")).await.map(drop).unwrap_err(),
+        User::create(&tx, User::new("bob"))
+            .await
+            .map(drop)
+            .unwrap_err(),
+        User::find_by_plan(&tx, "free").await.map(drop).unwrap_err(),
+        User::find_by_email(&tx, "ada@example.org")
+            .await
+            .map(drop)
+            .unwrap_err(),
+        User::list(&tx).await.map(drop).unwrap_err(),
+    ];
+    for error in refused {
+        assert_eq!(
+            (error.kind(), error.code()),
+            (ErrorKind::Refused, "SB-TRANSACTION-ENDED")
+        );
+    }
+    assert!(User::get(&db, &id("bob")).await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_runs_again_when_others_were_faster() {
+    let (world, db) = open().await;
+    users(&db, &["ada", "bob"]).await;
+    let runs = AtomicU32::new(0);
+    let (db_ref, runs_ref) = (&db, &runs);
+    db.transaction(|tx| async move {
+        let ada = User::get(&tx, &id("ada")).required().await?;
+        if runs_ref.fetch_add(1, Ordering::Relaxed) == 0 {
+            User::update(db_ref, &id("ada"), |ada| {
+                ada.marks.push(1);
+                Ok(())
+            })
+            .await?;
+        }
+        let mut bob = User::get(&tx, &id("bob")).required().await?;
+        bob.marks = ada.marks.clone();
+        bob.save(&tx).await
+    })
+    .await
+    .unwrap();
+    assert_eq!(runs.into_inner(), 2);
+    let bob = User::get(&db, &id("bob")).required().await.unwrap();
+    assert_eq!(bob.marks, [1]);
+    assert_eq!(db.transaction_counts().conflicts, 1);
+    check(&world, db).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_reads_that_do_not_fit_together_never_comes_out() {
+    let (world, db) = open().await;
+    users(&db, &["ada", "bob"]).await;
+    let runs = AtomicU32::new(0);
+    let (db_ref, runs_ref) = (&db, &runs);
+    let sum = db
+        .snapshot(|tx| async move {
+            let ada = User::get(&tx, &id("ada")).required().await?;
+            if runs_ref.fetch_add(1, Ordering::Relaxed) == 0 {
+                for key in ["ada", "bob"] {
+                    User::update(db_ref, &id(key), |user| {
+                        user.age += 1;
+                        Ok(())
+                    })
+                    .await?;
+                }
+            }
+            let bob = User::get(&tx, &id("bob")).required().await?;
+            match ada.age == bob.age {
+                true => Ok(ada.age + bob.age),
+                false => Err(Error::abort(std::io::Error::other("impossible"))),
+            }
+        })
+        .await
+        .unwrap();
+    assert_eq!(sum, 62);
+    check(&world, db).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_refuses_to_write() {
+    let (_world, db) = open().await;
+    let refused = db
+        .snapshot(|tx| async move { User::create(&tx, User::new("ada")).await.map(drop) })
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.code()),
+        (ErrorKind::Refused, "SB-READ-ONLY")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_that_is_too_large_is_refused() {
+    let world = World::new(1);
+    let limits = Limits {
+        transactions: TransactionLimits {
+            reads: 5,
+            writes: 2,
+            bytes: 10_000,
+            ..TransactionLimits::default()
+        },
+        ..Limits::default()
+    };
+    let db = world
+        .builder(1, world.store.clone())
+        .limits(limits)
+        .open()
+        .await
+        .unwrap();
+    let write = |most: usize| {
+        let db = db.clone();
+        async move {
+            db.transaction(|tx| async move {
+                for number in 0..most {
+                    Note::create(
+                        &tx,
+                        Note {
+                            id: format!("{most}-{number}"),
+                            text: id("t"),
+                        },
+                    )
+                    .await?;
+                }
+                Ok(())
+            })
+            .await
+        }
+    };
+    write(2).await.unwrap();
+    assert_eq!(write(3).await.unwrap_err().code(), "SB-BUDGET");
+    let large = db
+        .transaction(|tx| async move {
+            Note::create(
+                &tx,
+                Note {
+                    id: id("large"),
+                    text: "x".repeat(20_000),
+                },
+            )
+            .await
+            .map(drop)
+        })
+        .await;
+    assert_eq!(large.unwrap_err().code(), "SB-BUDGET");
+    let reading = db
+        .transaction(|tx| async move {
+            for number in 0..9 {
+                Note::get(&tx, &number.to_string()).await?;
+            }
+            Ok(())
+        })
+        .await;
+    assert_eq!(reading.unwrap_err().code(), "SB-BUDGET");
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_bodies_are_staged_and_nothing_of_it_stays() {
+    let world = World::new(1);
+    let limits = Limits {
+        transactions: TransactionLimits {
+            staged_from: 100,
+            ..TransactionLimits::default()
+        },
+        ..Limits::default()
+    };
+    let db = world
+        .builder(1, world.store.clone())
+        .limits(limits)
+        .open()
+        .await
+        .unwrap();
+    let text = "x".repeat(1_000);
+    let large = text.as_str();
+    db.transaction(|tx| async move {
+        for key in ["a", "b"] {
+            Note::create(
+                &tx,
+                Note {
+                    id: id(key),
+                    text: large.to_owned(),
+                },
+            )
+            .await?;
+        }
+        Ok(())
+    })
+    .await
+    .unwrap();
+    assert_eq!(
+        Note::get(&db, &id("b")).required().await.unwrap().text,
+        text
+    );
+    db.close().await;
+    let objects = invariant_objects(&world).await;
+    let left = |prefix: &str| {
+        objects
+            .iter()
+            .filter(|object| object.starts_with(prefix))
+            .count()
+    };
+    assert_eq!((left("notes/"), left("_stage/"), left("_tx/")), (2, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_object_is_clean_after_the_transactions_end() {
+    let (world, db) = open().await;
+    users(&db, &["ada", "bob"]).await;
+    for _ in 0..3 {
+        db.transaction(|tx| async move {
+            for key in ["ada", "bob"] {
+                User::update(&tx, &id(key), |user| {
+                    user.age += 1;
+                    Ok(())
+                })
+                .await?;
+            }
+            Ok(())
+        })
+        .await
+        .unwrap();
+    }
+    db.close().await;
+    let objects = invariant_objects(&world).await;
+    assert!(
+        objects.iter().all(|object| !object.starts_with("_tx/")),
+        "{objects:?}"
+    );
+    for key in ["ada", "bob"] {
+        let key = smarterbase_core::format::Key::from_stored(format!("users/{key}.json"));
+        let object = world.store.get(&key).await.unwrap().unwrap();
+        let text = std::str::from_utf8(&object.bytes).unwrap();
+        assert!(
+            !text.contains("intent") && text.contains("\"rev\":4"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_a_transaction_after_its_closure_ended_does_not_stop_its_commit() {
+    let (world, db) = open().await;
+    users(&db, &["ada", "bob"]).await;
+    let commit = db.transaction(|tx| async move {
+        for key in ["ada", "bob"] {
+            User::update(&tx, &id(key), |user| {
+                user.plan = "pro".into();
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
+    });
+    let mut running = Box::pin(commit.into_future());
+    let _ = tokio::time::timeout(Duration::ZERO, &mut running).await;
+    drop(running);
+    let plans = [plan_of(&db, "ada").await, plan_of(&db, "bob").await];
+    assert_eq!(plans[0], plans[1]);
+    check(&world, db).await;
+}
