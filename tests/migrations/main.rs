@@ -9,6 +9,7 @@
 
 mod failing;
 mod reading;
+mod upgrading;
 mod v1;
 mod v2;
 mod v4;
