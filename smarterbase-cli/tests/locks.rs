@@ -13,7 +13,10 @@ use smarterbase_schema::{Form, Kind, Lock, Part, Sealed, Shape};
 fn shape(parts: &[(&str, &str)]) -> Shape {
     Shape {
         key: Some("id".to_owned()),
-        parts: parts.iter().map(|(name, ty)| Part::new(*name, ty)).collect(),
+        parts: parts
+            .iter()
+            .map(|(name, ty)| Part::new(*name, ty))
+            .collect(),
         ..Shape::new(Form::Struct)
     }
 }
@@ -29,10 +32,18 @@ fn users() -> Lock {
         name: "users".to_owned(),
         crate_name: "app".to_owned(),
         versions: vec![
-            version(1, &[("id", "Id<User>"), ("name", "String"), ("home", "Address")], None),
+            version(
+                1,
+                &[("id", "Id<User>"), ("name", "String"), ("home", "Address")],
+                None,
+            ),
             version(
                 2,
-                &[("id", "Id<User>"), ("full_name", "String"), ("home", "Vec<Address>")],
+                &[
+                    ("id", "Id<User>"),
+                    ("full_name", "String"),
+                    ("home", "Vec<Address>"),
+                ],
                 Some(7),
             ),
         ],
@@ -96,9 +107,15 @@ fn show_prints_the_last_version_of_every_type() {
 #[test]
 fn diff_prints_what_a_version_changed() {
     let folder = folder();
-    let expected = "users 1 => 2\n    + full_name: String\n    ~ home: Address -> Vec<Address>\n    - name: String\n";
-    assert_eq!(answer(folder.path(), &["schema", "diff", "users"]), expected);
-    let same = answer(folder.path(), &["schema", "diff", "users", "--from", "2", "--to", "2"]);
+    let expected = "users 1 => 2\n    + full_name: String\n    - name: String\n    ~ home: Address -> Vec<Address>\n";
+    assert_eq!(
+        answer(folder.path(), &["schema", "diff", "users"]),
+        expected
+    );
+    let same = answer(
+        folder.path(),
+        &["schema", "diff", "users", "--from", "2", "--to", "2"],
+    );
     assert_eq!(same, "users 2 => 2: stored alike\n");
 }
 
@@ -115,18 +132,29 @@ fn a_type_or_a_version_that_is_not_sealed_is_named() {
 fn a_lock_that_was_edited_is_refused_until_it_is_repaired() {
     let folder = folder();
     let path = folder.path().join("schema/users.toml");
-    let edited = fs::read_to_string(&path).unwrap().replace("Vec<Address>", "Option<Address>");
+    let edited = fs::read_to_string(&path)
+        .unwrap()
+        .replace("Vec<Address>", "Option<Address>");
     fs::write(&path, edited).unwrap();
     let text = complaint(folder.path(), &["schema", "show"]);
     assert_eq!(text, "error: schema/users.toml: its seal does not match\n");
     let text = complaint(folder.path(), &["check"]);
-    assert!(text.contains("schema/users.toml: its seal does not match"), "{text}");
+    assert!(
+        text.contains("schema/users.toml: its seal does not match"),
+        "{text}"
+    );
 
     let text = answer(folder.path(), &["seal", "--repair", "users"]);
-    assert_eq!(text, "sealed schema/users.toml again as it stands; review it\n");
+    assert_eq!(
+        text,
+        "sealed schema/users.toml again as it stands; review it\n"
+    );
     let lock = Lock::parse(&fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!(lock.versions[1].shape.parts[2].ty, "Option<Address>");
-    assert_eq!(answer(folder.path(), &["seal", "--repair"]), "no lock needs a repair\n");
+    assert_eq!(
+        answer(folder.path(), &["seal", "--repair"]),
+        "no lock needs a repair\n"
+    );
 }
 
 #[test]
@@ -137,5 +165,9 @@ fn cargo_calls_the_same_tool() {
         .current_dir(folder.path())
         .output()
         .unwrap();
-    assert!(String::from_utf8(output.stdout).unwrap().starts_with("document users version 2"));
+    assert!(
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .starts_with("document users version 2")
+    );
 }

@@ -1,7 +1,9 @@
 //! Tests of the expansion that need no compiler: what it looks like, that it is always the same, and how large it is.
 
 mod budget;
+mod chains;
 mod determinism;
+mod history;
 mod snapshots;
 
 use std::{cell::RefCell, collections::BTreeMap};

@@ -53,7 +53,10 @@ async fn s21_an_upgrade_is_marked_and_does_not_make_the_save_of_a_holder_fail() 
     held.note = Some("mine".to_owned());
     held.save(&db).await.unwrap();
     let stored = v2::Person::get(&db, &ada()).await.unwrap().unwrap();
-    assert_eq!((stored.note.as_deref(), stored.revision()), (Some("mine"), 3));
+    assert_eq!(
+        (stored.note.as_deref(), stored.revision()),
+        (Some("mine"), 3)
+    );
     assert_sound::<v2::Person>(&world).await;
 }
 
@@ -111,7 +114,11 @@ async fn a_rate_is_kept() {
     crowd(&db, 9).await;
     let began = tokio::time::Instant::now();
     db.migrate::<v2::Person>().per_second(2).await.unwrap();
-    assert!(began.elapsed() >= std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() >= std::time::Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]
