@@ -15,6 +15,7 @@ mod memory;
 mod operations;
 mod paced;
 mod sizes;
+mod transactions;
 
 use bytes::Bytes;
 use smarterbase::{Db, prelude::*};
@@ -45,6 +46,7 @@ fn main() -> anyhow::Result<()> {
     }
     runtime.block_on(run(effort))?;
     latency::measure()?;
+    transactions::measure()?;
     memory::measure()
 }
 

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod contract;
 pub mod fault;
+pub mod history;
 pub mod invariant;
 pub mod record;
 pub mod server;

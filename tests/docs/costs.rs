@@ -116,6 +116,31 @@ table! {
     "the same, a page of 2" => |db, _ada| User::find_by_plan(db, "pro").page(2).await?;
     "`count_by_` an index, 3 documents match" => |db, _ada| User::count_by_plan(db, "pro").await?;
     "`list` or scan of 3 documents" => |db, _ada| User::list(db).await?;
+    "`transaction`: one document read and saved" => |db, _ada| visit(db, &["ada"], &[]).await?;
+    "`transaction`: one read and saved, one only read" => |db, _ada| visit(db, &["ada"], &["joan"]).await?;
+    "`transaction`: two read and saved" => |db, _ada| visit(db, &["ada", "grace"], &[]).await?;
+    "`snapshot` of 3 documents" => |db, _ada| db.snapshot(|tx| async move {
+        for name in ["ada", "grace", "joan"] {
+            User::get(&tx, &name.to_owned()).await?;
+        }
+        Ok(())
+    }).await?;
+}
+
+/// Reads some documents and saves some of them, in one transaction.
+async fn visit(db: &Db, visited: &[&str], read: &[&str]) -> smarterbase::Result<()> {
+    db.transaction(|tx| async move {
+        for name in read {
+            User::get(&tx, &(*name).to_owned()).await?;
+        }
+        for name in visited {
+            let mut user = User::get(&tx, &(*name).to_owned()).required().await?;
+            user.visits += 1;
+            user.save(&tx).await?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]

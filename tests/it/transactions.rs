@@ -614,3 +614,59 @@ async fn dropping_a_transaction_after_its_closure_ended_does_not_stop_its_commit
     assert_eq!(plans[0], plans[1]);
     check(&world, db).await;
 }
+
+/// Workers of several processes, in effect: each has a handle of its own, and latencies differ.
+async fn increments(workers: u64, act: impl AsyncFn(&Db) -> Result<()>) -> u64 {
+    let world = World::new(3);
+    let db = world.open(0).await;
+    users(&db, &["ada", "eve"]).await;
+    let mut running = Vec::new();
+    for number in 1..=workers {
+        let latencies = smarterbase_testkit::sweep::Latencies::CONTRACT;
+        let latent =
+            smarterbase_testkit::sweep::LatentStore::random(world.store.clone(), latencies, number);
+        let db = world
+            .builder(number, Arc::new(latent))
+            .open()
+            .await
+            .unwrap();
+        running.push(async {
+            let db = db;
+            for _ in 0..10 {
+                act(&db).await.unwrap();
+            }
+            db.close().await;
+        });
+    }
+    futures::future::join_all(running).await;
+    let ada = User::get(&db, &id("ada")).required().await.unwrap();
+    u64::from(ada.age) - 30
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_update_of_32_workers_needs_a_retry_of_its_caller() {
+    let total = increments(32, async |db| {
+        let updated = User::update(db, &id("ada"), |ada| {
+            ada.age += 1;
+            Ok(())
+        });
+        updated.await.map(drop)
+    });
+    assert_eq!(total.await, 320);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_transaction_of_8_workers_on_two_hot_documents_needs_a_retry_of_its_caller() {
+    let total = increments(8, async |db| {
+        db.transaction(|tx| async move {
+            for key in ["ada", "eve"] {
+                let mut user = User::get(&tx, &id(key)).required().await?;
+                user.age += 1;
+                user.save(&tx).await?;
+            }
+            Ok(())
+        })
+        .await
+    });
+    assert_eq!(total.await, 80);
+}

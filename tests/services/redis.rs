@@ -170,3 +170,67 @@ async fn s06_program_without_the_redis_of_a_collection_is_misconfigured() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(on_shelf(&db, "a").await.0, ["1", "2"]);
 }
+
+/// Moves two books to another shelf, in one transaction that also reads who is there.
+async fn move_two(db: &Db, shelf: &str) -> Result<usize, Error> {
+    db.transaction(|tx| async move {
+        let there = Book::find_by_shelf(&tx, shelf).await?.len();
+        for id in ["1", "2"] {
+            let mut book = Book::get(&tx, &id.to_owned()).required().await?;
+            book.shelf = shelf.to_owned();
+            book.save(&tx).await?;
+        }
+        Ok(there)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_keep_an_index_in_redis() {
+    let server = RedisServer::start(&[]).unwrap();
+    let db = open(&MemoryStore::new(), &server.url()).await.unwrap();
+    for id in ["1", "2", "3"] {
+        Book::create(&db, Book::new(id, "a")).await.unwrap();
+    }
+    assert_eq!(move_two(&db, "b").await.unwrap(), 0);
+    assert_eq!(on_shelf(&db, "a").await, (vec!["3".into()], false));
+    assert_eq!(
+        on_shelf(&db, "b").await,
+        (vec!["1".into(), "2".into()], false)
+    );
+    // Somebody adds to the range that a transaction read, in its first attempt.
+    let db_ref = &db;
+    let seen = db
+        .transaction(|tx| async move {
+            let there = Book::find_by_shelf(&tx, "b").await?.len();
+            if tx.attempt() == 1 {
+                Book::create(db_ref, Book::new("4", "b")).await?;
+            }
+            let mut book = Book::get(&tx, &"3".to_owned()).required().await?;
+            book.shelf = format!("{there}");
+            book.save(&tx).await?;
+            Ok(there)
+        })
+        .await
+        .unwrap();
+    assert_eq!(seen, 3);
+    assert_eq!(on_shelf(&db, "3").await, (vec!["3".into()], false));
+    db.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_is_lost_while_a_transaction_commits_is_marked_down_first() {
+    let mut server = RedisServer::start(&[]).unwrap();
+    let db = open(&MemoryStore::new(), &server.url()).await.unwrap();
+    for id in ["1", "2", "3"] {
+        Book::create(&db, Book::new(id, "a")).await.unwrap();
+    }
+    server.kill();
+    move_two(&db, "b").await.unwrap();
+    assert_eq!(on_shelf(&db, "a").await, (vec!["3".into()], true));
+    assert_eq!(
+        on_shelf(&db, "b").await,
+        (vec!["1".into(), "2".into()], true)
+    );
+    db.close().await;
+}

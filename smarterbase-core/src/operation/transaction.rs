@@ -66,7 +66,7 @@ where
         let attempt = Attempt::begin(engine, &identity, number, kind);
         if number >= OPTIMISTIC_ATTEMPTS && kind == Kind::ReadWrite {
             engine.transactions.note_escalation();
-            attempt.lock(std::mem::take(&mut touched)).await;
+            attempt.lock(std::mem::take(&mut touched), until).await;
         }
         let ended = body(attempt.clone()).await;
         let closed = attempt.close();

@@ -11,7 +11,7 @@ use super::{
     decide::{DecideMachine, DecideOutcome},
     nothing_happened, pending,
     place::{PlaceMachine, PlaceOutcome, Placed},
-    settle::{Settled, Settler},
+    settle::{Identity, Settled, Settler},
     validate::{Seen, ValidateMachine, Verdict},
 };
 use crate::{
@@ -394,23 +394,38 @@ impl<R: Rules> CommitMachine<R> {
     fn rescan(&mut self, range: usize, reply: Reply) -> (Option<Work<R>>, Turn) {
         match reply {
             Reply::Start => return (Some(Work::Rescan(range)), Turn::Ask(Request::Rescan(range))),
-            Reply::Found(Ok(found)) => {
-                let new = found.into_iter().filter(|key| !self.is_known(key));
-                let validating: Vec<_> =
-                    new.map(|key| self.validating(Seen::nothing(key))).collect();
-                self.queue.extend(validating);
-            }
+            Reply::Found(Ok(found)) => found.into_iter().for_each(|key| self.appeared(key)),
             Reply::Found(Err(error)) => self.fail(Failure::Error(nothing_happened(error).into())),
             _ => self.fail(Failure::Lost(Lost::Agreement)),
         }
         (None, Turn::End)
     }
 
-    /// What was read is validated as it was read, and what is written was read.
-    fn is_known(&self, key: &Key) -> bool {
-        self.plan.reads.iter().any(|seen| seen.key == *key)
-            || self.plan.writes.iter().any(|write| write.key == *key)
-            || self.plan.locked.contains(key)
+    /// An object that a range did not show when it was read. If it was read as something else than nothing, the range was
+    /// read at another moment than the object.
+    fn appeared(&mut self, key: Key) {
+        match self.was_there(&key) {
+            Some(true) => self.fail(Failure::Lost(Lost::Read)),
+            Some(false) => {}
+            None => {
+                let validating = self.validating(Seen::nothing(key));
+                self.queue.push_back(validating);
+            }
+        }
+    }
+
+    /// Whether something was there when the object was read; `None`: it was not read.
+    fn was_there(&self, key: &Key) -> Option<bool> {
+        let nothing = Identity::of(None);
+        let mut read = self.plan.reads.iter();
+        let mut written = self.plan.writes.iter();
+        let read = read.find(|seen| seen.key == *key).map(|seen| seen.identity);
+        let written = written
+            .find(|write| write.key == *key)
+            .map(|write| Identity::of(write.base.as_ref()));
+        let locked = self.plan.locked.contains(key).then_some(true);
+        let identity = read.or(written).map(|identity| identity != nothing);
+        identity.or(locked)
     }
 
     fn ask(&mut self, work: Work<R>, request: Request, reply: Reply) -> (Option<Work<R>>, Turn) {

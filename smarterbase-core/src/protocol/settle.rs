@@ -243,7 +243,12 @@ impl<R: Rules> Machine for SettleMachine<R> {
 impl<R: Rules> SettleMachine<R> {
     fn read_object(&mut self) -> Step<Outcome> {
         self.doing = Doing::ReadingObject;
-        Step::Do(Request::Get(self.key.clone()))
+        let key = self.key.clone();
+        Step::Do(match self.aim {
+            // What others may conclude from must be on stable storage: a validating read waits for that (rule S30).
+            Aim::Read(_) => Request::GetIfChanged(key, Version::default()),
+            Aim::Peek | Aim::Replace(_) => Request::Get(key),
+        })
     }
 
     fn next_round(&mut self) -> Step<Outcome> {
@@ -471,6 +476,9 @@ impl Bearer {
 fn got(reply: Reply) -> Result<Option<Object>, StoreError> {
     match reply {
         Reply::Got(result) => result,
+        Reply::Changed(Ok(Changed::Gone)) => Ok(None),
+        Reply::Changed(Ok(Changed::Now(object))) => Ok(Some(object)),
+        Reply::Changed(Err(error)) => Err(error),
         _ => Err(super::no_answer()),
     }
 }

@@ -119,6 +119,30 @@ const FROZEN: &[(&str, &str)] = &[
         "79f744864f7d27fe0d9179d5c8a67680f58d9c5fa81e274d47ae57d93355e2e6",
     ),
     (
+        "intent-delete-own.json",
+        "6a3dae3195a0144191fa50ff111edfd62d3781de64f04b626a6c32ec80609be6",
+    ),
+    (
+        "intent-lock.json",
+        "b0cc0ee79aa94dcf553be036912dc3ff4f9a6fecbb0d47862fcc96f8cec4308f",
+    ),
+    (
+        "intent-put.json",
+        "21113bf36ea6d7ae96e987bef3228263954f6f1c0093859086d7af92e17c19e6",
+    ),
+    (
+        "intent-staged.json",
+        "3339d99c2ac62541f4cb2cfa100992b88668ee5ef5b17ae9c8f9106b71d0b2b2",
+    ),
+    (
+        "record-aborted.json",
+        "29c1caaefeb115366b03954a7313128049a13f58d36515fc268933078057bcce",
+    ),
+    (
+        "record-committed.json",
+        "ace27743b3bb01e8850236dec97b3e76f6fef5a9e413c76975e23debdf145543",
+    ),
+    (
         "values.txt",
         "a1381bc8f7a92497e4dbffe1da461cb10608c0aeab59b4d95b4bd544a3e791d5",
     ),

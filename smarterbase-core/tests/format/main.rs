@@ -15,5 +15,6 @@ mod index_key;
 mod lower;
 mod path;
 mod sample;
+mod transaction;
 mod upgrade;
 mod values;

@@ -35,7 +35,8 @@ use crate::{
     },
     port::StoreError,
     protocol::{
-        CommitMachine, CommitOutcome, CommitPlan, Placed, Shipped,
+        CommitMachine, CommitOutcome, CommitPlan, Identity, Placed, SettleMachine, Settler,
+        Shipped,
         commit::{CommitEnd, Lost, Write},
         conduct::{Surroundings, conduct},
         validate::Seen,
@@ -60,7 +61,7 @@ pub(crate) async fn commit(engine: &Arc<Engine>, closed: Closed) -> Result<Verdi
         return check(engine, closed).await;
     }
     let verdict = match as_plain_write(&closed) {
-        Some(write) => write_plainly(engine, write).await,
+        Some(write) => write_plainly(engine, closed.settler, write).await,
         None => {
             engine
                 .detach(|engine, reply| run(engine, closed, reply))
@@ -131,11 +132,40 @@ fn as_plain_write(closed: &Closed) -> Option<Buffered> {
         .flatten()
 }
 
-async fn write_plainly(engine: &Arc<Engine>, write: Buffered) -> Result<Verdict> {
+async fn write_plainly(
+    engine: &Arc<Engine>,
+    settler: Settler,
+    mut write: Buffered,
+) -> Result<Verdict> {
+    if !settle_base(engine, settler, &mut write).await? {
+        return Ok(Verdict::Lost(Lost::Write));
+    }
     match write_now(engine, &write.collection, write.change).await? {
         write::Verdict::Written(_) => Ok(Verdict::Committed),
         write::Verdict::Lost(_) => Ok(Verdict::Lost(Lost::Write)),
     }
+}
+
+/// A document may have been read while somebody else held it without changing it (a touch, a lock). Before it is replaced
+/// they are waited for. `false`: it was changed.
+async fn settle_base(engine: &Engine, settler: Settler, write: &mut Buffered) -> Result<bool> {
+    let key = write.collection.key(&write.change.id);
+    let Some(base) = write
+        .change
+        .base
+        .as_mut()
+        .filter(|base| !base.settled.is_decided())
+    else {
+        return Ok(true);
+    };
+    let settling: SettleMachine = SettleMachine::replace(key, settler);
+    let settled = engine.drive(settling).await.map_err(Error::from)?;
+    let is_same = Identity::of(settled.as_ref()) == Identity::of(Some(&base.settled));
+    if let Some(settled) = settled.filter(|_| is_same) {
+        base.settled = settled;
+        return Ok(true);
+    }
+    Ok(false)
 }
 
 /// One document of a transaction, with what its commit means for indexes and unique values.
@@ -331,7 +361,7 @@ impl Surroundings for Commit {
     }
 
     async fn rescan(&self, range: usize) -> Result<Option<Vec<Key>>, StoreError> {
-        rescan(&self.engine, &self.ranges, range).await
+        rescan(&self.engine, &self.ranges, range, &self.documents).await
     }
 
     /// Rule S1, at the deciding put.
@@ -364,7 +394,7 @@ impl Surroundings for Ranges<'_> {
     }
 
     async fn rescan(&self, range: usize) -> Result<Option<Vec<Key>>, StoreError> {
-        rescan(self.engine, self.ranges, range).await
+        rescan(self.engine, self.ranges, range, &[]).await
     }
 
     async fn confirm(&self) -> bool {
@@ -376,9 +406,10 @@ async fn rescan(
     engine: &Arc<Engine>,
     ranges: &[Range],
     number: usize,
+    own: &[Document],
 ) -> Result<Option<Vec<Key>>, StoreError> {
     match ranges.get(number) {
-        Some(range) => range.rescan(engine).await,
+        Some(range) => range.rescan(engine, own).await,
         None => Ok(None),
     }
 }

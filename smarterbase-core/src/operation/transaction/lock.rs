@@ -3,7 +3,7 @@
 //! In the order of the keys, each waiting for others by priority. What is locked keeps its version until the attempt is
 //! decided, so the oldest transaction gets through.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{Attempt, clear};
 use crate::{
@@ -20,13 +20,17 @@ use crate::{
 const MOST_LOCKS: usize = 256;
 
 impl Attempt {
-    /// Locks what is there of `keys`. What cannot be locked is left: the attempt is then as any other.
-    pub(crate) async fn lock(&self, keys: Vec<Key>) {
+    /// Locks what is there of `keys`, until `until` by the engine's clock. What cannot be locked is left: the attempt is then
+    /// as any other.
+    pub(crate) async fn lock(&self, keys: Vec<Key>, until: Duration) {
         if keys.len() > MOST_LOCKS {
             return;
         }
         let members = u32::try_from(keys.len()).unwrap_or(u32::MAX);
         for key in keys {
+            if self.engine().clock.elapsed() >= until {
+                return;
+            }
             if let Err(error) = self.lock_one(&key, members).await {
                 tracing::debug!(%error, "an object was not locked");
                 return;

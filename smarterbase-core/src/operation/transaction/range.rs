@@ -1,10 +1,14 @@
 //! Ranges that a transaction read: asked again when it commits, they must not show anything new.
 //!
+//! What the transaction itself is about to put there is not new. What it read or writes is, when the version that it read was
+//! not found in the range and belongs there: the range and the document were read at different moments.
+//!
 //! Entries are announced before the document that needs them is put, and before the transaction that does so validates.
 //! So whoever adds to a range after it was asked again comes after this transaction; whoever did so before is found.
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use super::commit::Document;
 use crate::{
     format::{Key, Prefix, index_key::EncodedValue, path::EncodedId},
     operation::{
@@ -98,10 +102,10 @@ impl Range {
         }
     }
 
-    /// Asks again.
-    pub(crate) async fn rescan(&self, engine: &Arc<Engine>) -> Found {
+    /// Asks again. `own` are the documents that the transaction writes.
+    pub(crate) async fn rescan(&self, engine: &Arc<Engine>, own: &[Document]) -> Found {
         match self {
-            Self::Index(range) => range.rescan(engine).await,
+            Self::Index(range) => range.rescan(engine, own).await,
             Self::List(range) => range.rescan(engine).await,
         }
     }
@@ -112,7 +116,7 @@ fn place(value: &EncodedValue, id: &EncodedId) -> Place {
 }
 
 impl IndexRange {
-    async fn rescan(&self, engine: &Arc<Engine>) -> Found {
+    async fn rescan(&self, engine: &Arc<Engine>, own: &[Document]) -> Found {
         let mut scan = self.scan.clone();
         let mut found = Vec::new();
         loop {
@@ -122,7 +126,8 @@ impl IndexRange {
             let new = page
                 .hits
                 .iter()
-                .filter(|hit| self.is_new(&hit.value, &hit.id));
+                .filter(|hit| self.is_new(&hit.value, &hit.id))
+                .filter(|hit| !self.is_own(own, &hit.value, &hit.id));
             found.extend(new.map(|hit| self.collection.key(&hit.id)));
             match page.hits.last() {
                 Some(hit) if page.has_more && self.is_within(&place(&hit.value, &hit.id)) => {
@@ -160,6 +165,19 @@ impl IndexRange {
     fn is_new(&self, value: &EncodedValue, id: &EncodedId) -> bool {
         let place = place(value, id);
         self.is_within(&place) && !self.seen.contains(&place)
+    }
+
+    /// Whether the entry is one that the transaction announced: the version that it replaces does not have the value.
+    fn is_own(&self, own: &[Document], value: &EncodedValue, id: &EncodedId) -> bool {
+        let is_it = |document: &&Document| {
+            document.collection.name() == self.collection.name()
+                && document.secured.plan.change.id == *id
+        };
+        let Some(document) = own.iter().find(is_it) else {
+            return false;
+        };
+        let base = document.secured.plan.change.base.as_ref();
+        !base.is_some_and(|base| base.entries.values[self.ordinal].contains(value))
     }
 
     fn is_within(&self, place: &Place) -> bool {
