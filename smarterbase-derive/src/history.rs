@@ -26,6 +26,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) span: Span,
     pub(crate) options: &'a HistoryOptions,
     pub(crate) shape: Shape,
+    /// Whether the type has parameters: then a part has no type that a constant could ask.
+    pub(crate) is_generic: bool,
     /// Where each part of the shape stands, and its type.
     pub(crate) parts: Vec<PartTokens>,
 }

@@ -76,6 +76,7 @@ impl DocumentModel {
             span: self.ident.span(),
             options: &self.options,
             shape,
+            is_generic: false,
             parts,
         };
         self.history = history::check(&subject, errors);

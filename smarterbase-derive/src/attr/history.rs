@@ -19,6 +19,8 @@ pub(crate) struct HistoryOptions {
     pub(crate) types: Vec<(Ident, Path)>,
     pub(crate) schema_dir: Option<Spanned<String>>,
     pub(crate) unsealed: Option<Span>,
+    /// A migration could not be read, which was reported: what would follow from its absence is no mistake of its own.
+    pub(crate) is_incomplete: bool,
 }
 
 impl HistoryOptions {
@@ -36,7 +38,10 @@ impl HistoryOptions {
             "min_version" => set(&mut self.min_version, version(&item, errors), &key, errors),
             "schema_dir" => set(&mut self.schema_dir, item.word(errors), &key, errors),
             "unsealed" => set(&mut self.unsealed, item.flag(errors), &key, errors),
-            "migrate" => self.migrations.extend(MigrateOptions::read(item, errors)),
+            "migrate" => match MigrateOptions::read(item, errors) {
+                Some(migration) => self.migrations.push(migration),
+                None => self.is_incomplete = true,
+            },
             _ => self.types.extend(types(item, errors)),
         }
     }

@@ -20,8 +20,8 @@ pub(crate) fn check(subject: &Subject<'_>, errors: &mut Errors) -> History {
         }
         return History::none(version);
     }
-    if !messages::is_file_name(subject.name) {
-        // The checks of names have reported it, or will.
+    if subject.options.is_incomplete || !messages::is_file_name(subject.name) {
+        // Something before this has reported it.
         return History::none(version);
     }
     let mut found = Errors::default();
@@ -225,7 +225,13 @@ impl Check<'_> {
                     let change = Change::Retyped(before.clone(), after.clone());
                     let help = difference::steps(between.after.form, &[change]).join(", ");
                     let message = replay::retyped(between, before, after, &help);
-                    same.extend(self.same_type(before, &after.name, message));
+                    if self.subject.is_generic {
+                        let span = self.subject.part(&after.name);
+                        self.errors
+                            .push(span.map_or(migration.span, |part| part.span), message);
+                    } else {
+                        same.extend(self.same_type(before, &after.name, message));
+                    }
                 }
             }
         }
@@ -286,7 +292,12 @@ impl Check<'_> {
                 .push(span.map_or(self.subject.span, |part| part.span), message);
             return;
         }
-        let (changes, undecided) = difference::between(&sealed.shape, &self.subject.shape);
+        let (changes, undecided) = if self.subject.is_generic {
+            let changes = difference::by_name(&sealed.shape, &self.subject.shape);
+            (changes, Vec::new())
+        } else {
+            difference::between(&sealed.shape, &self.subject.shape)
+        };
         if changes.is_empty() {
             for (before, after) in &undecided {
                 let change = Change::Retyped(before.clone(), after.clone());

@@ -31,8 +31,7 @@ pub(super) fn changed(subject: &Subject<'_>, source: &Source, changes: &[Change]
     format!(
         "`{name}` changed, but version {version} is sealed in `{}`\n  \
            changes since version {version}:\n{}\n  \
-         help: bump the version and say how old documents become new ones:\n        {}\n  \
-         help: or run `cargo smarterbase bump {name}` to write this for you",
+         help: bump the version and say how old documents become new ones:\n        {}",
         source.shown,
         difference::list(changes),
         attribute(subject, version, changes),

@@ -105,6 +105,7 @@ impl EmbeddedModel {
             span: self.ident.span(),
             options: &self.options,
             shape,
+            is_generic: self.generics.type_params().next().is_some(),
             parts,
         };
         self.history = history::check(&subject, errors);

@@ -25,7 +25,12 @@ impl StepContext<'_> {
             Some(value) => quote!(#value),
             None => self.bare_value(part),
         };
-        quote!(|_| __sb::added::<#ty>(&#value))
+        let span = self
+            .options
+            .value
+            .as_ref()
+            .map_or(self.options.span, |value| span_of(value));
+        quote_spanned!(span=> |_| __sb::added::<#ty>(&#value))
     }
 
     /// The value of `add(field)`: the history was checked, so there is one.
@@ -68,7 +73,8 @@ impl StepContext<'_> {
             .map(|at| format_ident!("__sb_{at}"))
             .collect();
         let call = self.function(&quote!(#(#arguments),*));
-        quote!(|__sb_call| __sb::#with::<(#(#types,)*), #new, _>(__sb_call, |(#(#arguments,)*)| #call))
+        let span = self.function_span();
+        quote_spanned!(span=> |__sb_call| __sb::#with::<(#(#types,)*), #new, _>(__sb_call, |(#(#arguments,)*)| #call))
     }
 
     fn untracked(&self, with: &TokenStream, new: &TokenStream) -> TokenStream {
@@ -94,10 +100,16 @@ impl StepContext<'_> {
 
     fn function(&self, arguments: &TokenStream) -> TokenStream {
         let function = &self.options.function;
-        let span = function
-            .as_ref()
-            .map_or(self.options.span, |path| span_of(path));
+        let span = self.function_span();
         quote_spanned!(span=> #function(#arguments))
+    }
+
+    /// Where the function is named: what is wrong with it is shown there.
+    fn function_span(&self) -> Span {
+        self.options
+            .function
+            .as_ref()
+            .map_or(self.options.span, |path| span_of(path))
     }
 
     fn new_tuple(&self) -> TokenStream {
