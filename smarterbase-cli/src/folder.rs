@@ -15,6 +15,11 @@ pub(crate) struct LockFile {
 }
 
 impl LockFile {
+    /// Whether the file is that of a type with this stored name.
+    pub(crate) fn is_of(&self, name: &str) -> bool {
+        self.path.file_stem().is_some_and(|stem| stem == name)
+    }
+
     /// The lock; its seal must fit.
     pub(crate) fn lock(&self) -> anyhow::Result<Lock> {
         Lock::parse(&self.text).with_context(|| self.path.display().to_string())

@@ -76,18 +76,17 @@ fn changes(lock: &Lock) -> String {
 pub(crate) fn repair(schema: &Path, types: &[String]) -> anyhow::Result<String> {
     let mut report = String::new();
     for file in folder::files(schema)? {
-        if file.lock().is_ok() {
+        let is_meant = types.is_empty() || types.iter().any(|name| file.is_of(name));
+        if !is_meant || file.lock().is_ok() {
             continue;
         }
         let lock =
             Lock::parse_unsealed(&file.text).with_context(|| file.path.display().to_string())?;
-        if types.is_empty() || types.contains(&lock.name) {
-            write(&file.path, &lock.write())?;
-            report.push_str(&format!(
-                "sealed {} again as it stands; review it\n",
-                file.path.display()
-            ));
-        }
+        write(&file.path, &lock.write())?;
+        report.push_str(&format!(
+            "sealed {} again as it stands; review it\n",
+            file.path.display()
+        ));
     }
     if report.is_empty() {
         report.push_str("no lock needs a repair\n");

@@ -171,3 +171,25 @@ fn cargo_calls_the_same_tool() {
             .starts_with("document users version 2")
     );
 }
+
+#[test]
+fn a_repair_of_one_lock_does_not_look_at_the_others() {
+    let folder = folder();
+    let schema = folder.path().join("schema");
+    fs::write(schema.join("broken.toml"), "<<<<<<< ours\n").unwrap();
+    let path = schema.join("users.toml");
+    let edited = fs::read_to_string(&path)
+        .unwrap()
+        .replace("# seal ", "# seal 0");
+    fs::write(&path, edited).unwrap();
+    let text = answer(folder.path(), &["seal", "--repair", "users"]);
+    assert_eq!(
+        text,
+        "sealed schema/users.toml again as it stands; review it\n"
+    );
+    let text = complaint(folder.path(), &["seal", "--repair"]);
+    assert!(
+        text.starts_with("error: schema/broken.toml: line"),
+        "{text}"
+    );
+}

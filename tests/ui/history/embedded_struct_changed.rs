@@ -1,8 +1,8 @@
 use smarterbase::prelude::*;
 
 #[derive(Serialize, Deserialize, Embedded)]
-#[embedded(name = "Address", version = 1)]
-struct Address {
+#[embedded(name = "Depot", version = 1)]
+struct Depot {
     street: String,
     city: String,
 }
