@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says by its panic what is wrong")]
 
+#[path = "examples/bank.rs"]
+mod bank;
 #[path = "examples/crate_catalog.rs"]
 mod crate_catalog;
 #[path = "examples/program.rs"]

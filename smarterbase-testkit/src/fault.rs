@@ -87,7 +87,7 @@ pub struct FaultStore {
 struct State {
     plan: Plan,
     calls: u64,
-    was_hit: bool,
+    hits: u64,
     delayed: Vec<Delayed>,
 }
 
@@ -140,7 +140,7 @@ impl FaultStore {
             state: Mutex::new(State {
                 plan,
                 calls: 0,
-                was_hit: false,
+                hits: 0,
                 delayed: Vec::new(),
             }),
             dead: watch::Sender::new(false),
@@ -156,7 +156,13 @@ impl FaultStore {
     /// Whether any fault happened yet.
     #[must_use]
     pub fn was_hit(&self) -> bool {
-        self.state().was_hit
+        self.hits() > 0
+    }
+
+    /// How many calls met a fault so far.
+    #[must_use]
+    pub fn hits(&self) -> u64 {
+        self.state().hits
     }
 
     /// Whether the client is dead.
@@ -204,7 +210,7 @@ impl FaultStore {
         let Some(fault) = state.plan.fault_at(call, kind) else {
             return (number, Verdict::Pass);
         };
-        state.was_hit = true;
+        state.hits += 1;
         drop(state);
         if matches!(fault, Fault::CrashBefore | Fault::CrashAfter) {
             self.dead.send_replace(true);

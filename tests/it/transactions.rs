@@ -9,7 +9,17 @@ use std::{
 };
 
 use smarterbase::{Error, Limits, Result, TransactionLimits, prelude::*};
-use smarterbase_testkit::{invariant, sweep::World};
+use smarterbase_core::{
+    document::Version,
+    format::{Key, Prefix},
+    port::{
+        Attempt as PutAttempt, Capabilities, CasStore, Changed, Expect, ListPage, Object,
+        StoreError,
+    },
+};
+use smarterbase_testkit::{Fault, FaultStore, invariant, sweep::World};
+
+use tokio::sync::Notify;
 
 use crate::{
     cost::Note,
@@ -235,6 +245,7 @@ async fn unique_values_change_places_in_one_transaction() {
     assert_eq!(holder.unwrap().id, "eve");
     let holder = User::find_by_email(&db, "eve@example.org").await.unwrap();
     assert_eq!(holder.unwrap().id, "ada");
+    assert_eq!(db.transaction_counts().conflicts, 0);
     check(&world, db).await;
 }
 
@@ -281,9 +292,7 @@ async fn a_value_that_was_given_up_is_taken_by_a_touch_of_its_former_holder() {
     let (world, db) = open().await;
     users(&db, &["ada", "eve"]).await;
     // The claim of ada's first address is left behind, as by a process that died after the put.
-    let store = Arc::new(smarterbase_testkit::FaultStore::recording(
-        world.store.clone(),
-    ));
+    let store = Arc::new(FaultStore::recording(world.store.clone()));
     let dying = world.builder(7, store.clone()).open().await.unwrap();
     let mut ada = User::get(&dying, &id("ada")).required().await.unwrap();
     ada.email = "other@example.org".into();
@@ -431,6 +440,156 @@ async fn an_error_of_reads_that_do_not_fit_together_never_comes_out() {
         .unwrap();
     assert_eq!(sum, 62);
     check(&world, db).await;
+}
+
+/// Whatever the store does to the check of what was read: an error that may only come of reads that do not fit together
+/// does not come out unchecked.
+#[tokio::test(start_paused = true)]
+async fn an_error_that_could_not_be_checked_gives_way_to_the_failure_of_the_check() {
+    let mut failed_checks = 0;
+    for call in 0.. {
+        let (world, clean) = open().await;
+        users(&clean, &["ada", "bob"]).await;
+        let store = FaultStore::at(world.store.clone(), call, Fault::Deny);
+        let store = Arc::new(store);
+        let Ok(db) = world.builder(2, store.clone()).open().await else {
+            continue;
+        };
+        match sum_while_others_write(&db, &clean).await {
+            Ok(sum) => assert_eq!(sum, 62),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Denied, "call {call}: {error}");
+                failed_checks += 1;
+            }
+        }
+        if !store.was_hit() {
+            break;
+        }
+    }
+    assert!(failed_checks > 2, "{failed_checks}");
+}
+
+/// Two users that are always of the same age are read while both grow older.
+async fn sum_while_others_write(db: &Db, others: &Db) -> Result<u32> {
+    let runs = &AtomicU32::new(0);
+    db.snapshot(|tx| async move {
+        let ada = User::get(&tx, &id("ada")).required().await?;
+        if runs.fetch_add(1, Ordering::Relaxed) == 0 {
+            others
+                .transaction(|tx| async move { grow_older(&tx).await })
+                .await?;
+        }
+        let bob = User::get(&tx, &id("bob")).required().await?;
+        match ada.age == bob.age {
+            true => Ok(ada.age + bob.age),
+            false => Err(Error::abort(std::io::Error::other("impossible"))),
+        }
+    })
+    .await
+}
+
+async fn grow_older(tx: &smarterbase::Tx) -> Result<()> {
+    for key in ["ada", "bob"] {
+        User::update(tx, &id(key), |user| {
+            user.age += 1;
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// The later read is of a version that the earlier range does not show, and it does not change any more.
+#[tokio::test(start_paused = true)]
+async fn a_document_that_came_into_a_range_before_it_was_read_is_missing_there() {
+    let (world, db) = open().await;
+    users(&db, &["ada"]).await;
+    let runs = &AtomicU32::new(0);
+    let (db_ref, others) = (&db, &world.open(2).await);
+    let plans = db
+        .snapshot(|tx| async move {
+            let pros = User::count_by_plan(&tx, "pro").await?;
+            if runs.fetch_add(1, Ordering::Relaxed) == 0 {
+                upgrade(others, "ada").await?;
+            }
+            let ada = User::get(&tx, &id("ada")).required().await?;
+            Ok((pros, ada.plan.clone()))
+        })
+        .await
+        .unwrap();
+    assert_eq!(plans, (1, id("pro")));
+    assert_eq!(runs.load(Ordering::Relaxed), 2);
+    assert_eq!(plan_of(db_ref, "ada").await.as_deref(), Some("pro"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_that_came_into_a_range_before_it_was_written_is_missing_there() {
+    let (world, db) = open().await;
+    users(&db, &["ada"]).await;
+    let runs = &AtomicU32::new(0);
+    let others = &world.open(2).await;
+    let pros = db
+        .transaction(|tx| async move {
+            let pros = User::count_by_plan(&tx, "pro").await?;
+            if runs.fetch_add(1, Ordering::Relaxed) == 0 {
+                upgrade(others, "ada").await?;
+            }
+            let mut ada = User::get(&tx, &id("ada")).required().await?;
+            ada.age += 1;
+            ada.save(&tx).await?;
+            Ok(pros)
+        })
+        .await
+        .unwrap();
+    assert_eq!((pros, runs.load(Ordering::Relaxed)), (1, 2));
+    check(&world, db).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_that_was_created_after_a_list_and_then_read_is_missing_there() {
+    let (world, db) = open().await;
+    users(&db, &["ada"]).await;
+    let runs = &AtomicU32::new(0);
+    let others = &world.open(2).await;
+    let seen = db
+        .snapshot(|tx| async move {
+            let listed = User::list(&tx).await?.len();
+            if runs.fetch_add(1, Ordering::Relaxed) == 0 {
+                User::create(others, User::new("eve")).await?;
+            }
+            Ok((listed, User::exists(&tx, &id("eve")).await?))
+        })
+        .await
+        .unwrap();
+    assert_eq!((seen, runs.load(Ordering::Relaxed)), ((2, true), 2));
+}
+
+/// A transaction that moves a document out of a range that it read, and into another, is alone.
+#[tokio::test(start_paused = true)]
+async fn what_a_transaction_moves_between_its_own_ranges_is_no_conflict() {
+    let (world, db) = open().await;
+    users(&db, &["ada", "eve"]).await;
+    db.transaction(|tx| async move {
+        User::find_by_plan(&tx, "pro").await?;
+        for mut user in User::find_by_plan(&tx, "free").await? {
+            user.plan = id("pro");
+            user.save(&tx).await?;
+        }
+        User::list(&tx).await.map(drop)
+    })
+    .await
+    .unwrap();
+    assert_eq!(db.transaction_counts().conflicts, 0);
+    assert_eq!(User::count_by_plan(&db, "pro").await.unwrap(), 2);
+    check(&world, db).await;
+}
+
+async fn upgrade(db: &Db, key: &str) -> Result<()> {
+    let upgraded = User::update(db, &id(key), |user| {
+        user.plan = id("pro");
+        Ok(())
+    });
+    upgraded.await.map(drop)
 }
 
 #[tokio::test(start_paused = true)]
@@ -669,4 +828,126 @@ async fn no_transaction_of_8_workers_on_two_hot_documents_needs_a_retry_of_its_c
         .await
     });
     assert_eq!(total.await, 80);
+}
+
+type StoreResult<T, E> = std::result::Result<T, E>;
+
+/// A store in which the second GET of one object waits until another object was validated, and until something happened then.
+#[derive(Debug)]
+struct LateSecondLook {
+    inner: Arc<dyn CasStore>,
+    late: Key,
+    gets: AtomicU32,
+    validated: (Key, Notify),
+    reached: Notify,
+    go_on: Notify,
+}
+
+impl LateSecondLook {
+    fn new(world: &World, late: &str, validated: &str) -> Self {
+        let key = |text: &str| Key::from_stored(format!("users/{text}.json"));
+        Self {
+            inner: world.store.clone(),
+            late: key(late),
+            gets: AtomicU32::new(0),
+            validated: (key(validated), Notify::new()),
+            reached: Notify::new(),
+            go_on: Notify::new(),
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl CasStore for LateSecondLook {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+    async fn get(&self, key: &Key) -> StoreResult<Option<Object>, StoreError> {
+        if *key == self.late && self.gets.fetch_add(1, Ordering::Relaxed) == 1 {
+            self.validated.1.notified().await;
+            self.reached.notify_one();
+            self.go_on.notified().await;
+        }
+        self.inner.get(key).await
+    }
+    async fn get_if_changed(
+        &self,
+        key: &Key,
+        version: &Version,
+    ) -> StoreResult<Changed, StoreError> {
+        let answer = self.inner.get_if_changed(key, version).await;
+        if *key == self.validated.0 {
+            self.validated.1.notify_one();
+        }
+        answer
+    }
+    async fn put(&self, key: &Key, expect: &Expect, body: bytes::Bytes) -> PutAttempt {
+        self.inner.put(key, expect, body).await
+    }
+    async fn delete_if(&self, key: &Key, version: &Version) -> PutAttempt {
+        self.inner.delete_if(key, version).await
+    }
+    async fn delete_retired(&self, key: &Key) -> StoreResult<(), StoreError> {
+        self.inner.delete_retired(key).await
+    }
+    async fn list(
+        &self,
+        prefix: &Prefix,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> StoreResult<ListPage, StoreError> {
+        self.inner.list(prefix, after, limit).await
+    }
+}
+
+/// Without its tombstone's revision a snapshot would see ada's ten years nowhere: not yet hers, and not bob's any more.
+#[tokio::test(start_paused = true)]
+async fn a_document_that_came_and_went_since_it_was_not_there_is_a_conflict() {
+    let (world, others) = open().await;
+    users(&others, &["bob"]).await;
+    let store = Arc::new(LateSecondLook::new(&world, "ada", "bob"));
+    let db = world.builder(2, store.clone()).open().await.unwrap();
+    let runs = &AtomicU32::new(0);
+    let others = &others;
+    // There are 30 years in all: bob's, or ten of them ada's.
+    let looking = db.snapshot(|tx| async move {
+        let ada = User::get(&tx, &id("ada")).await?.map_or(0, |ada| ada.age);
+        if runs.fetch_add(1, Ordering::Relaxed) == 0 {
+            others
+                .transaction(|tx| async move { give_ada_ten_years(&tx).await })
+                .await?;
+        }
+        let bob = User::get(&tx, &id("bob")).required().await?;
+        Ok(ada + bob.age)
+    });
+    let meddling = async {
+        store.reached.notified().await;
+        let taking_back = others.transaction(|tx| async move { take_them_back(&tx).await });
+        taking_back.await.unwrap();
+        store.go_on.notify_one();
+    };
+    let (sum, ()) = tokio::join!(looking.into_future(), meddling);
+    assert_eq!((sum.unwrap(), runs.load(Ordering::Relaxed)), (30, 2));
+}
+
+async fn give_ada_ten_years(tx: &smarterbase::Tx) -> Result<()> {
+    let ada = User {
+        age: 10,
+        ..User::new("ada")
+    };
+    User::create(tx, ada).await?;
+    age_bob(tx, |age| age - 10).await
+}
+
+async fn take_them_back(tx: &smarterbase::Tx) -> Result<()> {
+    User::delete(tx, &id("ada")).await?;
+    age_bob(tx, |age| age + 10).await
+}
+
+async fn age_bob(tx: &smarterbase::Tx, change: fn(u32) -> u32) -> Result<()> {
+    let aged = User::update(tx, &id("bob"), |bob| {
+        bob.age = change(bob.age);
+        Ok(())
+    });
+    aged.await.map(drop)
 }

@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use smarterbase_core::port::{Clock, SystemClock};
@@ -28,7 +28,7 @@ pub(crate) fn run(seconds: u64) -> (Vec<Transaction>, u64) {
     let folder = tempfile::tempdir().unwrap();
     let next = AtomicU64::new(1);
     let log = Arc::new(Mutex::new(Vec::new()));
-    let deadline = Instant::now() + Duration::from_secs(seconds);
+    let deadline = SystemClock.elapsed() + Duration::from_secs(seconds);
     let (next, log) = (&next, &log);
     let kills: u64 = thread::scope(|scope| {
         let folder = folder.path();
@@ -43,15 +43,16 @@ pub(crate) fn run(seconds: u64) -> (Vec<Transaction>, u64) {
 }
 
 /// One place in the fleet: its worker is killed after a while, and another one takes its place.
+#[allow(clippy::disallowed_methods, reason = "a thread that only waits")]
 fn keep_killing(
     folder: &Path,
     place: u64,
     next: &AtomicU64,
     log: &Arc<Mutex<Vec<Transaction>>>,
-    deadline: Instant,
+    deadline: Duration,
 ) -> u64 {
     let mut kills = 0;
-    while Instant::now() < deadline {
+    while SystemClock.elapsed() < deadline {
         let number = next.fetch_add(1, Ordering::Relaxed);
         let mut child = start(folder, number);
         let output = BufReader::new(child.stdout.take().unwrap());

@@ -18,7 +18,7 @@ pub struct Limits {
     /// How long one write keeps resolving a missing answer (15 s). Never more than half
     /// the in-flight bound of the database.
     pub write_deadline: Duration,
-    /// How often an update is replayed after losing a race (32).
+    /// How often an update is replayed after losing a race (64).
     pub update_attempts: u32,
     /// The limits of transactions.
     pub transactions: TransactionLimits,
@@ -70,7 +70,7 @@ impl Default for Limits {
             concurrent_reads: 32,
             concurrent_writes: 256,
             write_deadline: Duration::from_secs(15),
-            update_attempts: 32,
+            update_attempts: 64,
             transactions: TransactionLimits::default(),
         }
     }

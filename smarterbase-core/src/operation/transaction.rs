@@ -100,9 +100,10 @@ async fn end<R>(engine: &Arc<Engine>, closed: Closed, ended: Result<R>) -> Resul
             clear::abandon(engine, closed).await;
             Err(error)
         }
-        Err(error) => match commit::check(engine, closed).await {
-            Ok(Verdict::Lost(lost)) => Ok(Ended::Lost(lost)),
-            Ok(Verdict::Committed) | Err(_) => Err(error),
+        // Where the check itself fails, its failure is the answer: nobody knows whether the error is one.
+        Err(error) => match commit::check(engine, closed).await? {
+            Verdict::Lost(lost) => Ok(Ended::Lost(lost)),
+            Verdict::Committed => Err(error),
         },
     }
 }

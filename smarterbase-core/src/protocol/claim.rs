@@ -94,7 +94,7 @@ enum Doing<R: Rules> {
     Starting,
     ReadingClaim(Box<SettleMachine<R>>),
     ReadingOwner(Box<(Seen, SettleMachine<R>)>),
-    Fencing(Seen),
+    Fencing(Box<Seen>),
     Claiming(Box<Claiming<R>>),
     Resting,
 }
@@ -154,7 +154,7 @@ impl<R: Rules> Machine for ClaimMachine<R> {
             Doing::Starting | Doing::Resting => self.read_claim(rng),
             Doing::ReadingClaim(settling) => self.read_claim_answer(settling, reply, rng),
             Doing::ReadingOwner(owner) => self.read_owner_answer(owner, reply, rng),
-            Doing::Fencing(seen) => self.fence_answer(seen, reply, rng),
+            Doing::Fencing(seen) => self.fence_answer(*seen, reply, rng),
             Doing::Claiming(claiming) => self.put_claim_answer(claiming, reply, rng),
         }
     }
@@ -349,7 +349,7 @@ impl<R: Rules> ClaimMachine<R> {
             Some(settled) => Fence::over::<R>(settled.version, settled.opened, rng),
         };
         let request = fence.request(&seen.owner);
-        self.doing = Doing::Fencing(seen);
+        self.doing = Doing::Fencing(Box::new(seen));
         Step::Do(request)
     }
 

@@ -169,11 +169,8 @@ impl std::hash::Hash for Failure {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Decided(Option<Version>);
 
-/// What a lane does next.
-enum Turn {
-    Ask(Request),
-    End,
-}
+/// What a lane does next; `None`: it is free.
+type Next<R> = Option<(Work<R>, Request)>;
 
 impl<R: Rules> CommitMachine<R> {
     /// Commits what `plan` says.
@@ -212,14 +209,10 @@ impl<R: Rules> Conductor for CommitMachine<R> {
 
     fn step(&mut self, lane: Lane, reply: Reply, rng: &dyn Rng) -> Progress<CommitEnd> {
         let mut requests = Vec::new();
-        if let Some(work) = self.lanes.remove(&lane) {
-            match self.go_on(work, reply, rng) {
-                (Some(work), Turn::Ask(request)) => {
-                    self.lanes.insert(lane, work);
-                    requests.push((lane, request));
-                }
-                (_, _) => {}
-            }
+        let work = self.lanes.remove(&lane);
+        if let Some((work, request)) = work.and_then(|work| self.go_on(work, reply, rng)) {
+            self.lanes.insert(lane, work);
+            requests.push((lane, request));
         }
         self.begin_queued(&mut requests, rng);
         while self.lanes.is_empty() {
@@ -319,11 +312,11 @@ impl<R: Rules> CommitMachine<R> {
 impl<R: Rules> CommitMachine<R> {
     /// Begins what is queued: everything, or in order one after the other. After a failure nothing begins.
     fn begin_queued(&mut self, requests: &mut Vec<(Lane, Request)>, rng: &dyn Rng) {
-        while self.failure.is_none() && !(self.plan.in_order && !self.lanes.is_empty()) {
+        while self.failure.is_none() && (self.lanes.is_empty() || !self.plan.in_order) {
             let Some(work) = self.queue.pop_front() else {
                 return;
             };
-            if let (Some(work), Turn::Ask(request)) = self.go_on(work, Reply::Start, rng) {
+            if let Some((work, request)) = self.go_on(work, Reply::Start, rng) {
                 let lane = self.next_lane;
                 self.next_lane += 1;
                 self.lanes.insert(lane, work);
@@ -332,8 +325,8 @@ impl<R: Rules> CommitMachine<R> {
         }
     }
 
-    fn go_on(&mut self, work: Work<R>, reply: Reply, rng: &dyn Rng) -> (Option<Work<R>>, Turn) {
-        let (work, turn) = match work {
+    fn go_on(&mut self, work: Work<R>, reply: Reply, rng: &dyn Rng) -> Next<R> {
+        let next = match work {
             Work::Place(key, machine) => self.place(key, machine, reply, rng),
             Work::Validate(machine) => self.validate(machine, reply, rng),
             Work::Rescan(range) => self.rescan(range, reply),
@@ -342,15 +335,14 @@ impl<R: Rules> CommitMachine<R> {
             Work::Decide(machine) => self.decide_answer(machine, reply, rng),
             Work::Swap(machine) => self.swap_answer(machine, reply, rng),
         };
-        match (&self.failure, work, turn) {
-            // Nothing new is sent for an attempt that failed.
-            (Some(_), Some(Work::Place(key, _)), _) => {
-                self.uncertain.push(key);
-                (None, Turn::End)
-            }
-            (Some(_), _, _) => (None, Turn::End),
-            (None, work, turn) => (work, turn),
+        if self.failure.is_none() {
+            return next;
         }
+        // Nothing new is sent for an attempt that failed.
+        if let Some((Work::Place(key, _), _)) = next {
+            self.uncertain.push(key);
+        }
+        None
     }
 
     fn place(
@@ -359,9 +351,9 @@ impl<R: Rules> CommitMachine<R> {
         mut machine: Box<PlaceMachine<R>>,
         reply: Reply,
         rng: &dyn Rng,
-    ) -> (Option<Work<R>>, Turn) {
+    ) -> Next<R> {
         match machine.step(reply, rng) {
-            Step::Do(request) => return (Some(Work::Place(key, machine)), Turn::Ask(request)),
+            Step::Do(request) => return Some((Work::Place(key, machine), request)),
             Step::Done(PlaceOutcome::Placed(placed)) => drop(self.placed.insert(key, placed)),
             Step::Done(PlaceOutcome::Conflict) => {
                 self.uncertain.push(key);
@@ -372,7 +364,7 @@ impl<R: Rules> CommitMachine<R> {
                 self.fail(Failure::Error(error.into()));
             }
         }
-        (None, Turn::End)
+        None
     }
 
     fn validate(
@@ -380,25 +372,25 @@ impl<R: Rules> CommitMachine<R> {
         mut machine: Box<ValidateMachine<R>>,
         reply: Reply,
         rng: &dyn Rng,
-    ) -> (Option<Work<R>>, Turn) {
+    ) -> Next<R> {
         match machine.step(reply, rng) {
-            Step::Do(request) => return (Some(Work::Validate(machine)), Turn::Ask(request)),
+            Step::Do(request) => return Some((Work::Validate(machine), request)),
             Step::Done(Verdict::Valid) => {}
             Step::Done(Verdict::Changed) => self.fail(Failure::Lost(Lost::Read)),
             Step::Done(Verdict::Failed(error)) => self.fail(Failure::Error(error.into())),
         }
-        (None, Turn::End)
+        None
     }
 
     /// What a range shows now and did not show before must not be there: absent, dead, or ours.
-    fn rescan(&mut self, range: usize, reply: Reply) -> (Option<Work<R>>, Turn) {
+    fn rescan(&mut self, range: usize, reply: Reply) -> Next<R> {
         match reply {
-            Reply::Start => return (Some(Work::Rescan(range)), Turn::Ask(Request::Rescan(range))),
+            Reply::Start => return Some((Work::Rescan(range), Request::Rescan(range))),
             Reply::Found(Ok(found)) => found.into_iter().for_each(|key| self.appeared(key)),
             Reply::Found(Err(error)) => self.fail(Failure::Error(nothing_happened(error).into())),
             _ => self.fail(Failure::Lost(Lost::Agreement)),
         }
-        (None, Turn::End)
+        None
     }
 
     /// An object that a range did not show when it was read. If it was read as something else than nothing, the range was
@@ -428,14 +420,14 @@ impl<R: Rules> CommitMachine<R> {
         identity.or(locked)
     }
 
-    fn ask(&mut self, work: Work<R>, request: Request, reply: Reply) -> (Option<Work<R>>, Turn) {
+    fn ask(&mut self, work: Work<R>, request: Request, reply: Reply) -> Next<R> {
         match reply {
-            Reply::Start => return (Some(work), Turn::Ask(request)),
+            Reply::Start => return Some((work, request)),
             Reply::Yes => {}
             Reply::Found(Err(error)) => self.fail(Failure::Error(nothing_happened(error).into())),
             _ => self.fail(Failure::Lost(Lost::Agreement)),
         }
-        (None, Turn::End)
+        None
     }
 
     fn decide_answer(
@@ -443,9 +435,9 @@ impl<R: Rules> CommitMachine<R> {
         mut machine: Box<DecideMachine<R>>,
         reply: Reply,
         rng: &dyn Rng,
-    ) -> (Option<Work<R>>, Turn) {
+    ) -> Next<R> {
         match machine.step(reply, rng) {
-            Step::Do(request) => return (Some(Work::Decide(machine)), Turn::Ask(request)),
+            Step::Do(request) => return Some((Work::Decide(machine), request)),
             Step::Done(DecideOutcome::Committed) => self.decided = Some(Decided(None)),
             Step::Done(DecideOutcome::Aborted) => self.fail(Failure::Lost(Lost::Wounded)),
             Step::Done(DecideOutcome::Refused(error)) => {
@@ -453,7 +445,7 @@ impl<R: Rules> CommitMachine<R> {
             }
             Step::Done(DecideOutcome::Unknown(error)) => self.fail(Failure::Unknown(error.into())),
         }
-        (None, Turn::End)
+        None
     }
 
     fn swap_answer(
@@ -461,9 +453,9 @@ impl<R: Rules> CommitMachine<R> {
         mut machine: Box<PutMachine<R>>,
         reply: Reply,
         rng: &dyn Rng,
-    ) -> (Option<Work<R>>, Turn) {
+    ) -> Next<R> {
         match machine.step(reply, rng) {
-            Step::Do(request) => return (Some(Work::Swap(machine)), Turn::Ask(request)),
+            Step::Do(request) => return Some((Work::Swap(machine), request)),
             Step::Done(PutOutcome::Applied(version)) => self.decided = Some(Decided(version)),
             Step::Done(PutOutcome::Lost(_)) => self.fail(Failure::Lost(Lost::Wounded)),
             Step::Done(PutOutcome::Refused(error)) => {
@@ -471,7 +463,7 @@ impl<R: Rules> CommitMachine<R> {
             }
             Step::Done(PutOutcome::Unknown(error)) => self.fail(Failure::Unknown(error.into())),
         }
-        (None, Turn::End)
+        None
     }
 
     /// The first failure counts.

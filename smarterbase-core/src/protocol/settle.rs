@@ -279,10 +279,10 @@ impl<R: Rules> SettleMachine<R> {
             opened: Box::new(opened),
         };
         let Some(intent) = &bearer.opened.envelope.intent else {
-            return bearer.as_it_is(false);
+            return bearer.unsettled(false);
         };
         if self.is_no_concern(intent) {
-            return bearer.as_it_is(true);
+            return bearer.unsettled(true);
         }
         match (intent.home, &self.aim) {
             (Home::Record, _) => {
@@ -291,7 +291,7 @@ impl<R: Rules> SettleMachine<R> {
                 Step::Do(Request::Get(record))
             }
             // It is there, so it was undecided when the object was read.
-            (Home::Own, Aim::Peek) => bearer.as_it_is(true),
+            (Home::Own, Aim::Peek) => bearer.unsettled(true),
             (Home::Own, _) => self.wait(bearer),
         }
     }
@@ -373,7 +373,7 @@ impl<R: Rules> SettleMachine<R> {
     fn undone(&mut self, bearer: Bearer, undone: Undone) -> Step<Outcome> {
         match (undone, &self.aim) {
             (Undone::Aborted, _) => Step::Done(Ok(Some(bearer.rolled_back()))),
-            (Undone::Absent, Aim::Peek) => bearer.as_it_is(true),
+            (Undone::Absent, Aim::Peek) => bearer.unsettled(true),
             (Undone::Absent, _) => self.wait(bearer),
         }
     }
@@ -384,7 +384,7 @@ impl<R: Rules> SettleMachine<R> {
     fn wait(&mut self, bearer: Bearer) -> Step<Outcome> {
         let intent = bearer.opened.envelope.intent.as_ref();
         let (Some(intent), Aim::Read(settler) | Aim::Replace(settler)) = (intent, &self.aim) else {
-            return bearer.as_it_is(true);
+            return bearer.unsettled(true);
         };
         let request = Request::Await {
             intent: intent.write,
@@ -443,7 +443,7 @@ impl<R: Rules> SettleMachine<R> {
 
 /// What an object with an intent comes to.
 impl Bearer {
-    fn as_it_is(self, bears_intent: bool) -> Step<Outcome> {
+    fn unsettled(self, bears_intent: bool) -> Step<Outcome> {
         Step::Done(Ok(Some(Settled {
             version: self.version,
             opened: *self.opened,

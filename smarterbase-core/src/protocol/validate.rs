@@ -7,7 +7,7 @@ use super::{
 use crate::{
     document::Version,
     error::Error,
-    format::Key,
+    format::{Key, envelope::State},
     port::{Changed, Object, Rng},
 };
 
@@ -20,6 +20,8 @@ pub struct Seen {
     pub version: Option<Version>,
     /// The committed version that was read.
     pub identity: Identity,
+    /// The revision of the tombstone that was there: what came and went since then left another one, or the first.
+    pub tombstone: Option<u64>,
 }
 
 impl Seen {
@@ -36,8 +38,20 @@ impl Seen {
             key,
             version: settled.map(|settled| settled.version.clone()),
             identity: Identity::of(settled),
+            tombstone: tombstone(settled),
         }
     }
+
+    /// Whether nothing happened between what was read and what is there now. That nothing is there both times is not enough:
+    /// reads are validated one after the other, and a document that came and went between them was there for some.
+    fn is_still(&self, settled: Option<&Settled>) -> bool {
+        Identity::of(settled) == self.identity && tombstone(settled) == self.tombstone
+    }
+}
+
+fn tombstone(settled: Option<&Settled>) -> Option<u64> {
+    let envelope = &settled?.opened.envelope;
+    (envelope.state == State::Deleted).then_some(envelope.rev)
 }
 
 /// How a validation ended.
@@ -101,7 +115,7 @@ impl<R: Rules> ValidateMachine<R> {
     }
 
     fn compare(&self, settled: Option<&Settled>) -> Step<Verdict> {
-        Step::Done(match Identity::of(settled) == self.seen.identity {
+        Step::Done(match self.seen.is_still(settled) {
             true => Verdict::Valid,
             false => Verdict::Changed,
         })

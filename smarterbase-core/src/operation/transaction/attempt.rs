@@ -50,6 +50,8 @@ pub(crate) struct Closed {
     pub(crate) ranges: Vec<Range>,
     /// Objects that bear a lock of this attempt.
     pub(crate) locks: BTreeMap<Key, Placed>,
+    /// Objects that may bear one, or come to: the put of the lock had no answer.
+    pub(crate) doubtful: Vec<Key>,
     held: usize,
 }
 
@@ -141,6 +143,7 @@ impl Attempt {
             writes: BTreeMap::new(),
             ranges: Vec::new(),
             locks: BTreeMap::new(),
+            doubtful: Vec::new(),
             held: 0,
         };
         Arc::new(Self {

@@ -87,13 +87,22 @@ impl Resolving<'_> {
         Ok(())
     }
 
-    /// In a first attempt a value is taken for new, which the placing of the claim finds out.
+    /// In a first attempt a value is taken for new, which the placing of the claim finds out; unless another document of
+    /// this transaction gives it up, so that its claim is there for sure.
     async fn read_claim(&self, key: &Key) -> Result<Option<Settled>> {
         match self.closed.reads.get(key) {
             Some(fetched) => Ok(fetched.as_ref().map(|fetched| fetched.settled.clone())),
-            None if self.closed.number == 0 => Ok(None),
+            None if self.closed.number == 0 && !self.is_given_up(key) => Ok(None),
             None => self.settle(key).await.map_err(Error::from),
         }
+    }
+
+    fn is_given_up(&self, claim: &Key) -> bool {
+        let mut losses = self
+            .documents
+            .iter()
+            .flat_map(|document| &document.secured.plan.losses);
+        losses.any(|value| value.claim == *claim)
     }
 
     async fn settle(&self, key: &Key) -> Result<Option<Settled>, Unsettled> {

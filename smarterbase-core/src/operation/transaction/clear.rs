@@ -20,7 +20,12 @@ use crate::{
 
 /// The objects of an attempt whose closure failed, or that only read, lose their locks.
 pub(crate) async fn abandon(engine: &Arc<Engine>, closed: Closed) {
-    let objects = plans(&closed.name, Decision::Aborted, closed.locks, Vec::new());
+    let objects = plans(
+        &closed.name,
+        Decision::Aborted,
+        closed.locks,
+        closed.doubtful,
+    );
     if !objects.is_empty() {
         clear(engine, &closed.name, Decision::Aborted, objects, Vec::new()).await;
     }

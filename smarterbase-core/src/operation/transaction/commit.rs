@@ -125,6 +125,7 @@ fn author(closed: &Closed, home: Home, members: usize) -> Author {
 fn as_plain_write(closed: &Closed) -> Option<Buffered> {
     let is_alone = closed.writes.len() == 1
         && closed.locks.is_empty()
+        && closed.doubtful.is_empty()
         && closed.ranges.is_empty()
         && closed.seen().is_empty();
     is_alone
@@ -188,8 +189,8 @@ async fn run(engine: Arc<Engine>, closed: Closed, reply: Reply) {
         Ok(Prepared::Ready(commit)) => *commit,
         Ok(Prepared::Held(error, seen)) => {
             let verdict = match validate(&engine, &closed, seen).await {
-                Ok(Verdict::Lost(lost)) => Ok(Verdict::Lost(lost)),
-                Ok(Verdict::Committed) | Err(_) => Err(error),
+                Ok(Verdict::Committed) => Err(error),
+                lost_or_unchecked => lost_or_unchecked,
             };
             clear::abandon(&engine, closed).await;
             return drop(reply.send(verdict));
@@ -288,10 +289,12 @@ fn commit_plan(
     contents: Vec<Content>,
     stage: &Stage,
 ) -> CommitPlan {
-    let mut locked: Vec<Key> = closed.locks.keys().cloned().collect();
+    let locks = closed.locks.keys().chain(&closed.doubtful);
+    let mut locked: Vec<Key> = locks.cloned().collect();
     locked.retain(|key| !closed.writes.contains_key(key));
     let members = documents.len() + claims.len() + locked.len();
-    let home = match members == 1 && closed.locks.is_empty() && stage.keys.is_empty() {
+    let is_bare = closed.locks.is_empty() && closed.doubtful.is_empty();
+    let home = match members == 1 && is_bare && stage.keys.is_empty() {
         true => Home::Own,
         false => Home::Record,
     };
@@ -463,7 +466,8 @@ impl Commit {
                 for (key, lock) in closed.locks {
                     placed.entry(key).or_insert(lock);
                 }
-                let objects = clear::plans(&closed.name, Decision::Committed, placed, Vec::new());
+                let objects =
+                    clear::plans(&closed.name, Decision::Committed, placed, closed.doubtful);
                 let staged = self.stage.keys;
                 clear::clear(
                     &self.engine,
@@ -492,9 +496,10 @@ impl Commit {
     }
 
     /// Intents and announcements are taken back before the reply, so that the next attempt does not meet them.
-    async fn undo(self, closed: Closed, placed: BTreeMap<Key, Placed>, uncertain: Vec<Key>) {
+    async fn undo(self, closed: Closed, placed: BTreeMap<Key, Placed>, mut uncertain: Vec<Key>) {
         let mut bearers = closed.locks;
         bearers.extend(placed);
+        uncertain.extend(closed.doubtful);
         let objects = clear::plans(&closed.name, Decision::Aborted, bearers, uncertain);
         let staged = self.stage.keys;
         let clearing = clear::clear(

@@ -33,7 +33,12 @@ impl Attempt {
             }
             if let Err(error) = self.lock_one(&key, members).await {
                 tracing::debug!(%error, "an object was not locked");
-                return;
+                // Its lock may land yet: whoever clears the attempt looks there too.
+                let doubted = self.with(|state| {
+                    state.doubtful.push(key);
+                    Ok(())
+                });
+                return drop(doubted);
             }
         }
     }
@@ -99,7 +104,8 @@ impl Drop for Attempt {
         let Some(closed) = self.take_state() else {
             return;
         };
-        if closed.locks.is_empty() || tokio::runtime::Handle::try_current().is_err() {
+        let is_bare = closed.locks.is_empty() && closed.doubtful.is_empty();
+        if is_bare || tokio::runtime::Handle::try_current().is_err() {
             return;
         }
         let engine: Arc<Engine> = self.engine().clone();

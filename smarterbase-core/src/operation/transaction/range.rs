@@ -25,7 +25,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) enum Range {
     /// Entries of an index.
-    Index(IndexRange),
+    Index(Box<IndexRange>),
     /// Objects in a folder.
     List(ListRange),
 }
@@ -67,14 +67,14 @@ impl Range {
         page: &ScanPage,
     ) -> Self {
         let place = |hit: &crate::port::index::Hit| place(&hit.value, &hit.id);
-        Self::Index(IndexRange {
+        Self::Index(Box::new(IndexRange {
             collection: collection.clone(),
             ordinal,
             site: site.clone(),
             scan: scan.clone(),
             seen: page.hits.iter().map(place).collect(),
             last: page.hits.last().filter(|_| page.has_more).map(place),
-        })
+        }))
     }
 
     /// What a LIST answered.
@@ -199,10 +199,10 @@ impl ListRange {
                 .store
                 .list(&self.prefix, after.as_ref(), 1_000)
                 .await?;
-            let keys = page.objects.iter().map(|object| &object.key);
+            let mut keys = page.objects.iter().map(|object| &object.key);
             let new = keys.clone().filter(|key| self.is_new(key));
             found.extend(new.cloned());
-            match keys.last() {
+            match keys.next_back() {
                 Some(key) if page.has_more && self.is_within(key) => after = Some(key.clone()),
                 _ => return Ok(Some(found)),
             }
