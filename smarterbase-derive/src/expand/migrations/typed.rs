@@ -29,7 +29,7 @@ impl StepContext<'_> {
             .options
             .value
             .as_ref()
-            .map_or(self.options.span, |value| span_of(value));
+            .map_or(self.options.span, span_of);
         quote_spanned!(span=> |_| __sb::added::<#ty>(&#value))
     }
 
@@ -109,7 +109,7 @@ impl StepContext<'_> {
         self.options
             .function
             .as_ref()
-            .map_or(self.options.span, |path| span_of(path))
+            .map_or(self.options.span, span_of)
     }
 
     fn new_tuple(&self) -> TokenStream {
