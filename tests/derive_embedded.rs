@@ -10,7 +10,9 @@
 
 use std::borrow::Cow;
 
-use smarterbase::__private::{DocumentKey, Encoding, KeyKind, Scalar, Shape};
+use smarterbase::__private::{
+    DocumentKey, EmbeddedForm, EmbeddedSpec, Encoding, KeyKind, Representation, Scalar, Shape,
+};
 use smarterbase::{FieldType, IndexValue, prelude::*};
 use uuid::Uuid;
 
@@ -24,7 +26,7 @@ pub enum Plan {
 }
 
 #[derive(Serialize, Deserialize, Embedded)]
-#[embedded(name = "address", version = 2)]
+#[embedded(name = "address", version = 2, unsealed)]
 pub struct Address {
     pub street: String,
     #[serde(rename = "zip")]
@@ -58,7 +60,7 @@ pub struct Email(String);
 pub struct Bytes(Vec<u8>);
 
 #[derive(Serialize, Deserialize, Embedded)]
-#[embedded(version = 3)]
+#[embedded(version = 3, unsealed)]
 pub struct Weight(f64);
 
 #[derive(Clone, Serialize, Deserialize, Embedded)]
@@ -112,24 +114,36 @@ fn an_enum_without_data_is_indexed_as_the_stored_name_of_its_variant() {
     }
 }
 
+fn embedded(shape: &Shape) -> &EmbeddedSpec {
+    match shape {
+        Shape::Embedded(spec) => spec,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn a_struct_has_its_stored_name_version_and_members() {
-    let Shape::Embedded("address", 2, [("street", street), ("zip", zip)]) = Address::SHAPE else {
-        panic!("{:?}", Address::SHAPE)
+    let address = embedded(Address::SHAPE);
+    let [("street", street), ("zip", zip)] = address.parts else {
+        panic!("{address:?}")
     };
+    assert_eq!((address.name, address.version), ("address", 2));
+    assert_eq!(address.form, EmbeddedForm::Struct);
     assert_eq!(**street, *String::SHAPE);
     assert_eq!(**zip, *<Option<String>>::SHAPE);
 }
 
 #[test]
 fn an_enum_has_its_representation_and_its_variants() {
-    let Shape::Embedded("Payment", 1, parts) = Payment::SHAPE else {
-        panic!("{:?}", Payment::SHAPE)
-    };
+    let payment = embedded(Payment::SHAPE);
+    assert_eq!((payment.name, payment.version), ("Payment", 1));
     assert_eq!(
-        *parts,
+        payment.form,
+        EmbeddedForm::Enum(Representation::Tagged("kind"))
+    );
+    assert_eq!(
+        *payment.parts,
         [
-            ("@tag", &Shape::Leaf("kind")),
             ("Cash", &Shape::Leaf("()")),
             (
                 "Card",
@@ -142,9 +156,11 @@ fn an_enum_has_its_representation_and_its_variants() {
 
 #[test]
 fn a_type_parameter_is_part_of_the_shape() {
-    let Shape::Embedded("Versioned", 1, [("value", value), _]) = <Versioned<u32>>::SHAPE else {
-        panic!("{:?}", <Versioned<u32>>::SHAPE)
+    let versioned = embedded(<Versioned<u32>>::SHAPE);
+    let [("value", value), _] = versioned.parts else {
+        panic!("{versioned:?}")
     };
+    assert_eq!(*versioned.parameters, [u32::SHAPE]);
     assert_eq!(**value, Shape::Leaf("u32"));
 }
 
@@ -162,10 +178,12 @@ fn a_newtype_is_what_its_field_is() {
 
 #[test]
 fn a_newtype_with_a_version_has_a_shape_of_its_own() {
-    assert_eq!(
-        *Weight::SHAPE,
-        Shape::Embedded("Weight", 3, &[("0", &Shape::Leaf("f64"))])
-    );
+    let weight = embedded(Weight::SHAPE);
+    assert_eq!((weight.name, weight.version), ("Weight", 3));
+    assert_eq!(weight.form, EmbeddedForm::Newtype);
+    assert_eq!(*weight.parts, [("0", f64::SHAPE)]);
+    // Steps of the newtype can change its values, so an index over them is another one.
+    assert_eq!(Weight::ENCODING, f64::ENCODING.at(3));
 }
 
 #[test]
@@ -183,6 +201,7 @@ fn embedded_types_can_be_keys_indexes_and_parts_of_documents() {
         .map(|index| index.components[0].encoding)
         .collect();
     let optional = Encoding {
+        version: 1,
         name: "string",
         optional: true,
     };

@@ -1,12 +1,14 @@
 //! What the fuzz targets share: a document type's facts, with one index of each number of components.
 
 use smarterbase_core::document::{
-    ComponentSpec, DocumentSpec, FieldSpec, IndexKind, IndexSpec, KeyKind, Shape, UnknownMembers,
+    ComponentSpec, DocumentSpec, FieldSpec, History, IndexKind, IndexSpec, KeyKind, Shape, UnknownMembers,
     index_value::Encoding,
 };
 
 const COMPONENT: ComponentSpec = ComponentSpec {
     field: "a",
+    origin: "a",
+    touched: 1,
     encoding: Encoding::plain("string"),
     lower: None,
 };
@@ -47,4 +49,5 @@ pub static SPEC: DocumentSpec = DocumentSpec {
         index(IndexKind::Unique, &[COMPONENT]),
     ],
     unknown: UnknownMembers::Keep,
+    history: History::none(1, "id", &[]),
 };

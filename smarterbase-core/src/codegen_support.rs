@@ -3,17 +3,22 @@
 pub mod automatic;
 pub mod component;
 pub mod list;
+pub mod migration;
 pub mod newtype;
 
 pub use std::{
     assert,
     borrow::Cow,
     clone::Clone,
+    concat,
     convert::Into,
     default::Default,
+    env,
     fmt::{self, Debug},
+    include_bytes,
     marker::Copy,
     option::Option::{self, None, Some},
+    option_env,
     result::Result::{self, Err, Ok},
     string::String,
     stringify, unreachable,
@@ -24,6 +29,9 @@ pub use crate::format::lower::LATEST as LOWER;
 pub use automatic::{AutomaticKey, AutomaticRevision, AutomaticTime, revision_of};
 pub use component::{Component, component};
 pub use list::IndexList;
+pub use migration::{
+    StepOutput, Untracked, added, converted, custom, is_lock, may_be_draft, split,
+};
 pub use newtype::{InnerAutomaticKey, InnerIndexValue, InnerKey, InnerPresentValue, KeyNewtype};
 pub use serde;
 pub use serde_json;
@@ -31,14 +39,17 @@ pub use validator;
 
 pub use crate::{
     db::{Count, DeleteMany, FindMany, FindOne, Session},
+    document::seal::{is_stored_as, seal},
     document::{
-        ComponentSpec, Document, DocumentKey, DocumentSpec, Field, FieldSpec, FieldType, Id,
-        IndexArg, IndexKind, IndexRange, IndexSink, IndexSpec, IndexValue, IntoDocument, KeyKind,
-        KeyText, Moment, Scalar, Shape, Timestamp, UnknownMembers,
+        ComponentSpec, Document, DocumentKey, DocumentSpec, EmbeddedForm, EmbeddedSpec, Field,
+        FieldSpec, FieldType, History, Id, IndexArg, IndexKind, IndexRange, IndexSink, IndexSpec,
+        IndexValue, IntoDocument, KeyKind, KeyText, Moment, Scalar, Shape, Timestamp,
+        UnknownMembers,
         field::{AnswersEquality, AnswersRanges, Indexed, Ranged, Unindexed},
         index_value::{Encoding, PresentValue},
     },
     error::{Error, Violation},
+    migration::{Change, Migration, Representation, Step as MigrationStep, VariantChange},
 };
 
 /// The form of the keys of `T`.

@@ -131,6 +131,17 @@ impl Db {
         definitions::retire(&self.engine, &self.engine.collection::<T>(), definition).await
     }
 
+    /// Writes every document of an older version again at the version of today: see [`Migrate`](request::Migrate).
+    ///
+    /// # Errors
+    /// When it is awaited:
+    /// - [`Corrupt`](crate::ErrorKind::Corrupt): a step failed on a document (`SB-MIGRATION`), or it cannot be read.
+    /// - [`Unsupported`](crate::ErrorKind::Unsupported): a document is of a newer version, or too old to be read.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
+    pub fn migrate<T: Document>(&self) -> request::Migrate<'_, T> {
+        request::Migrate::new(self)
+    }
+
     /// Removes tombstones and stubs older than the retention time (24 h), where that is safe on this store.
     ///
     /// # Errors

@@ -5,16 +5,20 @@ pub mod id;
 pub mod index_value;
 pub mod moment;
 pub mod revision;
+pub mod seal;
 pub mod spec;
 pub mod stored;
 pub mod timestamp;
+pub mod upgrade;
 
-pub use field::{Field, FieldType, Shape};
+pub use field::{EmbeddedForm, EmbeddedSpec, Field, FieldType, Shape};
 pub use id::{DocumentKey, Id, KeyKind, KeyText};
 pub use index_value::{IndexArg, IndexRange, IndexSink, IndexValue, Scalar};
 pub use moment::{IntoDocument, Moment};
 pub use revision::Version;
-pub use spec::{ComponentSpec, DocumentSpec, FieldSpec, IndexKind, IndexSpec, UnknownMembers};
+pub use spec::{
+    ComponentSpec, DocumentSpec, FieldSpec, History, IndexKind, IndexSpec, UnknownMembers,
+};
 pub use stored::{Meta, Stored};
 pub use timestamp::Timestamp;
 

@@ -14,6 +14,7 @@ pub mod lower;
 pub mod nonce;
 pub mod path;
 pub mod record;
+pub mod upgrade;
 
 mod json;
 

@@ -7,6 +7,8 @@
 
 pub mod error;
 
+pub mod migration;
+
 pub mod document;
 
 pub mod format;

@@ -2,5 +2,6 @@
 
 pub mod definitions;
 pub mod medic;
+pub mod migrate;
 pub mod rebuild;
 pub mod sweep;

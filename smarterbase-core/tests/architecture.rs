@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 /// Lowest first. `store` and `index` stand side by side.
 const ORDER: &[&[&str]] = &[
     &["error"],
+    &["migration"],
     &["document"],
     &["format"],
     &["port"],

@@ -47,6 +47,7 @@ fn envelope(rev: u64, write: u8, before: Option<&Envelope>) -> Envelope {
         format: FORMAT_VERSION,
         needs: Vec::new(),
         schema: 1,
+        shape: Default::default(),
         state: State::Live,
         rev,
         write: nonce(write),

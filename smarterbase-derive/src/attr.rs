@@ -3,12 +3,16 @@
 mod document;
 mod embedded;
 mod field;
+mod history;
 mod item;
+mod migrate;
 pub(crate) mod serde;
 
 pub(crate) use document::{CompositeOptions, DocumentOptions, NewOptions, Unknown};
 pub(crate) use embedded::EmbeddedOptions;
 pub(crate) use field::{DefaultValue, FieldOptions, IndexOptions, UniqueOptions};
+pub(crate) use history::HistoryOptions;
+pub(crate) use migrate::{MigrateOptions, StepOptions};
 
 use proc_macro2::Span;
 

@@ -8,6 +8,7 @@ mod embedded;
 mod fallback;
 mod fields;
 mod finders;
+mod migrations;
 mod new_struct;
 mod spec;
 
@@ -24,6 +25,7 @@ pub(crate) fn document(input: &DeriveInput) -> TokenStream {
     let mut errors = Errors::default();
     let output = match DocumentModel::read(input, &mut errors) {
         Some(mut model) => {
+            model.trace(&mut errors);
             check::document(&mut model, &mut errors);
             expand(&model)
         }
@@ -34,8 +36,11 @@ pub(crate) fn document(input: &DeriveInput) -> TokenStream {
 }
 
 fn expand(model: &DocumentModel) -> TokenStream {
+    let subject = migrations::Subject::of_document(model);
+    let tracking = migrations::tracking(&model.history);
+    let past = migrations::past_structs(&subject);
+    let spec = spec::expand(model, &subject);
     let components = components::expand(model);
-    let spec = spec::expand(model);
     let fields = fields::expand(model);
     let document_impl = document_impl::expand(model);
     let finders = finders::expand(model);
@@ -43,9 +48,9 @@ fn expand(model: &DocumentModel) -> TokenStream {
     let new_impl = new_struct::implementation(model);
     let wrapped = wrap(
         &model.crate_path,
-        &quote!(#components #spec #fields #document_impl #finders #new_impl),
+        &quote!(#tracking #components #spec #fields #document_impl #finders #new_impl),
     );
-    quote!(#new_struct #wrapped)
+    quote!(#new_struct #past #wrapped)
 }
 
 /// Wraps items so that no name of ours enters the user's module.

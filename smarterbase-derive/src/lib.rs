@@ -8,6 +8,7 @@ mod attr;
 mod check;
 mod errors;
 mod expand;
+mod history;
 mod model;
 mod names;
 

@@ -13,8 +13,9 @@ use quote::quote;
 use syn::{Data, DeriveInput, Fields, Path, Visibility};
 
 use crate::{
-    attr::{DocumentOptions, NewOptions, Unknown, serde},
+    attr::{DocumentOptions, HistoryOptions, NewOptions, Unknown, serde},
     errors::Errors,
+    history::{self, History, Subject},
     names,
 };
 
@@ -24,7 +25,8 @@ pub(crate) struct DocumentModel {
     pub(crate) visibility: Visibility,
     pub(crate) crate_path: Path,
     pub(crate) collection: String,
-    pub(crate) version: u32,
+    pub(crate) options: HistoryOptions,
+    pub(crate) history: History,
     pub(crate) shards: u8,
     pub(crate) unknown: Unknown,
     pub(crate) new: Option<NewOptions>,
@@ -50,10 +52,11 @@ impl DocumentModel {
         let definitions = definition::resolve(definitions, &options.indexes, &fields, errors);
         Some(Self {
             collection: collection(&input.ident, &options, errors),
-            version: version(&options, errors),
             shards: shards(&options, errors),
             unknown: options.unknown.unwrap_or(Unknown::Keep),
             crate_path: options.crate_path.clone().unwrap_or_else(default_crate),
+            history: History::none(options.history.current()),
+            options: options.history,
             ident: input.ident.clone(),
             visibility: input.vis.clone(),
             new: options.new,
@@ -61,6 +64,23 @@ impl DocumentModel {
             definitions,
             serde: container,
         })
+    }
+
+    /// Checks the type's history. Definitions without a name of their own are called as they were when they were made.
+    pub(crate) fn trace(&mut self, errors: &mut Errors) {
+        let (shape, parts) = history::of_document(self);
+        let subject = Subject {
+            kind: smarterbase_schema::Kind::Document,
+            type_name: names::plain(&self.ident),
+            name: &self.collection,
+            span: self.ident.span(),
+            options: &self.options,
+            shape,
+            is_generic: false,
+            parts,
+        };
+        self.history = history::check(&subject, errors);
+        definition::keep_names(self);
     }
 
     /// The key field; the checks have reported it when there is none.
@@ -186,17 +206,6 @@ fn article(noun: &str) -> &'static str {
         "an"
     } else {
         "a"
-    }
-}
-
-fn version(options: &DocumentOptions, errors: &mut Errors) -> u32 {
-    match &options.version {
-        Some(version) if version.value == 0 => {
-            errors.push(version.span, "schema versions start at 1");
-            1
-        }
-        Some(version) => version.value,
-        None => 1,
     }
 }
 

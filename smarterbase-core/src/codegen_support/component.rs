@@ -14,14 +14,22 @@ pub struct Component<V> {
     pub scalar: fn(&V) -> Scalar<'_>,
 }
 
-/// The component for the stored field `field`, folded by the table `lower`, if any.
+/// The component for the stored field `field`, which had the stored name `origin` when the definition was made and whose
+/// values were last touched by the steps to version `touched` (rule S11); folded by the table `lower`, if any.
 ///
 /// A function and not a method: rustc names an unmet bound of a function by its own message, and that of a method not.
 #[must_use]
-pub const fn component<V: IndexValue>(field: &'static str, lower: Option<u8>) -> Component<V> {
+pub const fn component<V: IndexValue>(
+    field: &'static str,
+    lower: Option<u8>,
+    origin: &'static str,
+    touched: u32,
+) -> Component<V> {
     Component {
         spec: ComponentSpec {
             field,
+            origin,
+            touched,
             encoding: V::ENCODING,
             lower,
         },

@@ -3,12 +3,14 @@
 pub mod find;
 pub mod list;
 pub mod many;
+pub mod migrate;
 pub mod one;
 pub mod query;
 
 pub use find::{Count, DeleteMany, FindKeys, FindMany, FindOne, FindPage};
 pub use list::List;
 pub use many::{CreateMany, GetMany};
+pub use migrate::Migrate;
 pub use one::{
     Create, Delete, Exists, Get, GetRequired, Overwrite, Reload, Remove, Save, Update, Upsert,
 };

@@ -8,6 +8,7 @@ use std::{
 use uuid::Uuid;
 
 use super::{Id, Timestamp};
+use crate::migration::{Migration, Representation};
 
 /// A handle of one field: `User::FIELDS.email`. `C` says what the field can be asked: [`Unindexed`], [`Indexed`],
 /// [`Ranged`].
@@ -90,14 +91,56 @@ pub enum Shape {
     Leaf(&'static str),
     /// A type with parameters: `Vec<…>`, `Option<…>`, `Map<…, …>`.
     Generic(&'static str, &'static [&'static Shape]),
-    /// A type with `#[derive(Embedded)]`: its stored name and version, and its parts: the members of a struct, the
-    /// variants of an enum. The representation that serde gives an enum comes first, in parts whose names start with `@`.
-    Embedded(&'static str, u32, &'static [(&'static str, &'static Shape)]),
+    /// A type with `#[derive(Embedded)]`.
+    Embedded(&'static EmbeddedSpec),
     /// Named members without a name of their own: the body of an enum's struct variant.
     Members(&'static [(&'static str, &'static Shape)]),
     /// A type whose shape is not tracked: `#[field(opaque)]`.
     Opaque,
 }
+
+/// The static facts of a type with `#[derive(Embedded)]`.
+#[derive(Debug)]
+pub struct EmbeddedSpec {
+    /// The stored name.
+    pub name: &'static str,
+    /// The version of its shape, from 1.
+    pub version: u32,
+    /// The lowest version that can still be read.
+    pub readable_from: u32,
+    /// The shapes of its parameters.
+    pub parameters: &'static [&'static Shape],
+    /// What its parts are.
+    pub form: EmbeddedForm,
+    /// The members of a struct, the elements of a tuple by their positions, or the variants of an enum; an untagged variant is
+    /// called `@untagged`.
+    pub parts: &'static [(&'static str, &'static Shape)],
+    /// The steps from older versions.
+    pub migrations: &'static [Migration],
+}
+
+/// What the parts of an embedded type are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmbeddedForm {
+    /// The members of an object.
+    Struct,
+    /// The elements of an array.
+    Tuple,
+    /// The value itself.
+    Newtype,
+    /// The variants of an enum, written in this way.
+    Enum(Representation),
+}
+
+impl PartialEq for EmbeddedSpec {
+    /// What is stored alike. The steps do not count: they lead here.
+    fn eq(&self, other: &Self) -> bool {
+        (self.name, self.version, self.form) == (other.name, other.version, other.form)
+            && self.parameters == other.parameters
+            && self.parts == other.parts
+    }
+}
+impl Eq for EmbeddedSpec {}
 
 /// A type that may stand in a stored field.
 #[diagnostic::on_unimplemented(

@@ -39,6 +39,9 @@ pub struct Encoding {
     pub name: &'static str,
     /// Whether `Null` occurs.
     pub optional: bool,
+    /// The version of the embedded type that the value is of, 1 for every other one: steps of an enum or a newtype can change
+    /// values.
+    pub version: u32,
 }
 
 impl Encoding {
@@ -48,6 +51,20 @@ impl Encoding {
         Self {
             name,
             optional: false,
+            version: 1,
+        }
+    }
+
+    /// The encoding of the values of an embedded type at this version; the type of a newtype has one of its own.
+    #[must_use]
+    pub const fn at(self, version: u32) -> Self {
+        Self {
+            version: if version > self.version {
+                version
+            } else {
+                self.version
+            },
+            ..self
         }
     }
 }
@@ -117,6 +134,7 @@ impl<V: PresentValue> IndexValue for Option<V> {
     const ENCODING: Encoding = Encoding {
         name: V::ENCODING.name,
         optional: true,
+        version: V::ENCODING.version,
     };
 
     fn scalar(&self) -> Scalar<'_> {

@@ -1,6 +1,7 @@
 //! The static facts of a document type: plain data that the derive emits.
 
 use super::{field::Shape, id::KeyKind, index_value::Encoding};
+use crate::migration::Migration;
 
 /// Everything the engine knows about a type without an instance of it.
 #[derive(Debug)]
@@ -23,6 +24,41 @@ pub struct DocumentSpec {
     pub indexes: &'static [IndexSpec],
     /// What happens to members of the stored JSON that the type does not have.
     pub unknown: UnknownMembers,
+    /// How documents of older versions become documents of this one.
+    pub history: History,
+}
+
+/// Where a type comes from: its digest, and the steps from older versions.
+#[derive(Clone, Copy, Debug)]
+pub struct History {
+    /// 64 bits that stand for everything that is stored, embedded types and their versions included: see
+    /// [`seal`](super::seal::seal).
+    pub seal: u64,
+    /// The lowest version that can still be read.
+    pub readable_from: u32,
+    /// The steps from the version before, for each version from `readable_from` on.
+    pub migrations: &'static [Migration],
+}
+
+impl History {
+    /// The history of a type at version 1, or of one whose older documents are not read.
+    #[must_use]
+    pub const fn none(version: u32, key_field: &str, fields: &[FieldSpec]) -> Self {
+        Self {
+            seal: super::seal::seal(key_field, fields),
+            readable_from: version,
+            migrations: &[],
+        }
+    }
+
+    /// Whether an older version had a member of this name that a step took away (rule S28).
+    #[must_use]
+    pub fn retired(&self, name: &str) -> bool {
+        self.migrations
+            .iter()
+            .flat_map(|migration| migration.steps)
+            .any(|step| step.retires(name))
+    }
 }
 
 /// One stored field.
@@ -56,6 +92,11 @@ pub struct IndexSpec {
 pub struct ComponentSpec {
     /// The stored name of the field; for a nested path the names joined by `.`.
     pub field: &'static str,
+    /// The stored name that the field had when the definition was made. A rename that keeps the values keeps the definition
+    /// (rule S11).
+    pub origin: &'static str,
+    /// The last schema version whose steps made values of the field; 1 when none did.
+    pub touched: u32,
     /// How the value is encoded.
     pub encoding: Encoding,
     /// The version of the pinned lower-case table that folds the value, if any.

@@ -47,6 +47,8 @@ codes! {
     CORRUPT = "SB-CORRUPT", Corrupt;
     /// The body's id is not the id of its path.
     CORRUPT_ID = "SB-CORRUPT-ID", Corrupt;
+    /// A migration step failed on the document.
+    MIGRATION = "SB-MIGRATION", Corrupt;
     /// The object was written in a newer format, or needs a feature that this build does not know.
     UNSUPPORTED_FORMAT = "SB-UNSUPPORTED-FORMAT", Unsupported;
     /// The document was written at another schema version.

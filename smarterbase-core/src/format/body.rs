@@ -35,11 +35,12 @@ pub fn unknown_members(spec: &DocumentSpec, body: &[u8]) -> Result<UnknownMember
     Ok(unknown)
 }
 
-/// Whether the name belongs to the type (rule S28): by its stored names, never by what it happens to serialize.
+/// Whether the name belongs to the type (rule S28): by its stored names and those that a past step took away, never by what
+/// it happens to serialize.
 fn is_known(spec: &DocumentSpec, name: &str) -> bool {
     let is_of_field =
         |field: &crate::document::FieldSpec| field.name == name || field.aliases.contains(&name);
-    name == spec.key_field || spec.fields.iter().any(is_of_field)
+    name == spec.key_field || spec.fields.iter().any(is_of_field) || spec.history.retired(name)
 }
 
 /// The JSON text of a document with its unknown members after its own. Where both have a name, the type's member wins.

@@ -9,9 +9,6 @@ use crate::document::{ComponentSpec, DocumentSpec, IndexKind, IndexSpec};
 /// How many hex digits of sha256 a definition's name ends with.
 const HASH_LENGTH: usize = 8;
 
-/// The last schema version whose steps touched a component. No type has steps yet.
-const UNTOUCHED: u32 = 1;
-
 /// One definition as it is stored in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
@@ -36,13 +33,19 @@ pub fn define(_spec: &DocumentSpec, index: &IndexSpec) -> Definition {
         kind: kind_name(index.kind),
         each: index.each,
         fields: index.components.iter().map(Component::from).collect(),
-        touched: UNTOUCHED,
+        touched: touched(index),
     };
     let text = serde_json::to_string(&canonical).expect("a definition is JSON");
     Definition {
         name: format!("{}-{}", index.name, hash(&text)),
         text,
     }
+}
+
+/// The last schema version whose steps touched a component.
+fn touched(index: &IndexSpec) -> u32 {
+    let versions = index.components.iter().map(|component| component.touched);
+    versions.max().unwrap_or(1)
 }
 
 /// The first 8 hex digits of sha256 of the text.
@@ -73,15 +76,19 @@ struct Component {
     encoding: &'static str,
     optional: bool,
     lower: Option<u8>,
+    /// The version of the embedded type, when its steps can have touched the values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u32>,
 }
 
 impl From<&ComponentSpec> for Component {
     fn from(component: &ComponentSpec) -> Self {
         Self {
-            name: component.field,
+            name: component.origin,
             encoding: component.encoding.name,
             optional: component.encoding.optional,
             lower: component.lower,
+            version: Some(component.encoding.version).filter(|version| *version > 1),
         }
     }
 }

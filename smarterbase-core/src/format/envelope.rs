@@ -16,6 +16,7 @@ use super::{
 use crate::{
     document::Timestamp,
     error::{Code, Error, Result},
+    migration::Versions,
 };
 
 /// The reserved member.
@@ -43,6 +44,33 @@ pub struct Past {
     pub rewrite: bool,
 }
 
+/// What a body looks like, besides the version of its type.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct BodyShape {
+    /// The deep seal of the type that wrote the body: equal for programs that store alike.
+    pub seal: Option<u64>,
+    /// The versions of the embedded types in it that were not at version 1.
+    pub embedded: Versions,
+}
+
+impl BodyShape {
+    /// The stored text of the seal: 16 hex digits.
+    #[must_use]
+    pub fn seal_text(&self) -> Option<String> {
+        self.seal.map(smarterbase_schema::digest::hex)
+    }
+
+    /// The shape of these stored members. A seal that is none of ours equals no seal, so its document takes the slow path.
+    #[must_use]
+    pub fn read(seal: Option<&str>, embedded: BTreeMap<String, u32>) -> Self {
+        let bits = |text: &str| u64::from_str_radix(text, 16).ok();
+        Self {
+            seal: seal.filter(|text| text.len() == 16).and_then(bits),
+            embedded: Versions(embedded),
+        }
+    }
+}
+
 /// The decoded `_sb` member. Members appear in this order, `put` always first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Envelope {
@@ -54,6 +82,8 @@ pub struct Envelope {
     pub needs: Vec<String>,
     /// The schema version of the body; 0 for objects that are no documents.
     pub schema: u32,
+    /// What the body looks like, besides its version.
+    pub shape: BodyShape,
     /// Whether the document is there.
     pub state: State,
     /// The revision, strictly increasing, also across tombstones.
@@ -141,6 +171,7 @@ impl Envelope {
             format: FORMAT_VERSION,
             needs: Vec::new(),
             schema: 0,
+            shape: BodyShape::default(),
             state: State::Live,
             rev: 0,
             write: made,

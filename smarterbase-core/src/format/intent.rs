@@ -6,7 +6,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Envelope, Key, Nonce, envelope::State};
+use super::{
+    Envelope, Key, Nonce,
+    envelope::{BodyShape, State},
+};
 use crate::{document::Timestamp, error::Result, format::json};
 
 /// A pending write of a transaction. The object's own members are still the committed ones.
@@ -80,6 +83,8 @@ pub struct Pending {
     pub write: Nonce,
     /// The schema version of its body.
     pub schema: u32,
+    /// What its body looks like, besides the version.
+    pub shape: BodyShape,
     /// As in the envelope.
     pub created: Option<Timestamp>,
     /// As in the envelope.
@@ -125,6 +130,10 @@ struct Members<'a> {
     priority: Priority,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     schema: Option<u32>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    seal: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    embedded: BTreeMap<String, u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -198,6 +207,7 @@ impl Pending {
             put,
             needs: Vec::new(),
             schema: self.schema,
+            shape: self.shape.clone(),
             state: self.state,
             rev: self.rev,
             write: self.write,
@@ -228,6 +238,8 @@ impl Intent {
         };
         let members = Members {
             schema: Some(pending.schema),
+            seal: pending.shape.seal_text().map(Cow::Owned),
+            embedded: pending.shape.embedded.0.clone(),
             created: pending.created,
             updated: pending.updated,
             catalog: Some(pending.catalog),
@@ -324,6 +336,11 @@ impl Intent {
             rev: self.rev,
             write: self.write,
             schema: members.schema.unwrap_or(base.schema),
+            // An intent without a version has the body of a program that thought as the base's writer did.
+            shape: match members.schema {
+                Some(_) => BodyShape::read(members.seal.as_deref(), members.embedded),
+                None => base.shape.clone(),
+            },
             created: members.created.or(base.created),
             updated: members.updated,
             catalog: members.catalog.unwrap_or(base.catalog),
@@ -348,6 +365,8 @@ fn bare(author: &Author, op: Operation, rev: u64, write: Nonce) -> Members<'_> {
         members: author.members,
         priority: author.priority.clone(),
         schema: None,
+        seal: None,
+        embedded: BTreeMap::new(),
         created: None,
         updated: None,
         catalog: None,

@@ -8,7 +8,6 @@ use crate::{
     document::{Document, IndexKind, Stored},
     error::{Code, Error, Result},
     format::{
-        body,
         catalog::{Catalog, Placement, State},
         entry::Tag,
         path::EncodedId,
@@ -439,7 +438,7 @@ async fn claim_by_rewrite<T: Document>(
     document: Stored<T>,
 ) -> Result<Rewritten> {
     let base = Base::of::<T>(collection, id, fetched)?;
-    let unknown = body::unknown_members(collection.spec, &fetched.settled.opened.body)?;
+    let unknown = read::unknown_members(collection, id, fetched)?;
     let mut change = Change::write(engine, collection, id, Some(base), &*document, &unknown)?;
     change.envelope.rewrite = true;
     change.envelope.updated = fetched.envelope().updated;

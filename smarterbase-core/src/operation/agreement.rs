@@ -277,6 +277,7 @@ fn shows_a_loss(previous: Option<&Catalog>, next: &Catalog) -> bool {
 
 /// Refuses to write what this process cannot maintain: states and unique definitions that the program does not know.
 pub(crate) fn check_maintainable(collection: &Collection, agreement: &Agreement) -> Result<()> {
+    check_floor(collection, agreement)?;
     let foreign = agreement
         .catalog
         .definitions
@@ -307,6 +308,22 @@ pub(crate) fn check_maintainable(collection: &Collection, agreement: &Agreement)
         )
         .in_collection(collection.name())),
     }
+}
+
+/// Refuses to write a version that the collection no longer takes.
+fn check_floor(collection: &Collection, agreement: &Agreement) -> Result<()> {
+    let (floor, own) = (
+        agreement.catalog.writable_from,
+        collection.spec.schema_version,
+    );
+    if own >= floor {
+        return Ok(());
+    }
+    let text = format!(
+        "`{}` is at version {own} here, but the collection takes only {floor} and later (deploy the newer program)",
+        collection.spec.type_name
+    );
+    Err(Error::new(Code::UNSUPPORTED_SCHEMA, text).in_collection(collection.name()))
 }
 
 /// Whether the catalog names a state of a newer build (rule S9).

@@ -504,7 +504,8 @@ fn empty_catalog(engine: &Engine, collection: &Collection) -> Catalog {
         collection: collection.name().to_owned(),
         shards: collection.spec.shards,
         key_kind: collection.spec.key_kind.name().to_owned(),
-        writable_from: collection.spec.schema_version,
+        // What its maker cannot read, nobody may write.
+        writable_from: collection.spec.history.readable_from,
         instances: [(
             crate::index::ObjectIndex::NAME.to_owned(),
             crate::index::ObjectIndex::NAME.to_owned(),
@@ -533,6 +534,7 @@ pub(crate) fn first_envelope(rng: &dyn Rng, clock: &dyn Clock) -> Envelope {
         format: FORMAT_VERSION,
         needs: Vec::new(),
         schema: 0,
+        shape: Default::default(),
         state: envelope::State::Live,
         rev: 1,
         write: rng.nonce(),

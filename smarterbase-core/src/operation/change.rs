@@ -152,6 +152,7 @@ fn next_envelope(
         format: FORMAT_VERSION,
         needs: Vec::new(),
         schema: collection.spec.schema_version,
+        shape: collection.shape.clone(),
         state,
         rev: base.map_or(1, |base| base.envelope().rev + 1),
         write: engine.nonce(),

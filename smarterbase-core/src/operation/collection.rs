@@ -8,7 +8,9 @@ use crate::{
     format::{
         Key, Nonce,
         definition::{self, Definition},
+        envelope::BodyShape,
         path::{self, EncodedId},
+        upgrade,
     },
     port::index::IndexedCollection,
 };
@@ -19,6 +21,8 @@ pub(crate) struct Collection {
     pub(crate) spec: &'static DocumentSpec,
     /// One per ordinal of the spec.
     pub(crate) definitions: Vec<Definition>,
+    /// What the envelope says of every body that is written.
+    pub(crate) shape: BodyShape,
     pub(crate) catalog: CatalogCell,
     hold_until: Mutex<Duration>,
 }
@@ -33,6 +37,7 @@ impl Collection {
         Self {
             spec,
             definitions,
+            shape: upgrade::written_by(spec),
             catalog: CatalogCell::default(),
             hold_until: Mutex::new(Duration::ZERO),
         }

@@ -8,12 +8,14 @@ use crate::{
         Document, DocumentKey,
         stored::{Meta, Origin, Stored},
     },
-    error::{Code, Error, Result},
+    error::{Error, Result},
     format::{
-        Key, body,
+        Key,
+        body::{self, UnknownMembers},
         envelope::{self, Envelope, State},
         index_key::{IndexEncoder, IndexEntries},
         path::EncodedId,
+        upgrade,
     },
     port::Object,
     protocol::{SettleMachine, Settled},
@@ -185,23 +187,30 @@ fn decode_value<T: Document>(
     id: &EncodedId,
     fetched: &Fetched,
 ) -> Result<T> {
-    check_schema(collection, fetched).map_err(|error| at(collection, id, error))?;
-    let decoded = T::Key::from_text(&id.decode().0)
-        .and_then(|key| body::decode(&fetched.settled.opened.body, &key));
+    let body = current_body(collection, id, fetched)?;
+    let decoded = T::Key::from_text(&id.decode().0).and_then(|key| body::decode(&body, &key));
     decoded.map_err(|error| at(collection, id, error))
 }
 
-/// Another schema version is never decoded as if it were this one. Hand-made JSON has no version: the type judges it.
-fn check_schema(collection: &Collection, fetched: &Fetched) -> Result<()> {
-    let (stored, current) = (fetched.envelope().schema, collection.spec.schema_version);
-    if !fetched.settled.opened.has_envelope || stored == current {
-        return Ok(());
-    }
-    let text = format!(
-        "written at schema version {stored}, but `{}` is at {current}",
-        collection.spec.type_name
-    );
-    Err(Error::new(Code::UNSUPPORTED_SCHEMA, text))
+/// The body as the type of today has it. One that this program could have written itself is taken as it is, for the price of
+/// one comparison; an older one runs through its migrations.
+pub(crate) fn current_body(
+    collection: &Collection,
+    id: &EncodedId,
+    fetched: &Fetched,
+) -> Result<Bytes> {
+    upgrade::current(collection.spec, &collection.shape, &fetched.settled.opened)
+        .map_err(|error| at(collection, id, error))
+}
+
+/// The members of a stored document that its type does not have, of the migrated body (rule S28).
+pub(crate) fn unknown_members(
+    collection: &Collection,
+    id: &EncodedId,
+    fetched: &Fetched,
+) -> Result<UnknownMembers> {
+    let body = current_body(collection, id, fetched)?;
+    body::unknown_members(collection.spec, &body).map_err(|error| at(collection, id, error))
 }
 
 /// The entries that a stored document has, as this build's definitions see it.

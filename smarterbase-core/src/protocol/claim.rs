@@ -438,6 +438,7 @@ pub(crate) fn next_claim(
         format: FORMAT_VERSION,
         needs: Vec::new(),
         schema: 0,
+        shape: Default::default(),
         state: State::Live,
         rev: before.map_or(0, |envelope| envelope.rev) + 1,
         write,

@@ -91,6 +91,7 @@ pub(super) fn stub(rng: &dyn Rng) -> Envelope {
         format: FORMAT_VERSION,
         needs: Vec::new(),
         schema: 0,
+        shape: Default::default(),
         state: State::Stub,
         rev: 0,
         write: rng.nonce(),

@@ -14,6 +14,7 @@ const OPTIONAL: &[ComponentSpec] = &[ComponentSpec {
     encoding: Encoding {
         name: "string",
         optional: true,
+        version: 1,
     },
     ..component("plan", "string")
 }];

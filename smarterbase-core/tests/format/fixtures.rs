@@ -16,10 +16,11 @@ use smarterbase_core::{
         database::{Database, ProbeCheck, ProbeReport},
         definition::define,
         entry::{EntryName, Tag},
-        envelope::{self, Past, State},
+        envelope::{self, BodyShape, Past, State},
         index_key::EncodedValue,
         path::{self, EncodedId},
     },
+    migration::Versions,
 };
 
 use crate::{
@@ -88,6 +89,10 @@ const FROZEN: &[(&str, &str)] = &[
     (
         "document-rewrite.json",
         "ffdc33365686dbc04993501fb39d38f4343787b593f67e1ff33872858edb5942",
+    ),
+    (
+        "document-seal.json",
+        "a4b73bfbf501775b359bfb1621a178290839a32aa968e60b2f5f4ce7ea2432ce",
     ),
     (
         "document-sorted.json",
@@ -189,6 +194,7 @@ fn sealed_documents() -> Vec<(&'static str, Envelope, &'static [u8])> {
     let stub = Envelope {
         put: nonce('f'),
         schema: 0,
+        shape: Default::default(),
         state: State::Stub,
         rev: 1,
         write: nonce('1'),
@@ -221,12 +227,20 @@ fn sealed_documents() -> Vec<(&'static str, Envelope, &'static [u8])> {
         ],
         ..envelope()
     };
+    let with_seal = Envelope {
+        shape: BodyShape {
+            seal: Some(0x0123_4567_89ab_cdef),
+            embedded: Versions([("Address".to_owned(), 3)].into()),
+        },
+        ..envelope()
+    };
     vec![
         ("document.json", envelope(), BODY),
         ("document-tombstone.json", tombstone, b"{}"),
         ("document-stub.json", stub, b"{}"),
         ("document-prev-8.json", full_prev, BODY),
         ("document-rewrite.json", rewritten, BODY),
+        ("document-seal.json", with_seal, BODY),
     ]
 }
 
@@ -295,6 +309,7 @@ fn claims() -> [(&'static str, Claim); 2] {
             prev: Vec::new(),
             rev: 1,
             schema: 0,
+            shape: Default::default(),
             catalog: 0,
             created: None,
             updated: None,
@@ -379,6 +394,7 @@ fn system_envelope() -> Envelope {
         rev: 12,
         prev: vec![past(11, 'b')],
         schema: 0,
+        shape: Default::default(),
         catalog: 0,
         index: BTreeMap::new(),
         unique: BTreeMap::new(),

@@ -16,4 +16,5 @@ mod lower;
 mod path;
 mod sample;
 mod transaction;
+mod upgrade;
 mod values;

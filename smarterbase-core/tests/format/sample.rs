@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use smarterbase_core::{
     document::{
-        ComponentSpec, Document, DocumentSpec, FieldSpec, Id, IndexKind, IndexSink, IndexSpec,
-        IndexValue, KeyKind, Moment, Shape, UnknownMembers, index_value::Encoding,
+        ComponentSpec, Document, DocumentSpec, FieldSpec, History, Id, IndexKind, IndexSink,
+        IndexSpec, IndexValue, KeyKind, Moment, Shape, UnknownMembers, index_value::Encoding,
     },
     format::{
         Envelope, Nonce,
@@ -37,6 +37,8 @@ const fn field(name: &'static str, aliases: &'static [&'static str]) -> FieldSpe
 pub(crate) const fn component(field: &'static str, name: &'static str) -> ComponentSpec {
     ComponentSpec {
         field,
+        origin: field,
+        touched: 1,
         encoding: Encoding::plain(name),
         lower: None,
     }
@@ -96,6 +98,8 @@ pub(crate) static SPEC: DocumentSpec = DocumentSpec {
             IndexKind::Unique,
             &[ComponentSpec {
                 field: "name",
+                origin: "name",
+                touched: 1,
                 encoding: Encoding::plain("string"),
                 lower: Some(1),
             }],
@@ -107,6 +111,7 @@ pub(crate) static SPEC: DocumentSpec = DocumentSpec {
         ),
     ],
     unknown: UnknownMembers::Keep,
+    history: History::none(2, "id", &[]),
 };
 
 impl Document for User {
@@ -154,6 +159,7 @@ pub(crate) fn envelope() -> Envelope {
         format: 1,
         needs: Vec::new(),
         schema: 2,
+        shape: Default::default(),
         state: State::Live,
         rev: 7,
         write: nonce('7'),

@@ -37,6 +37,7 @@ fn pending(base: &Envelope, state: State, content: Content) -> Pending {
         rev: base.rev + 1,
         write: nonce('8'),
         schema: 2,
+        shape: Default::default(),
         created: base.created,
         updated: base.updated,
         catalog: 12,

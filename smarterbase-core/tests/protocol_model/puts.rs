@@ -18,6 +18,7 @@ pub(crate) fn next_version(before: Option<&Envelope>, rng: &dyn Rng) -> Envelope
         format: FORMAT_VERSION,
         needs: Vec::new(),
         schema: 1,
+        shape: Default::default(),
         state: State::Live,
         rev: before.map_or(0, |envelope| envelope.rev) + 1,
         write: rng.nonce(),

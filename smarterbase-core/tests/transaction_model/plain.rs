@@ -81,6 +81,7 @@ pub(crate) fn envelope(
         format: FORMAT_VERSION,
         needs: Vec::new(),
         schema: 1,
+        shape: Default::default(),
         state,
         rev: before.map_or(1, |envelope| envelope.rev + 1),
         write,

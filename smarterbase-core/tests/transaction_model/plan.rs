@@ -272,6 +272,7 @@ fn pending(envelope: &Envelope) -> Pending {
         rev: envelope.rev,
         write: envelope.write,
         schema: envelope.schema,
+        shape: envelope.shape.clone(),
         created: None,
         updated: None,
         catalog: 0,

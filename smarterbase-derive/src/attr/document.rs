@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 use syn::{Attribute, Path};
 
 use super::{
-    Spanned,
+    HistoryOptions, Spanned,
     item::{Grammar, Item, Value, set},
 };
 use crate::{errors::Errors, names};
@@ -12,11 +12,20 @@ use crate::{errors::Errors, names};
 const DOCUMENT: Grammar = Grammar {
     attribute: "#[document(..)]",
     options: &[
-        "name", "version", "index", "shards", "new", "unknown", "crate",
-    ],
-    planned: &[
+        "name",
+        "version",
         "migrate",
         "min_version",
+        "types",
+        "schema_dir",
+        "unsealed",
+        "index",
+        "shards",
+        "new",
+        "unknown",
+        "crate",
+    ],
+    planned: &[
         "computed",
         "key",
         "prefix",
@@ -30,8 +39,6 @@ const DOCUMENT: Grammar = Grammar {
         "validate",
         "on_newer",
         "finders",
-        "schema_dir",
-        "unsealed",
     ],
 };
 const COMPOSITE: Grammar = Grammar {
@@ -49,7 +56,7 @@ const NEW: Grammar = Grammar {
 #[derive(Default)]
 pub(crate) struct DocumentOptions {
     pub(crate) name: Option<Spanned<String>>,
-    pub(crate) version: Option<Spanned<u32>>,
+    pub(crate) history: HistoryOptions,
     pub(crate) shards: Option<Spanned<u32>>,
     pub(crate) new: Option<NewOptions>,
     pub(crate) unknown: Option<Unknown>,
@@ -106,12 +113,12 @@ impl DocumentOptions {
         let key = item.key.clone();
         match item.name().as_str() {
             "name" => set(&mut self.name, item.word(errors), &key, errors),
-            "version" => set(&mut self.version, item.number(errors), &key, errors),
             "shards" => set(&mut self.shards, item.number(errors), &key, errors),
             "unknown" => set(&mut self.unknown, read_unknown(&item, errors), &key, errors),
             "crate" => set(&mut self.crate_path, item.path(errors), &key, errors),
             "new" => set(&mut self.new, NewOptions::read(item, errors), &key, errors),
             "index" => self.indexes.extend(CompositeOptions::read(item, errors)),
+            name if HistoryOptions::has(name) => self.history.take(item, errors),
             _ => DOCUMENT.refuse(&key, errors),
         }
     }

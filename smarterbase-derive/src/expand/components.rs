@@ -66,6 +66,7 @@ fn constant(model: &DocumentModel, component: &Component) -> TokenStream {
     let field = &model.fields[component.position];
     let span = span_of(&field.ty);
     let stored = &field.stored;
+    let (origin, touched) = model.history.origin(stored);
     // The type stands in the call only: rustc would report an obligation once for each place that names the type.
     let call = quote_spanned!(span=> __sb::component::<#ty>);
     let lower = if component.lower {
@@ -80,7 +81,7 @@ fn constant(model: &DocumentModel, component: &Component) -> TokenStream {
     });
     quote! {
         #[allow(non_upper_case_globals)]
-        const #name: __sb::Component<#ty> = #call(#stored, #lower);
+        const #name: __sb::Component<#ty> = #call(#stored, #lower, #origin, #touched);
         #assertion
     }
 }

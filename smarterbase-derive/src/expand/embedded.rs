@@ -6,6 +6,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{DeriveInput, Generics};
 
+use super::migrations;
 use crate::{
     check,
     errors::Errors,
@@ -16,7 +17,8 @@ use crate::{
 pub(crate) fn embedded(input: &DeriveInput) -> TokenStream {
     let mut errors = Errors::default();
     let output = match EmbeddedModel::read(input, &mut errors) {
-        Some(model) => {
+        Some(mut model) => {
+            model.trace(&mut errors);
             check::embedded(&model, &mut errors);
             expand(&model)
         }
@@ -35,7 +37,10 @@ fn expand(model: &EmbeddedModel) -> TokenStream {
             .map(|variants| unit_enum(model, variants))
             .unwrap_or_default(),
     };
-    super::wrap(&model.crate_path, &quote!(#field_type #values))
+    let past = migrations::past_structs(&migrations::Subject::of_embedded(model));
+    let tracking = migrations::tracking(&model.history);
+    let wrapped = super::wrap(&model.crate_path, &quote!(#tracking #field_type #values));
+    quote!(#past #wrapped)
 }
 
 /// A shape that nothing is known of, so that the uses of a refused type cause no errors of their own.
@@ -78,13 +83,14 @@ fn with_tracked_parameters(generics: &Generics) -> Generics {
 /// What a newtype takes over from its field, where the field has it.
 fn newtype(model: &EmbeddedModel, part: &Part) -> TokenStream {
     let ty = &part.ty;
+    let at = at_version(model);
     let index_value = conditional(
         model,
         ty,
         "IndexValue",
         "InnerIndexValue",
         &quote! {
-            const ENCODING: __sb::Encoding = <#ty as __sb::InnerIndexValue<'static>>::ENCODING;
+            const ENCODING: __sb::Encoding = <#ty as __sb::InnerIndexValue<'static>>::ENCODING #at;
 
             fn scalar(&self) -> __sb::Scalar<'_> {
                 <#ty as __sb::InnerIndexValue<'static>>::scalar(&self.0)
@@ -101,6 +107,12 @@ fn newtype(model: &EmbeddedModel, part: &Part) -> TokenStream {
     // A key is also made from the text of a path, which would go past a `try_from`.
     let key = model.stored_as.is_none().then(|| key(model, ty));
     quote!(#index_value #present #key)
+}
+
+/// Steps of the type can have changed its values, so its version is part of every definition over it.
+fn at_version(model: &EmbeddedModel) -> Option<TokenStream> {
+    let version = model.options.current();
+    (version > 1).then(|| quote!(.at(#version)))
 }
 
 fn key(model: &EmbeddedModel, ty: &syn::Type) -> TokenStream {
@@ -173,6 +185,7 @@ fn unit_enum(model: &EmbeddedModel, variants: &[Variant]) -> TokenStream {
         let (variant, stored) = (&variant.ident, &variant.stored);
         quote!(Self::#variant => #stored)
     });
+    let at = at_version(model);
     // An enum without variants has no values: an empty `match` needs the value itself.
     let name = if variants.is_empty() {
         quote!(match *self {})
@@ -182,7 +195,7 @@ fn unit_enum(model: &EmbeddedModel, variants: &[Variant]) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #implement __sb::IndexValue for #ident #arguments #conditions {
-            const ENCODING: __sb::Encoding = __sb::Encoding::plain("string");
+            const ENCODING: __sb::Encoding = __sb::Encoding::plain("string") #at;
 
             fn scalar(&self) -> __sb::Scalar<'_> {
                 __sb::Scalar::Text(__sb::Cow::Borrowed(#name))

@@ -27,6 +27,7 @@ pub(super) fn document(input: &DeriveInput) -> TokenStream {
                 fields: &[],
                 indexes: &[],
                 unknown: __sb::UnknownMembers::Keep,
+                history: __sb::History::none(1, "", &[]),
             };
             impl __sb::Document for #ident {
                 type Key = __sb::String;

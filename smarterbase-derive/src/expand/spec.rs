@@ -3,20 +3,21 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use super::components;
+use super::{components, migrations};
 use crate::{
     attr::Unknown,
     model::{Definition, DocumentModel, FieldModel, Kind, span_of},
     names,
 };
 
-pub(super) fn expand(model: &DocumentModel) -> TokenStream {
+pub(super) fn expand(model: &DocumentModel, past: &migrations::Subject<'_>) -> TokenStream {
     let ident = &model.ident;
     let type_name = names::plain(ident);
     let collection = &model.collection;
-    let version = model.version;
+    let version = model.options.current();
+    let history = history(model, key_field(model), past);
     let shards = model.shards;
-    let key_field = model.key().map_or("", |key| key.stored.as_str());
+    let key_field = key_field(model);
     let fields = model.stored().map(field);
     let indexes = model
         .definitions
@@ -28,6 +29,7 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
         Unknown::Deny => quote!(Deny),
     };
     quote! {
+        const __SB_FIELDS: &[__sb::FieldSpec] = &[#(#fields),*];
         static __SB_SPEC: __sb::DocumentSpec = __sb::DocumentSpec {
             type_name: #type_name,
             collection: #collection,
@@ -35,10 +37,30 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
             shards: #shards,
             key_field: #key_field,
             key_kind: __sb::key_kind::<#ident>(),
-            fields: &[#(#fields),*],
+            fields: __SB_FIELDS,
             indexes: &[#(#indexes),*],
             unknown: __sb::UnknownMembers::#unknown,
+            history: #history,
         };
+    }
+}
+
+fn key_field(model: &DocumentModel) -> &str {
+    model.key().map_or("", |key| key.stored.as_str())
+}
+
+fn history(model: &DocumentModel, key_field: &str, past: &migrations::Subject<'_>) -> TokenStream {
+    let (version, oldest) = (model.options.current(), model.history.readable_from);
+    if model.history.links.is_empty() && version == oldest {
+        return quote!(__sb::History::none(#version, #key_field, __SB_FIELDS));
+    }
+    let migrations = migrations::steps(past);
+    quote! {
+        __sb::History {
+            seal: __sb::seal(#key_field, __SB_FIELDS),
+            readable_from: #oldest,
+            migrations: &[#(#migrations),*],
+        }
     }
 }
 

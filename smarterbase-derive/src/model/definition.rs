@@ -14,6 +14,8 @@ pub(crate) struct Definition {
     /// The stored name, `by-org-date`.
     pub(crate) name: String,
     pub(crate) kind: Kind,
+    /// Whether the user gave the name.
+    pub(crate) is_named: bool,
     /// Where `each`, `range` and `lower` were written.
     pub(crate) each: Option<Span>,
     pub(crate) range: Option<Span>,
@@ -97,6 +99,7 @@ fn index(
     Definition {
         name: named.name,
         kind: Kind::Index,
+        is_named: options.name.is_some(),
         each: options.each,
         range: options.range,
         lower: options.lower,
@@ -142,6 +145,7 @@ fn unique(
     Some(Definition {
         name: named.name,
         kind: Kind::Unique,
+        is_named: options.name.is_some(),
         each: None,
         range: None,
         lower: options.lower,
@@ -167,6 +171,7 @@ fn composite(
         } else {
             Kind::Index
         },
+        is_named: options.name.is_some(),
         each: None,
         range: options.range,
         lower: None,
@@ -176,6 +181,22 @@ fn composite(
         method_span: options.name.as_ref().map_or(options.span, |name| name.span),
         cure: "index(fields(..), name = ..)",
     })
+}
+
+/// A definition without a name of its own is called after its fields as they were called when it was made: a rename that
+/// keeps the values keeps the definition (rule S11).
+pub(super) fn keep_names(model: &mut super::DocumentModel) {
+    for definition in &mut model.definitions {
+        if definition.is_named {
+            continue;
+        }
+        let names: Vec<String> = definition
+            .components
+            .iter()
+            .map(|position| model.history.origin(&model.fields[*position].stored).0)
+            .collect();
+        definition.name = names::kebab(&names.join("_and_"));
+    }
 }
 
 /// The positions of the fields with these names.

@@ -5,8 +5,9 @@ use syn::{Data, DeriveInput, Fields, Generics, Path, Type};
 
 use super::{default_crate, without_self};
 use crate::{
-    attr::{EmbeddedOptions, FieldOptions, serde},
+    attr::{EmbeddedOptions, FieldOptions, HistoryOptions, serde},
     errors::Errors,
+    history::{self, History, Subject},
     names,
 };
 
@@ -16,7 +17,8 @@ pub(crate) struct EmbeddedModel {
     pub(crate) generics: Generics,
     pub(crate) crate_path: Path,
     pub(crate) name: String,
-    pub(crate) version: u32,
+    pub(crate) options: HistoryOptions,
+    pub(crate) history: History,
     /// Whether `name` or `version` was written: a newtype with one of them has a shape of its own.
     pub(crate) has_shape_of_its_own: bool,
     /// The type that serde stores instead (`from`, `try_from` and `into`).
@@ -73,20 +75,40 @@ impl EmbeddedModel {
             ident: input.ident.clone(),
             generics: input.generics.clone(),
             crate_path: options.crate_path.unwrap_or_else(default_crate),
-            has_shape_of_its_own: options.name.is_some() || options.version.is_some(),
+            has_shape_of_its_own: options.name.is_some() || options.history.version.is_some(),
             name: options
                 .name
                 .map_or_else(|| names::plain(&input.ident), |name| name.value),
-            version: options.version.map_or(1, |version| {
-                if version.value == 0 {
-                    errors.push(version.span, "schema versions start at 1");
-                }
-                version.value
-            }),
+            history: History::none(options.history.current()),
+            options: options.history,
             stored_as: stored_as(&container, errors),
             body,
             serde: container,
         })
+    }
+
+    /// Checks the type's history. What is stored as another type has none.
+    pub(crate) fn trace(&mut self, errors: &mut Errors) {
+        let Some((shape, parts)) = history::of_embedded(self) else {
+            if let Some(migration) = self.options.migrations.first() {
+                errors.push(
+                    migration.span,
+                    "this type is stored as another one is, so its migrations are those of the other type",
+                );
+            }
+            return;
+        };
+        let subject = Subject {
+            kind: smarterbase_schema::Kind::Embedded,
+            type_name: names::plain(&self.ident),
+            name: &self.name,
+            span: self.ident.span(),
+            options: &self.options,
+            shape,
+            is_generic: self.generics.type_params().next().is_some(),
+            parts,
+        };
+        self.history = history::check(&subject, errors);
     }
 
     /// The variants of an enum without data.

@@ -59,7 +59,7 @@ snapshots! {
         pub enum Plan { Free, BigTeam }
     }
     embedded_struct_with_a_parameter: embedded {
-        #[embedded(version = 2)]
+        #[embedded(version = 2, unsealed)]
         struct Versioned<T> { value: T, #[field(opaque)] geo: Geo }
     }
 }

@@ -83,8 +83,8 @@ fn text_length(text: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use smarterbase_core::document::{
-        ComponentSpec, DocumentKey, DocumentSpec, IndexKind, IndexSpec, KeyKind, KeyText, Scalar,
-        UnknownMembers, index_value::Encoding,
+        ComponentSpec, DocumentKey, DocumentSpec, History, IndexKind, IndexSpec, KeyKind, KeyText,
+        Scalar, UnknownMembers, index_value::Encoding,
     };
     use smarterbase_core::format::index_key::encode_value;
 
@@ -93,9 +93,12 @@ mod tests {
     const fn component(name: &'static str) -> ComponentSpec {
         ComponentSpec {
             field: "value",
+            origin: "value",
+            touched: 1,
             encoding: Encoding {
                 name,
                 optional: true,
+                version: 1,
             },
             lower: None,
         }
@@ -117,6 +120,7 @@ mod tests {
             components: &PAIR,
         }],
         unknown: UnknownMembers::Keep,
+        history: History::none(1, "id", &[]),
     };
 
     fn scalars() -> Vec<Scalar<'static>> {

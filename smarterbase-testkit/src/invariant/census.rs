@@ -11,6 +11,7 @@ use smarterbase_core::{
         envelope::State,
         index_key::{IndexEncoder, IndexEntries},
         path::{self, EncodedId},
+        upgrade,
     },
     port::{CasStore, Listed, index::Hit},
 };
@@ -78,7 +79,9 @@ async fn resident<T: Document>(store: &dyn CasStore, key: Key) -> Option<Residen
     let mut components = Components(Vec::new());
     if opened.envelope.state == State::Live {
         let text = T::Key::from_text(&id.decode().0).expect("a key of the type");
-        let decoded: T = body::decode(&opened.body, &text).expect("a document of the type");
+        let body = upgrade::current(T::SPEC, &upgrade::written_by(T::SPEC), &opened)
+            .expect("a version that the type reads");
+        let decoded: T = body::decode(&body, &text).expect("a document of the type");
         decoded.index_values(&mut values);
         decoded.index_values(&mut components);
         document = Some(decoded);

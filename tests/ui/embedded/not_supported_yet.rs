@@ -1,7 +1,7 @@
 use smarterbase::prelude::*;
 
 #[derive(Serialize, Deserialize, Embedded)]
-#[embedded(version = 2, migrate(1 => 2, add(city = String::new())))]
+#[embedded(rename_all = "lowercase")]
 struct Address {
     city: String,
 }

@@ -1,6 +1,6 @@
 //! The JSON text of the `_sb` member.
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{Envelope, Past, State};
+use super::{BodyShape, Envelope, Past, State};
 use crate::{
     document::Timestamp,
     error::{Code, Error, Result},
@@ -23,6 +23,10 @@ pub(super) struct Written<'a> {
     format: u32,
     needs: &'a [String],
     schema: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seal: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    embedded: &'a BTreeMap<String, u32>,
     state: State,
     rev: u64,
     write: Nonce,
@@ -47,6 +51,8 @@ impl<'a> From<&'a Envelope> for Written<'a> {
             format: envelope.format,
             needs: &envelope.needs,
             schema: envelope.schema,
+            seal: envelope.shape.seal_text(),
+            embedded: &envelope.shape.embedded.0,
             state: envelope.state,
             rev: envelope.rev,
             write: envelope.write,
@@ -74,6 +80,10 @@ struct Read<'a> {
     #[serde(default)]
     needs: Vec<String>,
     schema: u32,
+    #[serde(default, borrow)]
+    seal: Option<Cow<'a, str>>,
+    #[serde(default)]
+    embedded: BTreeMap<String, u32>,
     state: State,
     rev: u64,
     write: Nonce,
@@ -146,6 +156,7 @@ impl TryFrom<Read<'_>> for Envelope {
             format: members.format,
             needs: members.needs,
             schema: members.schema,
+            shape: BodyShape::read(members.seal.as_deref(), members.embedded),
             state: members.state,
             rev: members.rev,
             write: members.write,

@@ -203,6 +203,7 @@ fn next(engine: &Engine, taken: &Taken) -> Pending {
         rev: rev + 1,
         write: engine.nonce(),
         schema: 0,
+        shape: crate::format::envelope::BodyShape::default(),
         created: None,
         updated: None,
         catalog: 0,

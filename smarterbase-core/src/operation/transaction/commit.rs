@@ -337,6 +337,7 @@ fn put(author: &Author, document: &Document, content: Content) -> Write {
         rev: envelope.rev,
         write: envelope.write,
         schema: envelope.schema,
+        shape: envelope.shape.clone(),
         created: envelope.created,
         updated: envelope.updated,
         catalog: envelope.catalog,

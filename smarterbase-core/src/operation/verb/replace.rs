@@ -7,10 +7,7 @@ use crate::{
     ErrorKind,
     document::{Document, IntoDocument, Stored},
     error::Result,
-    format::{
-        body::{self, UnknownMembers},
-        path::EncodedId,
-    },
+    format::{body::UnknownMembers, path::EncodedId},
     operation::{
         Collection, View,
         change::{Base, Change},
@@ -49,7 +46,7 @@ pub(crate) async fn replace<T: Document>(
             .as_ref()
             .map(|fetched| base_of::<T>(collection, &id, fetched, members))
             .transpose()?;
-        let unknown = kept_members(collection, current.as_ref(), members)?;
+        let unknown = kept_members(collection, &id, current.as_ref(), members)?;
         let change = Change::write(view, collection, &id, base, &value, &unknown)?;
         match write(view, collection, change).await? {
             Verdict::Written(written) => return Ok(stored(value, written)),
@@ -78,11 +75,12 @@ fn base_of<T: Document>(
 
 fn kept_members(
     collection: &Collection,
+    id: &EncodedId,
     current: Option<&Fetched>,
     members: Members,
 ) -> Result<UnknownMembers> {
     match current.filter(|fetched| fetched.is_live() && members == Members::Keep) {
-        Some(fetched) => body::unknown_members(collection.spec, &fetched.settled.opened.body),
+        Some(fetched) => read::unknown_members(collection, id, fetched),
         None => Ok(Vec::new()),
     }
 }

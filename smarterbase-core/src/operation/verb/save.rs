@@ -30,7 +30,7 @@ pub(crate) async fn save<T: Document>(
         fetched = again(view, collection, &id, &fetched).await?;
     }
     for _ in 0..view.limits.update_attempts {
-        let unknown = body::unknown_members(collection.spec, &fetched.settled.opened.body)?;
+        let unknown = read::unknown_members(collection, &id, &fetched)?;
         if body::encode(&**document, &unknown)? == fetched.settled.opened.body {
             return Ok(());
         }

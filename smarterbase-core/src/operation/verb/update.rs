@@ -55,7 +55,7 @@ async fn attempt_once<T: Document>(
     change: &mut (impl FnMut(&mut T) -> Result<()> + Send),
 ) -> Result<Attempted<T>> {
     let base = Base::of::<T>(collection, id, &fetched)?;
-    let unknown = body::unknown_members(collection.spec, &fetched.settled.opened.body)?;
+    let unknown = read::unknown_members(collection, id, &fetched)?;
     let mut document = read::decode::<T>(collection, id, fetched.clone())?;
     change(&mut document)?;
     if encode_key(collection, document.key())? != *id {

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::super::spec;
+use super::super::{migrations, spec};
 use crate::model::{Body, EmbeddedModel, Part, Variant, VariantFields};
 
 /// The value of `FieldType::SHAPE`.
@@ -14,19 +14,39 @@ pub(super) fn of(model: &EmbeddedModel) -> TokenStream {
     match &model.body {
         // A newtype is stored as its field, so it has the field's shape; with a version it has one of its own.
         Body::Newtype(part) if !model.has_shape_of_its_own => part_shape(part),
-        Body::Newtype(part) => named(model, std::slice::from_ref(&**part)),
-        Body::Struct(parts) => named(model, parts),
+        Body::Newtype(part) => named(model, std::slice::from_ref(&**part), "Newtype"),
+        Body::Struct(parts) if parts.iter().any(|part| part.ident.is_none()) => {
+            named(model, parts, "Tuple")
+        }
+        Body::Struct(parts) => named(model, parts, "Struct"),
         Body::Enum(variants) => enumeration(model, variants),
     }
 }
 
-fn named(model: &EmbeddedModel, parts: &[Part]) -> TokenStream {
-    embedded(model, &representation(model), &members(parts))
+fn named(model: &EmbeddedModel, parts: &[Part], form: &str) -> TokenStream {
+    let form = quote::format_ident!("{form}");
+    embedded(model, &quote!(__sb::EmbeddedForm::#form), &members(parts))
 }
 
-fn embedded(model: &EmbeddedModel, before: &[TokenStream], parts: &[TokenStream]) -> TokenStream {
-    let (name, version) = (&model.name, model.version);
-    quote!(&__sb::Shape::Embedded(#name, #version, &[#(#before,)* #(#parts),*]))
+fn embedded(model: &EmbeddedModel, form: &TokenStream, parts: &[TokenStream]) -> TokenStream {
+    let (name, version) = (&model.name, model.options.current());
+    let oldest = model.history.readable_from;
+    let parameters = model.generics.type_params().map(|parameter| {
+        let ident = &parameter.ident;
+        quote!(<#ident as __sb::FieldType>::SHAPE)
+    });
+    let migrations = migrations::steps(&migrations::Subject::of_embedded(model));
+    quote! {
+        &__sb::Shape::Embedded(&__sb::EmbeddedSpec {
+            name: #name,
+            version: #version,
+            readable_from: #oldest,
+            parameters: &[#(#parameters),*],
+            form: #form,
+            parts: &[#(#parts),*],
+            migrations: &[#(#migrations),*],
+        })
+    }
 }
 
 fn enumeration(model: &EmbeddedModel, variants: &[Variant]) -> TokenStream {
@@ -41,20 +61,27 @@ fn enumeration(model: &EmbeddedModel, variants: &[Variant]) -> TokenStream {
             }
         })
         .collect();
-    embedded(model, &representation(model), &parts)
+    let representation = representation(model);
+    embedded(
+        model,
+        &quote!(__sb::EmbeddedForm::Enum(#representation)),
+        &parts,
+    )
 }
 
-/// How serde writes the variants, when it is not the usual way.
-fn representation(model: &EmbeddedModel) -> Vec<TokenStream> {
-    let leaf = |part: &str, name: &str| quote!((#part, &__sb::Shape::Leaf(#name)));
+/// How serde writes the variants.
+fn representation(model: &EmbeddedModel) -> TokenStream {
     let serde = &model.serde;
-    let tag = serde.tag.as_ref().map(|tag| leaf("@tag", &tag.value));
-    let content = serde
-        .content
-        .as_ref()
-        .map(|content| leaf("@content", &content.value));
-    let untagged = serde.untagged.map(|_| leaf("@untagged", ""));
-    [tag, content, untagged].into_iter().flatten().collect()
+    let tag = serde.tag.as_ref().map(|tag| &tag.value);
+    let content = serde.content.as_ref().map(|content| &content.value);
+    match (tag, content, serde.untagged) {
+        (_, _, Some(_)) => quote!(__sb::Representation::Untagged),
+        (Some(tag), Some(content), None) => {
+            quote!(__sb::Representation::Adjacent(#tag, #content))
+        }
+        (Some(tag), None, None) => quote!(__sb::Representation::Tagged(#tag)),
+        _ => quote!(__sb::Representation::Named),
+    }
 }
 
 fn variant_shape(variant: &Variant) -> TokenStream {

@@ -1,0 +1,7 @@
+//! `smarterbase`: the command line tool.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    smarterbase_cli::run(std::env::args_os())
+}

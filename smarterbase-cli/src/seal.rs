@@ -1,0 +1,102 @@
+//! `seal`: drafts become sealed versions. And `seal --repair`.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, bail};
+use smarterbase_schema::{Lock, difference};
+
+use crate::{
+    blocks::{self, Block},
+    folder,
+};
+
+/// Seals the drafts of these types, or all of them. Gives what was sealed.
+pub(crate) fn seal(types: &[String], cargo: &[String]) -> anyhow::Result<String> {
+    let mut report = String::new();
+    let mut left: Vec<&String> = types.iter().collect();
+    for block in blocks::collect(cargo)? {
+        let name = &block.today.name;
+        if types.is_empty() || types.contains(name) {
+            left.retain(|wanted| *wanted != name);
+            report.push_str(&seal_one(&block)?);
+        }
+    }
+    if let Some(name) = left.first() {
+        bail!("`{name}` is no draft of these crates");
+    }
+    if report.is_empty() {
+        report.push_str("nothing to seal\n");
+    }
+    Ok(report)
+}
+
+/// Adds a version to a lock, unless it is sealed already.
+fn seal_one(block: &Block) -> anyhow::Result<String> {
+    let (path, today) = (&block.lock_path, &block.today);
+    let version = today.last().context("a block has a version")?;
+    let mut lock = match fs::read_to_string(path) {
+        Ok(text) => Lock::parse(&text).with_context(|| path.display().to_string())?,
+        Err(_) => Lock {
+            versions: Vec::new(),
+            ..today.clone()
+        },
+    };
+    let last = lock.last().map_or(0, |last| last.version);
+    if last == version.version {
+        return Ok(String::new());
+    }
+    if last + 1 != version.version {
+        bail!(
+            "`{}` is at version {}, but {last} is the last sealed one",
+            today.name,
+            version.version
+        );
+    }
+    lock.versions.push(version.clone());
+    write(path, &lock.write())?;
+    Ok(format!(
+        "sealed `{}` version {} in {}\n{}",
+        lock.name,
+        version.version,
+        path.display(),
+        changes(&lock)
+    ))
+}
+
+/// What the last version changed.
+fn changes(lock: &Lock) -> String {
+    let [.., before, after] = &lock.versions[..] else {
+        return String::new();
+    };
+    let changes = difference::by_name(&before.shape, &after.shape);
+    format!("{}\n", difference::list(&changes))
+}
+
+/// Writes new seals on the locks of these types, or on all that were edited.
+pub(crate) fn repair(schema: &Path, types: &[String]) -> anyhow::Result<String> {
+    let mut report = String::new();
+    for file in folder::files(schema)? {
+        let is_meant = types.is_empty() || types.iter().any(|name| file.is_of(name));
+        if !is_meant || file.lock().is_ok() {
+            continue;
+        }
+        let lock =
+            Lock::parse_unsealed(&file.text).with_context(|| file.path.display().to_string())?;
+        write(&file.path, &lock.write())?;
+        report.push_str(&format!(
+            "sealed {} again as it stands; review it\n",
+            file.path.display()
+        ));
+    }
+    if report.is_empty() {
+        report.push_str("no lock needs a repair\n");
+    }
+    Ok(report)
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    fs::write(path, text).with_context(|| path.display().to_string())
+}

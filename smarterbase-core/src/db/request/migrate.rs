@@ -1,0 +1,104 @@
+//! The request that upgrades a collection.
+
+use std::marker::PhantomData;
+
+use futures::future::BoxFuture;
+
+use crate::{
+    db::Db,
+    document::Document,
+    error::{Code, Error, Result},
+    format::path::EncodedId,
+    maintenance::migrate::{self, MigrationPlan, MigrationProgress, Settings},
+};
+
+type Report<'a> = Box<dyn FnMut(&MigrationProgress) + Send + 'a>;
+
+/// Writes every document of an older version again at the version of today, while others read and write.
+///
+/// Each document is one compare-and-swap, flagged as a background rewrite: it never overwrites somebody else's change, and
+/// whoever holds the document can still save it. The first document that a step cannot upgrade ends the run with its error;
+/// [`after`](Self::after) goes on behind a checkpoint.
+#[must_use = "a request does nothing until it is awaited"]
+pub struct Migrate<'a, T> {
+    db: &'a Db,
+    settings: Settings,
+    checkpoint: Option<String>,
+    report: Report<'a>,
+    types: PhantomData<fn() -> T>,
+}
+
+impl<T> std::fmt::Debug for Migrate<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Migrate")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a, T: Document> Migrate<'a, T> {
+    pub(crate) fn new(db: &'a Db) -> Self {
+        Self {
+            db,
+            settings: Settings::default(),
+            checkpoint: None,
+            report: Box::new(|_| {}),
+            types: PhantomData,
+        }
+    }
+
+    /// Goes on behind the checkpoint of an earlier run.
+    pub fn after(mut self, checkpoint: impl Into<String>) -> Self {
+        self.checkpoint = Some(checkpoint.into());
+        self
+    }
+
+    /// Writes at most so many documents in a second.
+    pub fn per_second(mut self, documents: u32) -> Self {
+        self.settings.per_second = Some(documents);
+        self
+    }
+
+    /// Refuses the writes of older programs from now on, and waits until every one of them knows it (5 s and the in-flight
+    /// bound): then no document of an older version is left at the end. Deploy the new program everywhere first.
+    pub fn raise_floor(mut self) -> Self {
+        self.settings.raise_floor = true;
+        self
+    }
+
+    /// Tells after every batch how far it is.
+    pub fn on_progress(mut self, report: impl FnMut(&MigrationProgress) + Send + 'a) -> Self {
+        self.report = Box::new(report);
+        self
+    }
+
+    /// Only counts what there is to do: one GET for each document.
+    ///
+    /// # Errors
+    /// - [`Corrupt`](crate::ErrorKind::Corrupt) or [`Unsupported`](crate::ErrorKind::Unsupported): an object cannot be read.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
+    pub async fn plan(self) -> Result<MigrationPlan> {
+        let engine = &self.db.engine;
+        migrate::plan(engine, &engine.collection::<T>()).await
+    }
+
+    async fn run(mut self) -> Result<MigrationProgress> {
+        let engine = &self.db.engine;
+        if let Some(checkpoint) = &self.checkpoint {
+            let id = EncodedId::parse(checkpoint)
+                .ok_or_else(|| Error::new(Code::INVALID_ID, "the checkpoint is no encoded id"))?;
+            self.settings.after = Some(id);
+        }
+        let collection = engine.collection::<T>();
+        migrate::migrate::<T>(engine, &collection, &self.settings, &mut *self.report).await
+    }
+}
+
+impl<'a, T: Document> IntoFuture for Migrate<'a, T> {
+    type Output = Result<MigrationProgress>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.run().await.map_err(|error| error.during("migrate")) })
+    }
+}

@@ -1,0 +1,207 @@
+//! Upgrading a whole collection: every document of an older version is written again at the version of today, one
+//! compare-and-swap each, while others read and write.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures::{StreamExt, stream};
+
+use crate::{
+    document::Document,
+    error::{Error, Result},
+    format::{path::EncodedId, upgrade},
+    operation::{
+        Collection, Engine, View,
+        agreement::{self, MAX_AGE},
+        attach,
+        change::{Base, Change},
+        read::{self, Fetched},
+        verb::contention,
+        write::{Verdict, write_now},
+    },
+    query::id_walk::IdWalk,
+};
+
+/// What an upgrade would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MigrationPlan {
+    /// How many documents there are of each schema version; those without an envelope have version 0.
+    pub versions: BTreeMap<u32, u64>,
+    /// How many of them would be written again.
+    pub outdated: u64,
+}
+
+/// How far an upgrade is, and what it did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MigrationProgress {
+    /// How many documents were looked at.
+    pub documents: u64,
+    /// How many were written again.
+    pub upgraded: u64,
+    /// The encoded id of the last document that was looked at: an upgrade that was stopped goes on after it.
+    pub checkpoint: Option<String>,
+}
+
+/// How an upgrade runs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) after: Option<EncodedId>,
+    pub(crate) per_second: Option<u32>,
+    pub(crate) raise_floor: bool,
+}
+
+/// Looks at every document, and writes nothing.
+pub(crate) async fn plan(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+) -> Result<MigrationPlan> {
+    let view = View::plain(engine.clone());
+    let mut walk = IdWalk::new(&view, collection, None, usize::MAX);
+    let mut plan = MigrationPlan::default();
+    loop {
+        let listed = walk.next(engine.limits.concurrent_reads * 4).await?;
+        if listed.is_empty() {
+            return Ok(plan);
+        }
+        let reads = listed
+            .iter()
+            .map(|(id, _)| read::fetch(&view, collection, id));
+        let mut reads =
+            stream::iter(reads.collect::<Vec<_>>()).buffered(engine.limits.concurrent_reads);
+        while let Some(fetched) = reads.next().await {
+            if let Some(fetched) = fetched?.filter(Fetched::is_live) {
+                *plan.versions.entry(fetched.envelope().schema).or_default() += 1;
+                plan.outdated += u64::from(is_outdated(collection, &fetched));
+            }
+        }
+    }
+}
+
+/// Upgrades every document after the checkpoint.
+pub(crate) async fn migrate<T: Document>(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    settings: &Settings,
+    report: &mut (dyn FnMut(&MigrationProgress) + Send),
+) -> Result<MigrationProgress> {
+    engine.check_writable()?;
+    if settings.raise_floor {
+        raise_floor(engine, collection).await?;
+    }
+    let view = View::plain(engine.clone());
+    let mut walk = IdWalk::new(&view, collection, settings.after.as_ref(), usize::MAX);
+    let mut progress = MigrationProgress::default();
+    let batch = batch_size(engine, settings);
+    loop {
+        let ids = walk.next(batch).await?;
+        if ids.is_empty() {
+            return Ok(progress);
+        }
+        let upgraded = progress.upgraded;
+        upgrade_batch::<T>(engine, collection, &ids, &mut progress).await?;
+        report(&progress);
+        pause(engine, settings, progress.upgraded - upgraded).await;
+    }
+}
+
+type Listed = (EncodedId, crate::port::Listed);
+
+fn batch_size(engine: &Engine, settings: &Settings) -> usize {
+    let most = engine.limits.concurrent_reads * 4;
+    settings
+        .per_second
+        .map_or(most, |rate| most.min(rate.max(1) as usize))
+}
+
+/// A batch of `upgraded` documents takes as long as the rate allows.
+async fn pause(engine: &Engine, settings: &Settings, upgraded: u64) {
+    if let Some(rate) = settings.per_second {
+        let seconds = upgraded as f64 / f64::from(rate.max(1));
+        engine.clock.sleep(Duration::from_secs_f64(seconds)).await;
+    }
+}
+
+/// The checkpoint moves past a document only when it is of today, so that nothing is skipped after a failure.
+async fn upgrade_batch<T: Document>(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    ids: &[Listed],
+    progress: &mut MigrationProgress,
+) -> Result<()> {
+    let upgrades = ids
+        .iter()
+        .map(|(id, _)| upgrade_one::<T>(engine, collection, id));
+    let mut upgrades =
+        stream::iter(upgrades.collect::<Vec<_>>()).buffered(engine.limits.concurrent_reads);
+    for (id, _) in ids {
+        let upgraded = upgrades.next().await.transpose()?.unwrap_or(false);
+        progress.documents += 1;
+        progress.upgraded += u64::from(upgraded);
+        progress.checkpoint = Some(id.as_str().to_owned());
+    }
+    Ok(())
+}
+
+/// Writes one document again if it is not of today, flagged as a rewrite (rule S21). Gives whether it did.
+async fn upgrade_one<T: Document>(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    id: &EncodedId,
+) -> Result<bool> {
+    for _ in 0..engine.limits.update_attempts {
+        let view = View::plain(engine.clone());
+        let Some(fetched) = read::fetch_to_replace(&view, collection, id).await? else {
+            return Ok(false);
+        };
+        if !fetched.is_live() || !is_outdated(collection, &fetched) {
+            return Ok(false);
+        }
+        let change = rewrite::<T>(engine, collection, id, &fetched)?;
+        match write_now(engine, collection, change).await? {
+            Verdict::Written(_) => return Ok(true),
+            // Somebody else wrote it: perhaps at the version of today.
+            Verdict::Lost(_) => {}
+        }
+    }
+    Err(contention(collection, id, engine.limits.update_attempts))
+}
+
+fn rewrite<T: Document>(
+    engine: &Arc<Engine>,
+    collection: &Collection,
+    id: &EncodedId,
+    fetched: &Fetched,
+) -> Result<Change> {
+    let base = Base::of::<T>(collection, id, fetched)?;
+    let unknown = read::unknown_members(collection, id, fetched)?;
+    let document = read::decode::<T>(collection, id, fetched.clone())?;
+    let mut change = Change::write(engine, collection, id, Some(base), &*document, &unknown)?;
+    change.envelope.rewrite = true;
+    change.envelope.updated = fetched.envelope().updated;
+    Ok(change)
+}
+
+/// What a person wrote has no version and is left alone.
+fn is_outdated(collection: &Collection, fetched: &Fetched) -> bool {
+    let opened = &fetched.settled.opened;
+    opened.has_envelope && !upgrade::is_current(collection.spec, &collection.shape, opened)
+}
+
+/// From here on no older program writes: the catalog says so, every writer's copy of it is renewed, and what was sent before
+/// has landed or never will.
+async fn raise_floor(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<(), Error> {
+    // The catalog must know this program's definitions first.
+    agreement::renew(engine, collection).await?;
+    let version = collection.spec.schema_version;
+    let changed = attach::change(engine, collection, None, |catalog| {
+        let raises = catalog.writable_from < version;
+        catalog.writable_from = catalog.writable_from.max(version);
+        raises
+    })
+    .await?;
+    agreement::adopt(engine, collection, &Arc::new(changed));
+    engine
+        .clock
+        .sleep(MAX_AGE + engine.database.in_flight_bound)
+        .await;
+    Ok(())
+}

@@ -1,0 +1,242 @@
+//! Which bodies are taken as they are, which are migrated, and which are refused.
+
+use bytes::Bytes;
+use smarterbase_core::{
+    ErrorKind,
+    document::{
+        DocumentSpec, FieldSpec, History, KeyKind, Shape, UnknownMembers,
+        field::{EmbeddedForm, EmbeddedSpec},
+    },
+    format::{
+        Envelope,
+        envelope::{self, BodyShape, Opened},
+        upgrade,
+    },
+    migration::{Migration, Representation, Step, Versions},
+};
+
+use crate::sample;
+
+static PLACE: EmbeddedSpec = EmbeddedSpec {
+    name: "Place",
+    version: 2,
+    readable_from: 1,
+    parameters: &[],
+    form: EmbeddedForm::Struct,
+    parts: &[("city", &Shape::Leaf("String"))],
+    migrations: &[Migration {
+        from: 1,
+        steps: &[Step::Rename("town", "city")],
+    }],
+};
+static COLOUR: EmbeddedSpec = EmbeddedSpec {
+    name: "Colour",
+    form: EmbeddedForm::Enum(Representation::Adjacent("t", "c")),
+    parts: &[
+        ("Crimson", &Shape::Leaf("()")),
+        ("At", &Shape::Embedded(&PLACE)),
+    ],
+    migrations: &[Migration {
+        from: 1,
+        steps: &[
+            Step::Represent(Representation::Named, Representation::Adjacent("t", "c")),
+            Step::RenameVariant(Representation::Adjacent("t", "c"), "Red", "Crimson"),
+        ],
+    }],
+    ..PLACE_LIKE
+};
+const PLACE_LIKE: EmbeddedSpec = EmbeddedSpec {
+    name: "",
+    version: 2,
+    readable_from: 1,
+    parameters: &[],
+    form: EmbeddedForm::Tuple,
+    parts: &[],
+    migrations: &[],
+};
+static PAIR: EmbeddedSpec = EmbeddedSpec {
+    name: "Pair",
+    parts: &[("0", &Shape::Leaf("u8")), ("1", &Shape::Embedded(&PLACE))],
+    migrations: &[Migration {
+        from: 1,
+        steps: &[Step::Remove("1"), Step::Rename("2", "1")],
+    }],
+    ..PLACE_LIKE
+};
+
+static HOME: Shape = Shape::Embedded(&PLACE);
+static OPTION: Shape = Shape::Generic("Option", &[&HOME]);
+static LIST: Shape = Shape::Generic("Vec", &[&OPTION]);
+static MAP: Shape = Shape::Generic("Map", &[&Shape::Leaf("String"), &HOME]);
+static TUPLE: Shape = Shape::Generic("Tuple", &[&Shape::Leaf("u8"), &HOME]);
+static IN_COLOUR: Shape = Shape::Embedded(&COLOUR);
+static IN_PAIR: Shape = Shape::Embedded(&PAIR);
+
+static FIELDS: [FieldSpec; 8] = [
+    field("id", &Shape::Leaf("String")),
+    field("title", &Shape::Leaf("String")),
+    field("home", &HOME),
+    field("list", &LIST),
+    field("map", &MAP),
+    field("tuple", &TUPLE),
+    field("colour", &IN_COLOUR),
+    field("pair", &IN_PAIR),
+];
+
+const fn field(name: &'static str, shape: &'static Shape) -> FieldSpec {
+    FieldSpec {
+        name,
+        aliases: &[],
+        shape,
+    }
+}
+
+static SPEC: DocumentSpec = DocumentSpec {
+    type_name: "Thing",
+    collection: "things",
+    schema_version: 4,
+    shards: 1,
+    key_field: "id",
+    key_kind: KeyKind::Text,
+    fields: &FIELDS,
+    indexes: &[],
+    unknown: UnknownMembers::Keep,
+    history: History {
+        seal: 7,
+        readable_from: 2,
+        migrations: &[
+            Migration {
+                from: 2,
+                steps: &[Step::Rename("name", "heading"), Step::Remove("old")],
+            },
+            Migration {
+                from: 3,
+                steps: &[Step::Rename("heading", "title")],
+            },
+        ],
+    },
+};
+
+fn opened(schema: u32, seal: Option<u64>, versions: &[(&str, u32)], body: &str) -> Opened {
+    let embedded = versions
+        .iter()
+        .map(|(name, version)| ((*name).to_owned(), *version));
+    let envelope = Envelope {
+        schema,
+        shape: BodyShape {
+            seal,
+            embedded: Versions(embedded.collect()),
+        },
+        ..sample::envelope()
+    };
+    envelope::open(&envelope.seal(body.as_bytes())).unwrap()
+}
+
+fn current(opened: &Opened) -> smarterbase_core::Result<Bytes> {
+    upgrade::current(&SPEC, &upgrade::written_by(&SPEC), opened)
+}
+
+const TODAY: &[(&str, u32)] = &[("Place", 2), ("Colour", 2), ("Pair", 2)];
+
+fn assert_becomes(opened: &Opened, expected: &str) {
+    assert_eq!(current(opened).unwrap(), expected.as_bytes());
+}
+
+#[test]
+fn a_body_of_today_is_taken_as_it_is_whatever_stands_in_it() {
+    let text = r#"{"name":1, "home" :{"town":"x"}}"#;
+    assert_becomes(&opened(4, Some(7), &[], text), text);
+}
+
+#[test]
+fn a_type_writes_its_seal_and_the_versions_inside_of_it() {
+    let shape = upgrade::written_by(&SPEC);
+    let versions = TODAY
+        .iter()
+        .map(|(name, version)| ((*name).to_owned(), *version));
+    assert_eq!(shape.seal, Some(7));
+    assert_eq!(shape.embedded, Versions(versions.collect()));
+}
+
+#[test]
+fn a_body_of_another_seal_is_only_read_when_something_in_it_is_older() {
+    let text = r#"{"name":1, "home" :{"town":"x"}}"#;
+    assert_becomes(&opened(4, Some(8), TODAY, text), text);
+    assert_becomes(&opened(4, None, TODAY, text), text);
+}
+
+#[test]
+fn the_steps_from_the_stored_version_on_run_in_order() {
+    assert_becomes(
+        &opened(2, None, TODAY, r#"{"id":"a","name":"b","old":1,"more":2}"#),
+        r#"{"id":"a","title":"b","more":2}"#,
+    );
+    assert_becomes(
+        &opened(3, None, TODAY, r#"{"id":"a","heading":"b","old":1}"#),
+        r#"{"id":"a","title":"b","old":1}"#,
+    );
+}
+
+#[test]
+fn embedded_types_are_upgraded_wherever_they_stand() {
+    assert_becomes(
+        &opened(
+            4,
+            None,
+            &[("Colour", 2), ("Pair", 2)],
+            r#"{"home":{"town":"a"},"list":[null,{"town":"b"}],"map":{"town":{"town":"c"}},"tuple":[1,{"town":"d"}],"colour":{"t":"At","c":{"town":"e"}},"pair":[1,{"town":"f"}]}"#,
+        ),
+        r#"{"home":{"city":"a"},"list":[null,{"city":"b"}],"map":{"town":{"city":"c"}},"tuple":[1,{"city":"d"}],"colour":{"t":"At","c":{"city":"e"}},"pair":[1,{"city":"f"}]}"#,
+    );
+}
+
+#[test]
+fn enums_and_tuples_run_their_own_steps() {
+    for (old, new) in [
+        (r#""Red""#, r#"{"t":"Crimson"}"#),
+        (r#"{"At":{"city":"a"}}"#, r#"{"t":"At","c":{"city":"a"}}"#),
+    ] {
+        assert_becomes(
+            &opened(
+                4,
+                None,
+                &[("Place", 2), ("Pair", 2)],
+                &format!(r#"{{"colour":{old}}}"#),
+            ),
+            &format!(r#"{{"colour":{new}}}"#),
+        );
+    }
+    assert_becomes(
+        &opened(
+            4,
+            None,
+            &[("Place", 2), ("Colour", 2)],
+            r#"{"pair":[1,"gone",{"city":"a"}]}"#,
+        ),
+        r#"{"pair":[1,{"city":"a"}]}"#,
+    );
+}
+
+#[test]
+fn versions_that_are_too_old_or_too_new_are_unsupported() {
+    for version in [0, 1, 5] {
+        let error = current(&opened(version, Some(7), &[], "{}")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{version}");
+    }
+    let newer = opened(4, None, &[("Place", 3)], r#"{"home":{}}"#);
+    assert_eq!(current(&newer).unwrap_err().code(), "SB-MIGRATION");
+}
+
+#[test]
+fn hand_made_json_has_no_version() {
+    let bytes = Bytes::from_static(br#"{"name":"b"}"#);
+    let opened = envelope::open(&bytes).unwrap();
+    assert_eq!(current(&opened).unwrap(), bytes);
+}
+
+#[test]
+fn a_body_that_is_no_object_is_corrupt() {
+    let mut broken = opened(2, None, &[], "{}");
+    broken.body = Bytes::from_static(b"{\"a\":}");
+    assert_eq!(current(&broken).unwrap_err().code(), "SB-CORRUPT");
+}

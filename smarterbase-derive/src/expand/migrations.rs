@@ -1,0 +1,201 @@
+//! The history of a type, as data: its steps with one-line calls to the user's functions, the check of its lock, and the
+//! structs of the past that `custom` functions take and return.
+
+mod past;
+mod typed;
+
+pub(super) use past::structs as past_structs;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{quote, quote_spanned};
+use smarterbase_schema::{Form, Part, Representation, Step, replay::Typed};
+use syn::Path;
+
+use crate::{
+    attr::{HistoryOptions, StepOptions},
+    history::{self, History, PartTokens, SealedLink},
+    model::{DocumentModel, EmbeddedModel, span_of},
+};
+
+/// Whose history it is.
+pub(super) struct Subject<'a> {
+    ident: &'a Ident,
+    crate_path: &'a Path,
+    options: &'a HistoryOptions,
+    history: &'a History,
+    parts: Vec<PartTokens>,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn of_document(model: &'a DocumentModel) -> Self {
+        Self {
+            ident: &model.ident,
+            crate_path: &model.crate_path,
+            options: &model.options,
+            history: &model.history,
+            parts: history::of_document(model).1,
+        }
+    }
+
+    pub(super) fn of_embedded(model: &'a EmbeddedModel) -> Self {
+        Self {
+            ident: &model.ident,
+            crate_path: &model.crate_path,
+            options: &model.options,
+            history: &model.history,
+            parts: history::of_embedded(model).map_or_else(Vec::new, |(_, parts)| parts),
+        }
+    }
+}
+
+/// What holds the lock, the drafts and the types that only the compiler can compare.
+pub(super) fn tracking(history: &History) -> TokenStream {
+    let lock = history.lock.as_ref().map(|(include, seal)| {
+        let message = "the lock of this type changed after the derive ran; touch this file (or run `cargo clean -p`) to expand it again";
+        quote!(const _: () = __sb::assert!(__sb::is_lock(__sb::include_bytes!(#include), #seal), #message);)
+    });
+    let draft = history.draft.as_ref().map(|message| {
+        quote! {
+            const _: () = __sb::assert!(
+                __sb::may_be_draft(
+                    __sb::option_env!("SMARTERBASE_DRAFTS"),
+                    __sb::option_env!("SMARTERBASE_SEAL_OUT"),
+                ),
+                #message
+            );
+        }
+    });
+    let same = history.same.iter().map(|same| {
+        let (ty, text, message) = (&same.ty, &same.text, &same.message);
+        let span = span_of(ty);
+        quote_spanned! {span=>
+            const _: () = __sb::assert!(__sb::is_stored_as(<#ty as __sb::FieldType>::SHAPE, #text), #message);
+        }
+    });
+    quote!(#lock #draft #(#same)*)
+}
+
+/// The migrations, as literals.
+pub(super) fn steps(subject: &Subject<'_>) -> Vec<TokenStream> {
+    subject
+        .history
+        .links
+        .iter()
+        .filter_map(|link| {
+            let options = subject
+                .options
+                .migrations
+                .iter()
+                .find(|migration| migration.from.value == link.from)?;
+            let from = link.from;
+            let mut represented = false;
+            let steps = link.link.steps.iter().zip(&options.steps);
+            let steps = steps.filter_map(|(typed, options)| {
+                represented |= typed.step == Step::Rekind(None);
+                let representation = if represented {
+                    &link.after
+                } else {
+                    &link.before
+                };
+                StepContext {
+                    subject,
+                    link,
+                    typed,
+                    options,
+                    representation: &representation.representation,
+                }
+                .expand()
+            });
+            Some(quote!(__sb::Migration { from: #from, steps: &[#(#steps),*] }))
+        })
+        .collect()
+}
+
+/// One step, with everything that its expansion needs.
+struct StepContext<'a> {
+    subject: &'a Subject<'a>,
+    link: &'a SealedLink,
+    typed: &'a Typed,
+    options: &'a StepOptions,
+    /// How variants are written when the step runs.
+    representation: &'a Representation,
+}
+
+impl StepContext<'_> {
+    /// The step as data; `None` for one that only is a promise to the compiler.
+    fn expand(&self) -> Option<TokenStream> {
+        let is_enum = self.link.before.form == Form::Enum;
+        let step = match &self.typed.step {
+            Step::Rename(from, to) => quote!(Rename(#from, #to)),
+            Step::Remove(name) => quote!(Remove(#name)),
+            Step::RenameVariant(from, to) => {
+                let representation = representation(self.representation);
+                quote!(RenameVariant(#representation, #from, #to))
+            }
+            Step::Convert(name) if is_enum => self.replace(name),
+            Step::RemoveVariant(name) => self.replace(name),
+            Step::Rekind(None) => {
+                let from = representation(&self.link.before.representation);
+                let to = representation(&self.link.after.representation);
+                quote!(Represent(#from, #to))
+            }
+            Step::Add(_)
+            | Step::Convert(_)
+            | Step::Split(..)
+            | Step::Merge(..)
+            | Step::Custom(_) => self.change(),
+            Step::Widen(_) | Step::Rekind(Some(_)) | Step::AddVariant(_) => return None,
+        };
+        Some(quote!(__sb::MigrationStep::#step))
+    }
+
+    fn change(&self) -> TokenStream {
+        let step = self.text();
+        let (takes, gives) = (names(&self.typed.takes), names(&self.typed.gives));
+        let run = self.run();
+        quote! {
+            Change(__sb::Change { step: #step, takes: &[#(#takes),*], gives: &[#(#gives),*], run: #run })
+        }
+    }
+
+    fn replace(&self, variant: &str) -> TokenStream {
+        let step = self.text();
+        let representation = representation(self.representation);
+        let run = self.run_on_content();
+        quote! {
+            ReplaceVariant(__sb::VariantChange {
+                step: #step,
+                representation: #representation,
+                variant: #variant,
+                run: #run,
+            })
+        }
+    }
+
+    /// The step as it was written, for errors at run time.
+    fn text(&self) -> String {
+        let word = self.typed.step.word();
+        let taken = if self.typed.takes.is_empty() {
+            &self.typed.gives
+        } else {
+            &self.typed.takes
+        };
+        if matches!(self.typed.step, Step::Custom(_)) {
+            return word.to_owned();
+        }
+        format!("{word}({})", names(taken).join(", "))
+    }
+}
+
+fn names(parts: &[Part]) -> Vec<&str> {
+    parts.iter().map(|part| part.name.as_str()).collect()
+}
+
+fn representation(representation: &Representation) -> TokenStream {
+    match (&representation.tag, &representation.content) {
+        _ if representation.untagged => quote!(__sb::Representation::Untagged),
+        (Some(tag), Some(content)) => quote!(__sb::Representation::Adjacent(#tag, #content)),
+        (Some(tag), None) => quote!(__sb::Representation::Tagged(#tag)),
+        _ => quote!(__sb::Representation::Named),
+    }
+}

@@ -1,0 +1,136 @@
+//! The history of a type: its lock, and whether its migrations lead from every sealed version to the struct.
+
+mod check;
+mod messages;
+mod shape;
+mod source;
+
+pub(crate) use check::check;
+pub(crate) use shape::{of_document, of_embedded};
+pub(crate) use source::{Source, write_block};
+
+use proc_macro2::{Span, TokenStream};
+use smarterbase_schema::{Kind, Link, Shape, Step, replay::Typed};
+use syn::Type;
+
+use crate::attr::{HistoryOptions, MigrateOptions};
+
+/// What is asked of the history: who the type is, and what it looks like today.
+pub(crate) struct Subject<'a> {
+    pub(crate) kind: Kind,
+    /// The Rust name, for messages.
+    pub(crate) type_name: String,
+    /// The stored name.
+    pub(crate) name: &'a str,
+    /// The name of the type, where it stands.
+    pub(crate) span: Span,
+    pub(crate) options: &'a HistoryOptions,
+    pub(crate) shape: Shape,
+    /// Whether the type has parameters: then a part has no type that a constant could ask.
+    pub(crate) is_generic: bool,
+    /// Where each part of the shape stands, and its type.
+    pub(crate) parts: Vec<PartTokens>,
+}
+
+/// A part of the shape, as it stands in the source.
+pub(crate) struct PartTokens {
+    pub(crate) name: String,
+    pub(crate) span: Span,
+    /// The type; variants have none.
+    pub(crate) ty: Option<Type>,
+    /// The value of a bare `add(field)`.
+    pub(crate) default: Option<TokenStream>,
+}
+
+/// A history that was found right.
+#[derive(Default)]
+pub(crate) struct History {
+    /// Where the lock is included from, and its first line.
+    pub(crate) lock: Option<(TokenStream, String)>,
+    /// The links from `readable_from` on.
+    pub(crate) links: Vec<SealedLink>,
+    /// Types that only the compiler can compare.
+    pub(crate) same: Vec<SameType>,
+    pub(crate) readable_from: u32,
+    /// The text of the error when drafts are denied; `None` for a sealed version.
+    pub(crate) draft: Option<String>,
+}
+
+/// A migration whose steps lead on.
+pub(crate) struct SealedLink {
+    pub(crate) from: u32,
+    pub(crate) link: Link,
+    pub(crate) before: Shape,
+    pub(crate) after: Shape,
+}
+
+/// A type that must be stored as the text of a lock says.
+pub(crate) struct SameType {
+    pub(crate) ty: Type,
+    /// The canonical text.
+    pub(crate) text: String,
+    pub(crate) message: String,
+}
+
+impl Subject<'_> {
+    /// Where the version stands.
+    pub(crate) fn version_span(&self) -> Span {
+        self.options
+            .version
+            .as_ref()
+            .map_or(self.span, |version| version.span)
+    }
+
+    pub(crate) fn part(&self, name: &str) -> Option<&PartTokens> {
+        self.parts.iter().find(|part| part.name == name)
+    }
+
+    pub(crate) fn migration(&self, from: u32) -> Option<&MigrateOptions> {
+        self.options
+            .migrations
+            .iter()
+            .find(|migration| migration.from.value == from)
+    }
+}
+
+impl History {
+    /// A type without a past.
+    pub(crate) fn none(version: u32) -> Self {
+        Self {
+            readable_from: version,
+            ..Self::default()
+        }
+    }
+
+    /// The name that a field had when its values were last made, and the version whose steps made them; 1 when none did.
+    pub(crate) fn origin(&self, name: &str) -> (String, u32) {
+        let mut name = name.to_owned();
+        for link in self.links.iter().rev() {
+            for typed in link.link.steps.iter().rev() {
+                match made_of(typed, &name) {
+                    Made::Renamed(from) => name = from,
+                    Made::New => return (name, link.from + 1),
+                    Made::Untouched => {}
+                }
+            }
+        }
+        (name, 1)
+    }
+}
+
+/// What a step did to a field.
+enum Made {
+    Renamed(String),
+    New,
+    Untouched,
+}
+
+fn made_of(typed: &Typed, name: &str) -> Made {
+    match &typed.step {
+        Step::Rename(from, to) if to == name => Made::Renamed(from.clone()),
+        Step::Rename(..) | Step::Widen(_) => Made::Untouched,
+        Step::Custom(keeps) if keeps.iter().any(|kept| kept == name) => Made::Untouched,
+        _ if typed.gives.iter().any(|part| part.name == name) => Made::New,
+        _ => Made::Untouched,
+    }
+}

@@ -1,0 +1,97 @@
+//! Where the lock of a type is. The derive reads exactly one file; it writes only where `SMARTERBASE_SEAL_OUT` asks for it.
+
+use std::path::{Path, PathBuf};
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use smarterbase_schema::{Lock, Sealed, digest};
+
+use super::Subject;
+
+/// The file of a lock.
+pub(crate) struct Source {
+    /// As messages name it: `schema/users.toml`.
+    pub(crate) shown: String,
+    /// The text; `None` when there is no such file.
+    pub(crate) text: Option<String>,
+    /// Where it is on this machine, for `seal`.
+    pub(crate) path: PathBuf,
+    /// The path as an argument of `include_bytes!`: the same tokens on every machine.
+    pub(crate) include: TokenStream,
+    /// Whether the folder was named by somebody, so that the lock is meant whatever crate it says.
+    pub(crate) is_explicit: bool,
+}
+
+/// Where all locks are, when it is not the folder of the package: tests of the derive are built elsewhere.
+const FOLDER: &str = "SMARTERBASE_SCHEMA_DIR";
+
+impl Source {
+    /// The lock of a type.
+    pub(crate) fn find(subject: &Subject<'_>) -> Self {
+        let file = Lock::path(subject.kind, subject.name);
+        let named = subject.options.schema_dir.as_ref();
+        let folder = named.map_or("schema", |folder| folder.value.as_str());
+        let shown = format!("{folder}/{file}");
+        if let Ok(root) = std::env::var(FOLDER) {
+            let include = format!("/{file}");
+            let path = Path::new(&root).join(&file);
+            return Self {
+                text: read(&path),
+                path,
+                include: quote!(__sb::concat!(__sb::env!(#FOLDER), #include)),
+                shown,
+                is_explicit: true,
+            };
+        }
+        let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+        let include = format!("/{shown}");
+        let path = PathBuf::from(root).join(&shown);
+        Self {
+            text: read(&path),
+            path,
+            include: quote!(__sb::concat!(__sb::env!("CARGO_MANIFEST_DIR"), #include)),
+            shown,
+            is_explicit: named.is_some(),
+        }
+    }
+
+    /// Whether the lock belongs to the crate that is being compiled. Tests and examples of a package are crates of their own.
+    pub(crate) fn is_ours(&self, lock: &Lock) -> bool {
+        self.is_explicit
+            || std::env::var("CARGO_CRATE_NAME").is_ok_and(|name| name == lock.crate_name)
+            || std::env::var("CARGO_CRATE_NAME").is_err()
+    }
+}
+
+#[cfg(not(test))]
+fn read(path: &Path) -> Option<String> {
+    std::fs::read_to_string(path).ok()
+}
+
+/// Tests put locks into memory.
+#[cfg(test)]
+fn read(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    crate::tests::LOCKS.with_borrow(|locks| locks.get(name).cloned())
+}
+
+/// Writes today's version of a type as a lock of one version, for `seal` to collect. The first line says where its lock is.
+pub(crate) fn write_block(subject: &Subject<'_>, source: &Source, steps: Option<u64>) {
+    let Ok(folder) = std::env::var("SMARTERBASE_SEAL_OUT") else {
+        return;
+    };
+    let block = Lock {
+        kind: subject.kind,
+        name: subject.name.to_owned(),
+        crate_name: std::env::var("CARGO_CRATE_NAME").unwrap_or_default(),
+        versions: vec![Sealed {
+            version: subject.options.current(),
+            shape: subject.shape.clone(),
+            steps,
+        }],
+    };
+    let text = format!("# lock {}\n{}", source.path.display(), block.write());
+    let name = format!("{}.toml", digest::hex(digest::of(&text)));
+    // The command notices a missing block: a failure here is not a reason to fail a build.
+    let _ = std::fs::write(Path::new(&folder).join(name), text);
+}

@@ -1,0 +1,17 @@
+//! Documents of older versions, read and written by newer programs.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    reason = "the documents of tests"
+)]
+
+mod failing;
+mod reading;
+mod upgrading;
+mod v1;
+mod v2;
+mod v4;
+mod world;
+mod writing;

@@ -1,0 +1,9 @@
+use smarterbase::prelude::*;
+
+#[derive(Serialize, Deserialize, Embedded)]
+#[embedded(name = "Level", version = 2, migrate(1 => 2))]
+enum Level {
+    High,
+}
+
+fn main() {}

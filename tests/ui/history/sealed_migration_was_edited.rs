@@ -1,0 +1,24 @@
+use smarterbase::prelude::*;
+
+#[derive(Serialize, Deserialize, Document)]
+#[document(
+    name = "clients",
+    version = 2,
+    migrate(1 => 2, rename(name => full_name), remove(age), add(age = 0)),
+)]
+struct Client {
+    #[key(auto)]
+    id: Id<Client>,
+    full_name: String,
+    age: u32,
+    home: Address,
+    r#type: u8,
+}
+
+#[derive(Serialize, Deserialize, Embedded)]
+#[embedded(name = "Address", version = 1)]
+struct Address {
+    street: String,
+}
+
+fn main() {}
