@@ -12,13 +12,18 @@ fn every_path_that_a_document_names_exists() {
         let text = without_blocks(&read(&document));
         for span in code_spans(&text).filter(|span| is_path(span)) {
             checked += 1;
-            if !exists(&document, span) {
+            if !is_of_the_reader(span) && !exists(&document, span) {
                 missing.push(format!("{document} names `{span}`"));
             }
         }
     }
     assert!(checked > 50, "only {checked} paths were found");
     assert!(missing.is_empty(), "\n{}", missing.join("\n"));
+}
+
+/// What the examples make, and what a reader has in a project of their own.
+fn is_of_the_reader(span: &str) -> bool {
+    span == "./data" || span.starts_with("schema/")
 }
 
 #[test]

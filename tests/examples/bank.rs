@@ -172,7 +172,8 @@ fn marks(text: &str) -> Vec<String> {
 fn a_run_that_proves_too_little_fails() {
     let folder = tempfile::tempdir().unwrap();
     let ran = run(example("bank")
-        .args(["--processes", "1", "--seconds", "2", "--url"])
+        .args(["--processes", "1", "--seconds", "2"])
+        .args(["--min-transfers", "100000", "--url"])
         .arg(folder.path()));
     assert_eq!(ran.code, Some(1), "{}\n{}", ran.stdout, ran.stderr);
     assert!(
