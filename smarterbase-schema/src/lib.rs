@@ -10,7 +10,7 @@
 //! | [`shape`] | what a version of a type looks like |
 //! | [`lock`] | what a lock file says, and how it is written |
 //! | [`step`] | what a migration may do |
-//! | [`replay`] | whether steps lead from one shape to another, and with which types |
+//! | [`mod@replay`] | whether steps lead from one shape to another, and with which types |
 //! | [`difference`] | what changed between two shapes, and which steps would follow it |
 
 pub mod difference;

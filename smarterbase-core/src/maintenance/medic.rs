@@ -2,7 +2,7 @@
 //!
 //! Nothing waits for this: whoever meets an intent of a dead transaction decides it. The medic saves the later ones the
 //! extra reads, and removes what nobody meets. Its ages are the only place where transactions depend on clocks: a request
-//! to commit must not be carried out later than [`LATEST`] after its transaction began.
+//! to commit must not be carried out later than seven days after its transaction began.
 
 use std::{
     sync::{Arc, Weak},

@@ -1,7 +1,7 @@
 //! Transactions: run the closure ▸ commit what it did ▸ again, when others were faster.
 //!
-//! The closure reads and writes through an [`Attempt`], which remembers what was read and holds back what is written.
-//! Nothing is sent before the closure has ended well; then [`commit`] does, in one of three ways.
+//! The closure reads and writes through an `Attempt`, which remembers what was read and holds back what is written.
+//! Nothing is sent before the closure has ended well; then `commit` does, in one of three ways.
 
 pub(crate) mod attempt;
 pub(crate) mod claims;
