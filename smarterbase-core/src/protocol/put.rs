@@ -150,13 +150,10 @@ impl<R: Rules> PutMachine<R> {
         }
     }
 
-    /// As [`sealed`](Self::sealed), over what a [`SettleMachine`](super::SettleMachine) found, decided intents included.
+    /// As [`sealed`](Self::sealed), over what a [`SettleMachine`](super::SettleMachine) found, decided intents included. An
+    /// undecided one is waited for first: the put would take a touch or a lock away, which costs its owner the attempt.
     #[must_use]
     pub fn over(key: Key, base: Option<Settled>, envelope: &Envelope, bytes: Bytes) -> Self {
-        debug_assert!(
-            base.as_ref().is_none_or(Settled::is_decided),
-            "nobody replaces an object whose intent is undecided"
-        );
         let restores = base
             .as_ref()
             .filter(|settled| settled.bears_intent)

@@ -294,9 +294,12 @@ impl<R: Rules> Library<R> {
     }
 }
 
+/// What a version says. A first look asks for anything but no version: nothing has that.
 fn content_of(version: &Version) -> Content {
-    let e_tag = version.e_tag.as_deref().expect("versions are entity tags");
-    e_tag.parse().expect("entity tags are numbers")
+    match version.e_tag.as_deref() {
+        Some(e_tag) => e_tag.parse().expect("entity tags are numbers"),
+        None => ABSENT,
+    }
 }
 
 fn no_answer() -> StoreError {

@@ -52,7 +52,8 @@ async fn a_store_that_checks_before_it_writes_is_refused() {
         .unwrap();
     let store = options(&server).connect().unwrap();
     let (number, text) = refusal(&report(&store).await).unwrap();
-    assert_eq!(number, 5);
+    // Which of the two races it loses first is up to the race.
+    assert!([5, 6].contains(&number), "{number}: {text}");
     assert!(text.ends_with("were told they won"), "{text}");
 }
 
