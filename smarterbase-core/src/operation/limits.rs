@@ -27,7 +27,7 @@ pub struct Limits {
 /// What one transaction may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransactionLimits {
-    /// How often it runs (64). The last ones take locks first, so the oldest transaction gets through.
+    /// How often it runs (64). From the fourth on it takes locks first, which favours the oldest transaction.
     pub attempts: u32,
     /// How long it begins new attempts (60 s).
     pub deadline: Duration,
