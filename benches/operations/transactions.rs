@@ -54,16 +54,88 @@ async fn run() -> anyhow::Result<()> {
         "1.00".to_owned(),
         "0".to_owned(),
     ]);
-    for (name, workers, documents) in [
-        ("alone, 1", 1, 2),
-        ("disjoint, 8", 8, 16),
-        ("disjoint, 32", 32, 64),
-        ("hot, 8 on the same two", 8, 2),
-        ("hot, 32 on the same two", 32, 2),
+    for contest in [
+        Contest::new("alone, 1", 1, 2),
+        Contest::new("disjoint, 8", 8, 16),
+        Contest::new("disjoint, 32", 32, 64),
+        Contest::new("hot, 8 on the same two", 8, 2),
+        Contest::new("hot, 32 on the same two", 32, 2),
+        Contest::new("hot, 8 programs on the same two", 8, 2).apart(),
+        Contest::new("hot, 32 programs on the same two", 32, 2).apart(),
     ] {
-        print(name, workers, documents, raw).await?;
+        contest.print(raw).await?;
     }
     Ok(())
+}
+
+/// Who meets whom.
+struct Contest {
+    name: &'static str,
+    workers: usize,
+    documents: usize,
+    /// Whether every worker has a handle of its own, as a program of its own has.
+    are_apart: bool,
+}
+
+impl Contest {
+    fn new(name: &'static str, workers: usize, documents: usize) -> Self {
+        Self {
+            name,
+            workers,
+            documents,
+            are_apart: false,
+        }
+    }
+
+    fn apart(self) -> Self {
+        Self {
+            are_apart: true,
+            ..self
+        }
+    }
+
+    async fn print(&self, raw: Duration) -> anyhow::Result<()> {
+        let store = PacedStore::over(MemoryStore::new());
+        let clock = Arc::new(TestClock::new());
+        let handles = if self.are_apart { self.workers } else { 1 };
+        let mut programs = Vec::new();
+        for _ in 0..handles {
+            let builder = Db::builder().store(store.clone());
+            programs.push(builder.clock(clock.clone()).open().await?);
+        }
+        let mut ids = Vec::new();
+        let plain = (0..self.documents).map(Plain::numbered);
+        for created in Plain::create_many(&programs[0], plain).await? {
+            ids.push(created?.id);
+        }
+        let begun = Instant::now();
+        let work = (0..self.workers).map(|worker| {
+            let place = (worker * 2) % self.documents;
+            work(&programs[worker % handles], [ids[place], ids[place + 1]])
+        });
+        let times = futures::future::try_join_all(work).await?;
+        let took = begun.elapsed();
+        let counts = programs.iter().map(Db::transaction_counts);
+        let conflicts: u64 = counts.map(|counts| counts.conflicts).sum();
+        futures::future::join_all(programs.into_iter().map(Db::close)).await;
+        self.print_row(times.into_iter().flatten().collect(), took, conflicts, raw);
+        Ok(())
+    }
+
+    fn print_row(&self, mut times: Vec<Duration>, took: Duration, conflicts: u64, raw: Duration) {
+        times.sort();
+        let (median, slowest) = (times[times.len() / 2], times[times.len() - 1]);
+        let done = times.len() as f64;
+        row(&[
+            self.name.to_owned(),
+            format!("{:.1}", done / took.as_secs_f64()),
+            format!("{} ms", median.as_millis()),
+            format!("{} ms", slowest.as_millis()),
+            format!("{:.2}", median.as_secs_f64() / raw.as_secs_f64()),
+            format!("{:.2}", (done + conflicts as f64) / done),
+            (self.workers * EACH - times.len()).to_string(),
+        ]);
+    }
 }
 
 /// What a transaction of two documents must ask for before its reply: two reads, two puts side by side, the record.
@@ -96,39 +168,6 @@ async fn by_hand() -> anyhow::Result<Duration> {
 
 fn body() -> Bytes {
     Bytes::from_static(b"{}")
-}
-
-async fn print(name: &str, workers: usize, documents: usize, raw: Duration) -> anyhow::Result<()> {
-    let store = PacedStore::over(MemoryStore::new());
-    let clock = Arc::new(TestClock::new());
-    let db = Db::builder().store(store).clock(clock).open().await?;
-    let mut ids = Vec::new();
-    for created in Plain::create_many(&db, (0..documents).map(Plain::numbered)).await? {
-        ids.push(created?.id);
-    }
-    let begun = Instant::now();
-    let work = (0..workers).map(|worker| {
-        let place = (worker * 2) % documents;
-        work(&db, [ids[place], ids[place + 1]])
-    });
-    let times = futures::future::try_join_all(work).await?;
-    let took = begun.elapsed();
-    let counts = db.transaction_counts();
-    db.close().await;
-    let mut times: Vec<Duration> = times.into_iter().flatten().collect();
-    times.sort();
-    let (median, slowest) = (times[times.len() / 2], times[times.len() - 1]);
-    let done = times.len() as f64;
-    row(&[
-        name.to_owned(),
-        format!("{:.1}", done / took.as_secs_f64()),
-        format!("{} ms", median.as_millis()),
-        format!("{} ms", slowest.as_millis()),
-        format!("{:.2}", median.as_secs_f64() / raw.as_secs_f64()),
-        format!("{:.2}", (done + counts.conflicts as f64) / done),
-        (workers * EACH - times.len()).to_string(),
-    ]);
-    Ok(())
 }
 
 /// One worker; how long each of its transactions took.

@@ -69,8 +69,8 @@ pub enum Request {
     Await {
         /// The write id of the intent.
         intent: Nonce,
-        /// How long after this client first waited for the intent.
-        patience: Duration,
+        /// For how long.
+        patience: Patience,
     },
     /// Announce the index entries of the transaction's documents.
     Announce,
@@ -78,6 +78,29 @@ pub enum Request {
     Rescan(usize),
     /// Say whether the transaction may still be decided: what was agreed on holds, and it is young enough.
     Confirm,
+}
+
+/// How long a client waits for an intent, since it first saw it, before it aborts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Patience {
+    /// Not at all: it is its own, of an earlier attempt.
+    Nobody,
+    /// For a younger transaction.
+    Grace(Duration),
+    /// For an older one, whose process is then taken for dead.
+    Lease(Duration),
+}
+
+impl Patience {
+    /// How long.
+    #[must_use]
+    pub fn duration(self) -> Duration {
+        match self {
+            Self::Nobody => Duration::ZERO,
+            Self::Grace(grace) => grace,
+            Self::Lease(lease) => lease,
+        }
+    }
 }
 
 /// What was done.

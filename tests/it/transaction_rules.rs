@@ -326,40 +326,73 @@ async fn swap_emails(db: &Db) -> Result<()> {
     .await
 }
 
+/// What `other` does to a document while a transaction runs.
+async fn disturb(other: &Db, key: &str) -> Result<()> {
+    let update = User::update(other, &id(key), |user| {
+        user.age += 1;
+        Ok(())
+    });
+    update.await.map(drop)
+}
+
+async fn must_wait(disturbing: impl Future<Output = Result<()>>) {
+    let waiting = tokio::time::timeout(Duration::from_secs(2), disturbing).await;
+    assert!(waiting.is_err(), "a locked document was changed");
+}
+
 #[tokio::test(start_paused = true)]
-async fn the_oldest_transaction_gets_through_by_locks() {
+async fn a_transaction_locks_where_it_lost() {
     let (world, db) = open(&["ada", "eve"]).await;
     let other = world.open(6).await;
-    let runs = std::sync::atomic::AtomicU32::new(0);
-    let (other_ref, runs_ref) = (&other, &runs);
-    db.transaction(|tx| async move {
-        let run = runs_ref.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let other_ref = &other;
+    let runs = db.transaction(|tx| async move {
         let ada = User::get(&tx, &id("ada")).required().await?;
-        // Somebody else changes what was read, in every attempt; from the fourth on they meet a lock, and wait.
-        let disturb = User::update(other_ref, &id("ada"), |ada| {
-            ada.age += 1;
-            Ok(())
-        });
-        match run {
-            0..=2 => drop(disturb.await?),
-            _ => {
-                let waiting =
-                    tokio::time::timeout(Duration::from_secs(2), disturb.into_future()).await;
-                assert!(waiting.is_err(), "a locked document was changed");
-            }
+        match tx.attempt() {
+            1 => disturb(other_ref, "ada").await?,
+            _ => must_wait(disturb(other_ref, "ada")).await,
         }
         let mut eve = User::get(&tx, &id("eve")).required().await?;
         eve.age = ada.age;
-        eve.save(&tx).await
-    })
-    .await
-    .unwrap();
-    assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 4);
-    assert_eq!(db.transaction_counts().escalated, 1);
+        eve.save(&tx).await?;
+        Ok(tx.attempt())
+    });
+    assert_eq!(runs.await.unwrap(), 2);
+    assert_eq!(db.transaction_counts().escalated, 0);
     other.close().await;
     db.close().await;
     let text = object(&world, "users/ada.json").await;
     assert!(!text.contains("intent"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_oldest_transaction_gets_through_by_locks() {
+    let keys = ["ada", "eve", "joe"];
+    let (world, db) = open(&keys).await;
+    let other = world.open(6).await;
+    let other_ref = &other;
+    let runs = db.transaction(|tx| async move {
+        let mut sum = 0;
+        for key in keys {
+            sum += User::get(&tx, &id(key)).required().await?.age;
+        }
+        // Somebody else changes another document in every attempt. From the fourth on all are locked.
+        match tx.attempt() {
+            run @ 1..=3 => disturb(other_ref, keys[run as usize - 1]).await?,
+            _ => must_wait(disturb(other_ref, "ada")).await,
+        }
+        let mut total = User::new("sum");
+        total.age = sum;
+        User::create(&tx, total).await?;
+        Ok(tx.attempt())
+    });
+    assert_eq!(runs.await.unwrap(), 4);
+    assert_eq!(db.transaction_counts().escalated, 1);
+    other.close().await;
+    db.close().await;
+    for key in keys {
+        let text = object(&world, &format!("users/{key}.json")).await;
+        assert!(!text.contains("intent"), "{text}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -230,6 +230,7 @@ impl DbBuilder {
             abandon_missing_backends: self.abandon_missing_backends,
             cursor_keys: OnceCell::new(),
             transactions: Default::default(),
+            turns: Default::default(),
             medic: Default::default(),
             tasks: TaskTracker::new(),
             writes: Arc::new(Semaphore::new(self.limits.usable().concurrent_writes)),

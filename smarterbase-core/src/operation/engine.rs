@@ -17,7 +17,11 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-use super::{Collection, limits::Limits, transaction::TransactionCounters};
+use super::{
+    Collection,
+    limits::Limits,
+    transaction::{TransactionCounters, turns::Turns},
+};
 /// A store's failure as the user sees it, when nothing was changed by it.
 pub(crate) use crate::protocol::nothing_happened as store_failure;
 use crate::{
@@ -89,6 +93,7 @@ pub(crate) struct Engine {
     pub(crate) abandon_missing_backends: bool,
     pub(crate) cursor_keys: OnceCell<CursorKeys>,
     pub(crate) transactions: TransactionCounters,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) medic: Watch,
     pub(crate) tasks: TaskTracker,
     pub(crate) writes: Arc<Semaphore>,

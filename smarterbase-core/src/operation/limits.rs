@@ -27,7 +27,8 @@ pub struct Limits {
 /// What one transaction may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransactionLimits {
-    /// How often it runs (64). From the fourth on it takes locks first, which favours the oldest transaction.
+    /// How often it runs (64). After it lost to another process it locks first where it lost; from the fourth time on all that
+    /// it touched, which favours the oldest transaction.
     pub attempts: u32,
     /// How long it begins new attempts (60 s).
     pub deadline: Duration,

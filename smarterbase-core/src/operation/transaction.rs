@@ -7,10 +7,13 @@ pub(crate) mod attempt;
 pub(crate) mod claims;
 pub(crate) mod clear;
 pub(crate) mod commit;
+mod conclude;
 pub mod counters;
 pub(crate) mod lock;
 pub(crate) mod range;
 pub(crate) mod stage;
+mod surroundings;
+pub(crate) mod turns;
 
 pub(crate) use attempt::Attempt;
 pub use counters::{TransactionCounters, TransactionCounts};
@@ -20,12 +23,13 @@ use std::{future::Future, sync::Arc, time::Duration};
 use self::{
     attempt::{Closed, Kind},
     commit::Verdict,
+    turns::{Patience, Turn},
 };
 use super::Engine;
 use crate::{
     error::{Code, Error, ErrorKind, Result},
     format::{Key, Nonce, intent::Priority},
-    protocol::commit::Lost,
+    protocol::{SettleMachine, commit::Lost},
 };
 
 /// After so many conflicts an attempt locks first what the one before it touched.
@@ -61,41 +65,97 @@ where
     let limits = engine.limits.transactions;
     let identity = Identity::new(engine);
     let until = engine.clock.elapsed() + limits.deadline;
-    let mut touched = Vec::new();
+    let mut to_lock = Vec::new();
+    let mut turn = None;
     for number in 0..limits.attempts.max(1) {
         let attempt = Attempt::begin(engine, &identity, number, kind);
-        if number >= OPTIMISTIC_ATTEMPTS && kind == Kind::ReadWrite {
-            engine.transactions.note_escalation();
-            attempt.lock(std::mem::take(&mut touched), until).await;
-        }
+        attempt.lock(std::mem::take(&mut to_lock), until).await;
         let ended = body(attempt.clone()).await;
         let closed = attempt.close();
-        touched = closed.touched();
-        match end(engine, closed, ended).await? {
+        let touched = closed.touched();
+        let lost = match end(engine, closed, ended, &mut turn, until).await? {
             Ended::Committed(value) => return Ok(value),
-            Ended::Lost(lost) => engine.transactions.note_conflict(lost),
-        }
+            Ended::Lost(lost) => Some(lost),
+            Ended::Overtaken => None,
+        };
+        engine.transactions.note_conflict(lost.as_ref());
         if engine.clock.elapsed() >= until {
             break;
         }
-        back_off(engine, number).await;
+        if kind == Kind::ReadWrite {
+            to_lock = what_to_lock(engine, number + 1, touched, lost.as_ref());
+        }
+        rest(engine, number, lost, &to_lock).await;
     }
-    Err(gave_up(limits.attempts, &touched))
+    Err(gave_up(limits.attempts))
+}
+
+/// Waits for the turn of what is ready to be committed, and keeps it for the attempts that follow. `false`: a transaction
+/// of this process that went before changed what this one read, and the commit could only fail.
+async fn queue(
+    engine: &Engine,
+    closed: &Closed,
+    turn: &mut Option<Arc<Turn>>,
+    until: Duration,
+) -> bool {
+    let uses = closed.uses();
+    if closed.writes.is_empty() || turn.as_ref().is_some_and(|turn| turn.covers(&uses)) {
+        return true;
+    }
+    *turn = None; // Before it waits: of two that hold and wait each could wait for the other.
+    let taken = engine.turns.take(uses, patience(engine, until)).await;
+    let is_current = !taken.is_outdated();
+    *turn = Some(Arc::new(taken));
+    is_current
+}
+
+fn patience(engine: &Engine, until: Duration) -> Patience<'_> {
+    Patience {
+        clock: &*engine.clock,
+        standstill: engine.limits.transactions.lease,
+        until,
+    }
+}
+
+/// What the attempt with this number locks before it runs: where the one before it lost, so that it does not lose there
+/// again; after several, all that was touched.
+fn what_to_lock(engine: &Engine, number: u32, touched: Vec<Key>, lost: Option<&Lost>) -> Vec<Key> {
+    if number >= OPTIMISTIC_ATTEMPTS {
+        engine.transactions.note_escalation();
+        return touched;
+    }
+    let key = lost.and_then(Lost::key).filter(|_| touched.len() > 1);
+    key.into_iter().cloned().collect()
 }
 
 enum Ended<R> {
     Committed(R),
+    /// Others were faster.
     Lost(Lost),
+    /// So was a transaction of this process, in the turn before: nothing was sent.
+    Overtaken,
 }
 
 /// Commits what a closure did that ended well; one that ended with an error is checked, so that nobody hears of an error
 /// that only comes of reads which do not fit together.
-async fn end<R>(engine: &Arc<Engine>, closed: Closed, ended: Result<R>) -> Result<Ended<R>> {
+async fn end<R>(
+    engine: &Arc<Engine>,
+    closed: Closed,
+    ended: Result<R>,
+    turn: &mut Option<Arc<Turn>>,
+    until: Duration,
+) -> Result<Ended<R>> {
     match ended {
-        Ok(value) => Ok(match commit::commit(engine, closed).await? {
-            Verdict::Committed => Ended::Committed(value),
-            Verdict::Lost(lost) => Ended::Lost(lost),
-        }),
+        Ok(_) if !queue(engine, &closed, turn, until).await => {
+            clear::abandon(engine, closed).await;
+            Ok(Ended::Overtaken)
+        }
+        Ok(value) => Ok(
+            match commit::commit(engine, closed.in_turn(turn.clone())).await? {
+                Verdict::Committed => Ended::Committed(value),
+                Verdict::Lost(lost) => Ended::Lost(lost),
+            },
+        ),
         Err(error) if !depends_on_reads(&error) => {
             clear::abandon(engine, closed).await;
             Err(error)
@@ -119,13 +179,30 @@ fn depends_on_reads(error: &Error) -> bool {
     )
 }
 
-fn gave_up(attempts: u32, touched: &[Key]) -> Error {
+fn gave_up(attempts: u32) -> Error {
     let text = format!(
-        "the transaction kept losing against others on {} objects; gave up (at most {attempts} attempts), nothing was \
-         written",
-        touched.len()
+        "the transaction kept losing against others; gave up (at most {attempts} attempts), nothing was written"
     );
     Error::new(Code::CONTENTION, text).during("transaction")
+}
+
+/// Between two attempts.
+async fn rest(engine: &Engine, number: u32, lost: Option<Lost>, to_lock: &[Key]) {
+    match lost {
+        // It reads anew, in its turn.
+        None => {}
+        // Locking waits.
+        Some(Lost::Behind(key, _)) if to_lock.contains(&key) => {}
+        Some(Lost::Behind(key, intent)) => let_pass(engine, key, intent).await,
+        Some(_) => back_off(engine, number).await,
+    }
+}
+
+/// Waits, holding nothing, until the transaction is decided whose intent is in the way. Should that fail, the next attempt
+/// finds out.
+async fn let_pass(engine: &Engine, key: Key, intent: Nonce) {
+    let settling: SettleMachine = SettleMachine::replace(key, engine.settler());
+    drop(engine.drive(settling.until_gone(intent)).await);
 }
 
 /// Full jitter, 10 ms × 2^n up to 1 s.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    Machine, PutMachine, PutOutcome, Reply, Request, Rules, Shipped, Step,
+    Machine, Patience, PutMachine, PutOutcome, Reply, Request, Rules, Shipped, Step,
     conduct::{Conductor, Lane, Progress},
     decide::{DecideMachine, DecideOutcome},
     nothing_happened, pending,
@@ -18,7 +18,7 @@ use crate::{
     document::Version,
     error::Error,
     format::{
-        Key,
+        Key, Nonce,
         envelope::open,
         intent::{Author, Home, Intent},
         record::{Decision, Record},
@@ -84,17 +84,31 @@ pub enum CommitOutcome {
     Unknown(StoreError),
 }
 
-/// Against whom an attempt lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Against whom an attempt lost, and at which object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Lost {
     /// What it had read was changed.
-    Read,
+    Read(Key),
     /// What it was to write was changed.
-    Write,
+    Write(Key),
+    /// An older transaction, undecided yet, has the intent with this write id there. Waiting for it while holding what others
+    /// want would keep them, and perhaps that very transaction, waiting too; it is waited for before the next attempt.
+    Behind(Key, Nonce),
     /// Somebody whom it kept waiting aborted it.
     Wounded,
     /// What its writers agreed on changed, or it took too long.
     Agreement,
+}
+
+impl Lost {
+    /// The object at which it lost, if at one.
+    #[must_use]
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Read(key) | Self::Write(key) | Self::Behind(key, _) => Some(key),
+            Self::Wounded | Self::Agreement => None,
+        }
+    }
 }
 
 /// The conductor of one attempt.
@@ -353,11 +367,15 @@ impl<R: Rules> CommitMachine<R> {
         rng: &dyn Rng,
     ) -> Next<R> {
         match machine.step(reply, rng) {
+            Step::Do(Request::Await { intent, patience }) if self.gives_way(patience) => {
+                self.uncertain.push(key.clone());
+                self.fail(Failure::Lost(Lost::Behind(key, intent)));
+            }
             Step::Do(request) => return Some((Work::Place(key, machine), request)),
             Step::Done(PlaceOutcome::Placed(placed)) => drop(self.placed.insert(key, placed)),
             Step::Done(PlaceOutcome::Conflict) => {
-                self.uncertain.push(key);
-                self.fail(Failure::Lost(Lost::Write));
+                self.uncertain.push(key.clone());
+                self.fail(Failure::Lost(Lost::Write(key)));
             }
             Step::Done(PlaceOutcome::Failed(error)) => {
                 self.uncertain.push(key);
@@ -374,9 +392,16 @@ impl<R: Rules> CommitMachine<R> {
         rng: &dyn Rng,
     ) -> Next<R> {
         match machine.step(reply, rng) {
+            Step::Do(Request::Await { intent, patience }) if self.gives_way(patience) => {
+                let key = machine.key().clone();
+                self.fail(Failure::Lost(Lost::Behind(key, intent)));
+            }
             Step::Do(request) => return Some((Work::Validate(machine), request)),
             Step::Done(Verdict::Valid) => {}
-            Step::Done(Verdict::Changed) => self.fail(Failure::Lost(Lost::Read)),
+            Step::Done(Verdict::Changed) => {
+                let key = machine.key().clone();
+                self.fail(Failure::Lost(Lost::Read(key)));
+            }
             Step::Done(Verdict::Failed(error)) => self.fail(Failure::Error(error.into())),
         }
         None
@@ -397,7 +422,7 @@ impl<R: Rules> CommitMachine<R> {
     /// read at another moment than the object.
     fn appeared(&mut self, key: Key) {
         match self.was_there(&key) {
-            Some(true) => self.fail(Failure::Lost(Lost::Read)),
+            Some(true) => self.fail(Failure::Lost(Lost::Read(key))),
             Some(false) => {}
             None => {
                 let validating = self.validating(Seen::nothing(key));
@@ -464,6 +489,13 @@ impl<R: Rules> CommitMachine<R> {
             Step::Done(PutOutcome::Unknown(error)) => self.fail(Failure::Unknown(error.into())),
         }
         None
+    }
+
+    /// Whether to give up at once instead of waiting so long for somebody while holding intents. Who takes its objects in
+    /// order may wait, since no circle can close; who only reads holds nothing.
+    fn gives_way(&self, patience: Patience) -> bool {
+        let is_older = matches!(patience, Patience::Lease(_));
+        is_older && !self.plan.in_order && !self.plan.writes.is_empty()
     }
 
     /// The first failure counts.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Machine, Reply, Request, Step};
+use super::{Machine, Patience, Reply, Request, Step};
 use crate::{
     format::Nonce,
     port::{CasStore, Clock, Rng},
@@ -29,9 +29,32 @@ pub struct Store<'a> {
     pub rng: &'a dyn Rng,
 }
 
-/// Since when a machine waits for which intent.
+/// What a machine waits for.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Waits(Option<(Nonce, Duration)>);
+pub(super) struct Waits(Option<Wait>);
+
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    intent: Nonce,
+    since: Duration,
+    /// How often it was looked at.
+    looks: u32,
+}
+
+impl Waits {
+    /// Another look at an intent, `now`.
+    fn look(&mut self, intent: Nonce, now: Duration) -> Wait {
+        let known = self.0.filter(|wait| wait.intent == intent);
+        let (since, looks) = known.map_or((now, 0), |wait| (wait.since, wait.looks));
+        let wait = Wait {
+            intent,
+            since,
+            looks: looks.saturating_add(1),
+        };
+        self.0 = Some(wait);
+        wait
+    }
+}
 
 /// Runs `machine` to its end.
 ///
@@ -76,8 +99,9 @@ pub(super) async fn answer(
     }
 }
 
-/// How long a client waits between two looks at an intent that is in its way, in milliseconds.
-const LOOKS: std::ops::Range<u64> = 25..200;
+/// How long a client waits between two looks at an intent that is in its way, in milliseconds. Most are decided after a
+/// few round trips, so the first looks come soon.
+const LOOKS: std::ops::RangeInclusive<u64> = 25..=200;
 
 /// A little while, or the word that an intent has been in the way for too long.
 async fn wait(
@@ -85,25 +109,27 @@ async fn wait(
     deadline: Deadline,
     waits: &mut Waits,
     intent: Nonce,
-    patience: Duration,
+    patience: Patience,
 ) -> Reply {
     let now = to.clock.elapsed();
-    let since = match waits.0 {
-        Some((waited_for, since)) if waited_for == intent => since,
-        _ => now,
-    };
-    waits.0 = Some((intent, since));
-    if now.saturating_sub(since) >= patience {
+    let wait = waits.look(intent, now);
+    let patience = (wait.since + patience.duration()).saturating_sub(now);
+    if patience.is_zero() {
         return Reply::PatienceIsOver;
     }
     let left = deadline.at.saturating_sub(now);
     if left.is_zero() {
         return Reply::TimeIsUp;
     }
-    let look = Duration::from_millis(LOOKS.start + to.rng.below(LOOKS.end - LOOKS.start));
-    let rest = patience.saturating_sub(now.saturating_sub(since));
-    to.clock.sleep(look.min(left).min(rest)).await;
+    let drawn = to.rng.below(longest_look(wait.looks) - LOOKS.start() + 1);
+    let look = Duration::from_millis(LOOKS.start() + drawn);
+    to.clock.sleep(look.min(left).min(patience)).await;
     Reply::Rested
+}
+
+/// In milliseconds: 50, 100, then 200.
+fn longest_look(looks: u32) -> u64 {
+    (LOOKS.start() << looks.min(4)).min(*LOOKS.end())
 }
 
 async fn rest(clock: &dyn Clock, rng: &dyn Rng, deadline: Deadline, attempt: u32) -> Reply {
@@ -168,6 +194,13 @@ mod tests {
         let longest: Vec<u64> = (0..9).map(longest_pause).collect();
         assert_eq!(longest, [20, 20, 40, 80, 160, 320, 640, 1_000, 1_000]);
         assert_eq!(longest_pause(u32::MAX), 1_000);
+    }
+
+    #[test]
+    fn looks_begin_soon_and_stay_below_a_fifth_of_a_second() {
+        let longest: Vec<u64> = (1..6).map(longest_look).collect();
+        assert_eq!(longest, [50, 100, 200, 200, 200]);
+        assert_eq!(longest_look(u32::MAX), 200);
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Machine, Reply, Request, Rules, Shipped, Step, pending};
+use super::{Machine, Patience, Reply, Request, Rules, Shipped, Step, pending};
 use crate::{
     document::Version,
     error::Error,
@@ -43,6 +43,13 @@ impl Settled {
     #[must_use]
     pub fn is_decided(&self) -> bool {
         self.opened.envelope.intent.is_none()
+    }
+
+    /// Whether both show the same committed version, and the next one is the same for both.
+    #[must_use]
+    pub fn is_version_of(&self, other: &Self) -> bool {
+        let (one, other) = (&self.opened.envelope, &other.opened.envelope);
+        (one.state, one.rev, one.write) == (other.state, other.rev, other.write)
     }
 
     /// The committed version as an object without an intent.
@@ -104,14 +111,14 @@ impl Settler {
     }
 
     /// How long to wait for the intent before it is aborted.
-    fn patience(&self, intent: &Intent) -> Duration {
+    fn patience(&self, intent: &Intent) -> Patience {
         let own = self.attempt.as_ref().map(Attempt::transaction);
         if own == Some(intent.transaction.transaction()) {
-            return Duration::ZERO; // An earlier attempt of the same transaction: nobody waits for it.
+            return Patience::Nobody; // An earlier attempt of the same transaction.
         }
         match &self.priority {
-            Some(priority) if *priority < intent.priority => self.grace,
-            _ => self.lease + LEASE_PER_MEMBER * intent.members.min(1_000),
+            Some(priority) if *priority < intent.priority => Patience::Grace(self.grace),
+            _ => Patience::Lease(self.lease + LEASE_PER_MEMBER * intent.members.min(1_000)),
         }
     }
 }
@@ -136,6 +143,8 @@ enum Aim {
 pub struct SettleMachine<R: Rules = Shipped> {
     key: Key,
     aim: Aim,
+    /// Only this intent is waited for.
+    only: Option<Nonce>,
     doing: Doing,
     rounds_left: u32,
     rules: std::marker::PhantomData<R>,
@@ -204,10 +213,18 @@ impl<R: Rules> SettleMachine<R> {
         Self {
             key,
             aim,
+            only: None,
             doing: Doing::Starting(None),
             rounds_left: Self::MOST_ROUNDS,
             rules: std::marker::PhantomData,
         }
+    }
+
+    /// Waits for the intent with this write id and no other: whoever comes next may stay undecided.
+    #[must_use]
+    pub fn until_gone(mut self, intent: Nonce) -> Self {
+        self.only = Some(intent);
+        self
     }
 
     /// Begins with an object that was just read.
@@ -298,6 +315,9 @@ impl<R: Rules> SettleMachine<R> {
 
     /// Whether the intent may stay undecided: it is our own, or changes no version.
     fn is_no_concern(&self, intent: &Intent) -> bool {
+        if self.only.is_some_and(|only| only != intent.write) {
+            return true;
+        }
         match &self.aim {
             Aim::Peek => !intent.writes(),
             Aim::Read(settler) => !intent.writes() || settler.owns(intent),
@@ -318,6 +338,9 @@ impl<R: Rules> SettleMachine<R> {
             Ok(Some(_)) => Undone::Aborted,
             Ok(None) => Undone::Absent,
         };
+        if undone == Undone::Absent && !matches!(self.aim, Aim::Peek) {
+            return self.wait(bearer); // Nothing is concluded from it.
+        }
         let is_believed = match undone {
             Undone::Absent => !R::CHECK_AGAIN_WHEN_ABSENT,
             Undone::Aborted => !R::CHECK_AGAIN_WHEN_ABORTED,

@@ -86,6 +86,11 @@ impl<R: Rules> ValidateMachine<R> {
         }
     }
 
+    /// The path of the object.
+    pub(super) fn key(&self) -> &Key {
+        &self.seen.key
+    }
+
     /// Whether it heeds undecided writes, under other rules.
     pub(super) fn heeding(mut self, heeds: bool) -> Self {
         self.heeds &= heeds;

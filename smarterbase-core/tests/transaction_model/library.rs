@@ -10,7 +10,7 @@ use smarterbase_core::{
     document::Version,
     format::Key,
     port::{Changed, Expect, Object, StoreError, StoreErrorKind},
-    protocol::{Lane, Reply, Request, Rules},
+    protocol::{Lane, Patience, Reply, Request, Rules},
 };
 
 use super::{
@@ -250,7 +250,7 @@ impl<R: Rules> Library<R> {
             }
             Request::Delete(key) => Ask::Delete(self.key(key)),
             Request::Pause(_) => Ask::Pause,
-            Request::Await { patience, .. } => Ask::Await(!patience.is_zero()),
+            Request::Await { patience, .. } => Ask::Await(*patience != Patience::Nobody),
             Request::Announce => Ask::Announce,
             Request::Rescan(_) => Ask::Rescan(seen),
             Request::Confirm => Ask::Confirm,

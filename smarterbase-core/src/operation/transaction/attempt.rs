@@ -5,7 +5,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Identity, range::Range};
+use super::{
+    Identity, OPTIMISTIC_ATTEMPTS,
+    range::Range,
+    turns::{Patience, Turn, Use},
+};
 use crate::{
     error::{Code, Error, Result},
     format::{Key, envelope::State, intent::Attempt as Name},
@@ -52,6 +56,8 @@ pub(crate) struct Closed {
     pub(crate) locks: BTreeMap<Key, Placed>,
     /// Objects that may bear one, or come to: the put of the lock had no answer.
     pub(crate) doubtful: Vec<Key>,
+    /// Held until nothing is left of the attempt.
+    pub(crate) turn: Option<Arc<Turn>>,
     held: usize,
 }
 
@@ -75,6 +81,24 @@ impl Closed {
         keys.sort();
         keys.dedup();
         keys
+    }
+
+    /// How every object is used that the attempt read or is going to write.
+    pub(crate) fn uses(&self) -> BTreeMap<Key, Use> {
+        let read = self.reads.keys().map(|key| (key.clone(), Use::Read));
+        let written = self.writes.keys().map(|key| (key.clone(), Use::Write));
+        read.chain(written).collect()
+    }
+
+    /// Whether it locked all that the attempt before it touched, and now writes something else too.
+    pub(crate) fn is_escalated(&self) -> bool {
+        let mut written = self.writes.keys();
+        self.number >= OPTIMISTIC_ATTEMPTS && written.any(|key| !self.locks.contains_key(key))
+    }
+
+    /// The attempt in its turn.
+    pub(crate) fn in_turn(self, turn: Option<Arc<Turn>>) -> Self {
+        Self { turn, ..self }
     }
 
     /// What was read and is not written.
@@ -144,6 +168,7 @@ impl Attempt {
             ranges: Vec::new(),
             locks: BTreeMap::new(),
             doubtful: Vec::new(),
+            turn: None,
             held: 0,
         };
         Arc::new(Self {
@@ -195,9 +220,21 @@ impl Attempt {
         if let Some(known) = self.with(|state| Ok(state.known(key)))? {
             return Ok(known);
         }
+        self.let_finish(key).await;
         let machine = SettleMachine::read(key.clone(), self.settler.clone());
         let fetched = read::settle(&self.engine, machine).await?;
         self.remember(key, fetched)
+    }
+
+    /// A transaction of this process that has just committed the object replaces its intent first.
+    async fn let_finish(&self, key: &Key) {
+        let clock = &*self.engine.clock;
+        let patience = Patience {
+            clock,
+            standstill: self.settler.grace,
+            until: clock.elapsed() + self.settler.grace,
+        };
+        self.engine.turns.let_finish(key, patience).await;
     }
 
     /// The first answer holds: two reads of one object in one transaction never differ.

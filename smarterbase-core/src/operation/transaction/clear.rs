@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::attempt::Closed;
 use crate::{
-    document::Version,
     format::{
         Key,
         intent::Attempt,
@@ -12,7 +11,7 @@ use crate::{
     },
     operation::Engine,
     protocol::{
-        ClearMachine, FinishPlan, Placed, conduct,
+        ClearMachine, FinishPlan, Placed, Shipped, conduct,
         conduct::Nothing,
         finish::{ClearPlan, Cleared},
     },
@@ -27,7 +26,7 @@ pub(crate) async fn abandon(engine: &Arc<Engine>, closed: Closed) {
         closed.doubtful,
     );
     if !objects.is_empty() {
-        clear(engine, &closed.name, Decision::Aborted, objects, Vec::new()).await;
+        take_back(engine, &closed.name, objects, Vec::new()).await;
     }
 }
 
@@ -57,46 +56,73 @@ pub(crate) fn plans(
         .collect()
 }
 
-/// Finishes objects, and removes the staged bodies and the record. What fails is left to the medic.
-pub(crate) async fn clear(
+/// Replaces the intents of an attempt by what they decided. What fails is left to the medic.
+pub(crate) async fn finish(
     engine: &Engine,
     attempt: &Attempt,
     decision: Decision,
     objects: Vec<FinishPlan>,
-    staged: Vec<Key>,
-) -> BTreeMap<Key, Option<Version>> {
+) -> Cleared {
+    run(engine, plan(attempt, decision, objects)).await
+}
+
+/// Removes the staged bodies and the record of a committed attempt of which nothing bears an intent any more.
+pub(crate) async fn remove(engine: &Engine, attempt: &Attempt, staged: Vec<Key>) {
     let plan = ClearPlan {
+        staged,
+        removes_record: true,
+        ..plan(attempt, Decision::Committed, Vec::new())
+    };
+    run(engine, plan).await;
+}
+
+/// Takes the intents of an attempt back that did not commit, and its staged bodies.
+pub(crate) async fn take_back(
+    engine: &Engine,
+    attempt: &Attempt,
+    objects: Vec<FinishPlan>,
+    staged: Vec<Key>,
+) {
+    let plan = ClearPlan {
+        staged,
+        ..plan(attempt, Decision::Aborted, objects)
+    };
+    run(engine, plan).await;
+}
+
+fn plan(attempt: &Attempt, decision: Decision, objects: Vec<FinishPlan>) -> ClearPlan {
+    ClearPlan {
         transaction: attempt.clone(),
         decision,
         objects,
-        staged,
-        removes_record: decision == Decision::Committed,
-    };
-    let machine = ClearMachine::<crate::protocol::Shipped>::new(plan);
-    let Cleared { versions, is_clean } =
-        conduct(engine.machines(), engine.deadline(), &Nothing, machine).await;
-    if !is_clean {
+        staged: Vec::new(),
+        removes_record: false,
+    }
+}
+
+async fn run(engine: &Engine, plan: ClearPlan) -> Cleared {
+    let attempt = plan.transaction.clone();
+    let machine = ClearMachine::<Shipped>::new(plan);
+    let cleared = conduct(engine.machines(), engine.deadline(), &Nothing, machine).await;
+    if !cleared.is_clean {
         tracing::debug!(%attempt, "an object of a decided transaction still bears its intent");
     }
-    versions
+    cleared
 }
 
 /// Finishes what a committed transaction wrote, for an owner that did not. Gives whether nothing bears its intents.
 pub(crate) async fn finish_record(engine: &Engine, record: Record, removes_record: bool) -> bool {
     let attempt = record.transaction;
+    let objects = plans(
+        &attempt,
+        Decision::Committed,
+        BTreeMap::new(),
+        record.objects,
+    );
     let plan = ClearPlan {
-        objects: plans(
-            &attempt,
-            Decision::Committed,
-            BTreeMap::new(),
-            record.objects,
-        ),
-        transaction: attempt,
-        decision: Decision::Committed,
         staged: record.staged,
         removes_record,
+        ..plan(&attempt, Decision::Committed, objects)
     };
-    let machine = ClearMachine::<crate::protocol::Shipped>::new(plan);
-    let cleared = conduct(engine.machines(), engine.deadline(), &Nothing, machine).await;
-    cleared.is_clean
+    run(engine, plan).await.is_clean
 }

@@ -5,7 +5,6 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use futures::future::join_all;
 use tokio::sync::oneshot;
 
@@ -15,14 +14,13 @@ use super::{
     clear,
     range::Range,
     stage::Stage,
+    surroundings::Ranges,
 };
 use crate::{
-    document::Version,
     error::{Error, Result},
     format::{
         Key,
         intent::{Author, Content, Home, Intent, Pending, Priority},
-        record::Decision,
     },
     operation::{
         Collection, Engine,
@@ -30,38 +28,43 @@ use crate::{
         change::Base,
         plan::plan,
         secure::{self, Secured},
-        settle,
-        write::{self, agree, still_agreed, write_now},
+        write::{self, agree, write_now},
     },
-    port::StoreError,
     protocol::{
-        CommitMachine, CommitOutcome, CommitPlan, Identity, Placed, SettleMachine, Settler,
-        Shipped,
-        commit::{CommitEnd, Lost, Write},
-        conduct::{Surroundings, conduct},
+        CommitMachine, CommitOutcome, CommitPlan, SettleMachine, Shipped,
+        commit::{Lost, Write},
+        conduct::conduct,
         validate::Seen,
     },
 };
 
 /// How an attempt ended that did not fail.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Verdict {
     Committed,
     /// Others were faster; nothing was written.
     Lost(Lost),
 }
 
-/// An undecided attempt is not decided for any more when its first intent is older than this.
-const LONGEST_COMMIT: Duration = Duration::from_secs(60);
-
 /// Commits what a closure did. From its first side effect on a commit runs on a task of the database: dropping the future
 /// only detaches from it.
-pub(crate) async fn commit(engine: &Arc<Engine>, closed: Closed) -> Result<Verdict> {
+pub(crate) async fn commit(engine: &Arc<Engine>, mut closed: Closed) -> Result<Verdict> {
     if closed.writes.is_empty() {
         return check(engine, closed).await;
     }
+    match settle_bases(engine, &mut closed).await {
+        Ok(None) => {}
+        Ok(Some(lost)) => {
+            clear::abandon(engine, closed).await;
+            return Ok(Verdict::Lost(lost));
+        }
+        Err(error) => {
+            clear::abandon(engine, closed).await;
+            return Err(error);
+        }
+    }
     let verdict = match as_plain_write(&closed) {
-        Some(write) => write_plainly(engine, closed.settler, write).await,
+        Some(write) => write_plainly(engine, closed, write).await,
         None => {
             engine
                 .detach(|engine, reply| run(engine, closed, reply))
@@ -133,40 +136,32 @@ fn as_plain_write(closed: &Closed) -> Option<Buffered> {
         .flatten()
 }
 
-async fn write_plainly(
-    engine: &Arc<Engine>,
-    settler: Settler,
-    mut write: Buffered,
-) -> Result<Verdict> {
-    if !settle_base(engine, settler, &mut write).await? {
-        return Ok(Verdict::Lost(Lost::Write));
-    }
+async fn write_plainly(engine: &Arc<Engine>, closed: Closed, write: Buffered) -> Result<Verdict> {
+    let key = write.collection.key(&write.change.id);
     match write_now(engine, &write.collection, write.change).await? {
-        write::Verdict::Written(_) => Ok(Verdict::Committed),
-        write::Verdict::Lost(_) => Ok(Verdict::Lost(Lost::Write)),
+        write::Verdict::Written(_) => {
+            closed.turn.inspect(|turn| turn.note_commit());
+            Ok(Verdict::Committed)
+        }
+        write::Verdict::Lost(_) => Ok(Verdict::Lost(Lost::Write(key))),
     }
 }
 
 /// A document may have been read while somebody else held it without changing it (a touch, a lock). Before it is replaced
-/// they are waited for. `false`: it was changed.
-async fn settle_base(engine: &Engine, settler: Settler, write: &mut Buffered) -> Result<bool> {
-    let key = write.collection.key(&write.change.id);
-    let Some(base) = write
-        .change
-        .base
-        .as_mut()
-        .filter(|base| !base.settled.is_decided())
-    else {
-        return Ok(true);
-    };
-    let settling: SettleMachine = SettleMachine::replace(key, settler);
-    let settled = engine.drive(settling).await.map_err(Error::from)?;
-    let is_same = Identity::of(settled.as_ref()) == Identity::of(Some(&base.settled));
-    if let Some(settled) = settled.filter(|_| is_same) {
-        base.settled = settled;
-        return Ok(true);
+/// they are waited for, and before anything is placed that would keep others waiting. Gives where it was changed.
+async fn settle_bases(engine: &Engine, closed: &mut Closed) -> Result<Option<Lost>> {
+    for (key, write) in &mut closed.writes {
+        let base = write.change.base.as_mut();
+        let Some(base) = base.filter(|base| !base.settled.is_decided()) else {
+            continue;
+        };
+        let settling: SettleMachine = SettleMachine::replace(key.clone(), closed.settler.clone());
+        match engine.drive(settling).await.map_err(Error::from)? {
+            Some(settled) if settled.is_version_of(&base.settled) => base.settled = settled,
+            _ => return Ok(Some(Lost::Write(key.clone()))),
+        }
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// One document of a transaction, with what its commit means for indexes and unique values.
@@ -182,7 +177,7 @@ impl Document {
     }
 }
 
-type Reply = oneshot::Sender<Result<Verdict>>;
+pub(super) type Reply = oneshot::Sender<Result<Verdict>>;
 
 async fn run(engine: Arc<Engine>, closed: Closed, reply: Reply) {
     let commit = match prepare(&engine, &closed).await {
@@ -212,13 +207,13 @@ enum Prepared {
 }
 
 /// A commit that is ready to be sent.
-struct Commit {
-    engine: Arc<Engine>,
-    documents: Vec<Document>,
-    ranges: Vec<Range>,
-    plan: CommitPlan,
-    stage: Stage,
-    begun: Duration,
+pub(super) struct Commit {
+    pub(super) engine: Arc<Engine>,
+    pub(super) documents: Vec<Document>,
+    pub(super) ranges: Vec<Range>,
+    pub(super) plan: CommitPlan,
+    /// By the engine's clock.
+    pub(super) begun: Duration,
 }
 
 /// Plan ▸ claim ▸ stage. Nothing that anybody could see.
@@ -238,7 +233,6 @@ async fn prepare(engine: &Arc<Engine>, closed: &Closed) -> Result<Prepared> {
         begun: engine.clock.elapsed(),
         documents,
         plan,
-        stage,
     })))
 }
 
@@ -323,7 +317,7 @@ fn commit_plan(
                 .any(|backend| !backend.is_unchanged())
         }),
         staged: stage.keys.clone(),
-        in_order: !closed.locks.is_empty(),
+        in_order: closed.is_escalated(),
         author,
         writes,
     }
@@ -349,170 +343,5 @@ fn put(author: &Author, document: &Document, content: Content) -> Write {
         key: document.key(),
         base: change.base.as_ref().map(|base: &Base| base.settled.clone()),
         intent: Intent::write(author, &pending),
-    }
-}
-
-#[async_trait]
-impl Surroundings for Commit {
-    async fn announce(&self) -> Result<bool, StoreError> {
-        let announcing = self.documents.iter().map(|document| {
-            secure::announce_all(&self.engine, &document.collection, &document.secured.plan)
-        });
-        let announced: Result<Vec<bool>, StoreError> =
-            join_all(announcing).await.into_iter().collect();
-        Ok(announced?.into_iter().all(|announced| announced))
-    }
-
-    async fn rescan(&self, range: usize) -> Result<Option<Vec<Key>>, StoreError> {
-        rescan(&self.engine, &self.ranges, range, &self.documents).await
-    }
-
-    /// Rule S1, at the deciding put.
-    async fn confirm(&self) -> bool {
-        let age = self.engine.clock.elapsed().saturating_sub(self.begun);
-        if age > LONGEST_COMMIT.min(self.engine.database.in_flight_bound) {
-            return false;
-        }
-        for document in &self.documents {
-            let mut agreement = document.secured.plan.agreement.clone();
-            let agreed = still_agreed(&self.engine, &document.collection, &mut agreement).await;
-            if !agreed.unwrap_or(false) {
-                return false;
-            }
-        }
-        true
-    }
-}
-
-/// The surroundings of a transaction that only reads.
-struct Ranges<'a> {
-    engine: &'a Arc<Engine>,
-    ranges: &'a [Range],
-}
-
-#[async_trait]
-impl Surroundings for Ranges<'_> {
-    async fn announce(&self) -> Result<bool, StoreError> {
-        Ok(true)
-    }
-
-    async fn rescan(&self, range: usize) -> Result<Option<Vec<Key>>, StoreError> {
-        rescan(self.engine, self.ranges, range, &[]).await
-    }
-
-    async fn confirm(&self) -> bool {
-        true
-    }
-}
-
-async fn rescan(
-    engine: &Arc<Engine>,
-    ranges: &[Range],
-    number: usize,
-    own: &[Document],
-) -> Result<Option<Vec<Key>>, StoreError> {
-    match ranges.get(number) {
-        Some(range) => range.rescan(engine, own).await,
-        None => Ok(None),
-    }
-}
-
-/// After the decision.
-impl Commit {
-    async fn end(self, closed: Closed, end: CommitEnd, reply: Reply) {
-        let CommitEnd {
-            outcome,
-            placed,
-            uncertain,
-        } = end;
-        match outcome {
-            CommitOutcome::Committed(version) => {
-                self.committed(closed, placed, version, reply).await;
-            }
-            CommitOutcome::Conflict(lost) => {
-                self.undo(closed, placed, uncertain).await;
-                drop(reply.send(Ok(Verdict::Lost(lost))));
-            }
-            CommitOutcome::Failed(error) => {
-                self.undo(closed, placed, uncertain).await;
-                drop(reply.send(Err(error)));
-            }
-            // Nobody may undo what may have happened: whoever meets the intents finds out.
-            CommitOutcome::Unknown(error) => {
-                drop(reply.send(Err(write::outcome_unknown(error))));
-            }
-        }
-    }
-
-    /// Indexes with a manifest learn the outcome before the reply; everything else goes after it.
-    async fn committed(
-        self,
-        closed: Closed,
-        mut placed: BTreeMap<Key, Placed>,
-        version: Option<Version>,
-        reply: Reply,
-    ) {
-        let settling = self.documents.iter().map(|document| {
-            settle::before_reply(&self.engine, &document.collection, &document.secured, None)
-        });
-        let settled: Result<Vec<()>> = join_all(settling).await.into_iter().collect();
-        drop(reply.send(settled.map(|_| Verdict::Committed)));
-        let mut versions = match self.plan.author.home {
-            Home::Own => placed
-                .into_keys()
-                .map(|key| (key, version.clone()))
-                .collect(),
-            Home::Record => {
-                for (key, lock) in closed.locks {
-                    placed.entry(key).or_insert(lock);
-                }
-                let objects =
-                    clear::plans(&closed.name, Decision::Committed, placed, closed.doubtful);
-                let staged = self.stage.keys;
-                clear::clear(
-                    &self.engine,
-                    &closed.name,
-                    Decision::Committed,
-                    objects,
-                    staged,
-                )
-                .await
-            }
-        };
-        let settling = self.documents.iter().map(|document| {
-            let version = versions.remove(&document.key()).flatten();
-            let engine = &self.engine;
-            async move {
-                settle::after_reply(
-                    engine,
-                    &document.collection,
-                    &document.secured,
-                    version.as_ref(),
-                )
-                .await;
-            }
-        });
-        join_all(settling.collect::<Vec<_>>()).await;
-    }
-
-    /// Intents and announcements are taken back before the reply, so that the next attempt does not meet them.
-    async fn undo(self, closed: Closed, placed: BTreeMap<Key, Placed>, mut uncertain: Vec<Key>) {
-        let mut bearers = closed.locks;
-        bearers.extend(placed);
-        uncertain.extend(closed.doubtful);
-        let objects = clear::plans(&closed.name, Decision::Aborted, bearers, uncertain);
-        let staged = self.stage.keys;
-        let clearing = clear::clear(
-            &self.engine,
-            &closed.name,
-            Decision::Aborted,
-            objects,
-            staged,
-        );
-        let withdrawing = self
-            .documents
-            .iter()
-            .map(|document| secure::undo(&self.engine, &document.collection, &document.secured));
-        futures::future::join(clearing, join_all(withdrawing)).await;
     }
 }

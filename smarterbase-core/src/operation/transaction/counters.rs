@@ -43,9 +43,9 @@ impl TransactionCounters {
         self.committed.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn note_conflict(&self, lost: Lost) {
+    pub(crate) fn note_conflict(&self, lost: Option<&Lost>) {
         self.conflicts.fetch_add(1, Ordering::Relaxed);
-        if lost == Lost::Wounded {
+        if lost == Some(&Lost::Wounded) {
             self.wounded.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -11,6 +11,7 @@ use crate::{
         Collection, Engine, View,
         change::{Base, Change},
         read::{self, Fetched},
+        transaction::turns::{Patience, Turn, Use},
         write::{Verdict, write},
     },
     port::Object,
@@ -25,6 +26,7 @@ pub(crate) async fn update<T: Document>(
 ) -> Result<Stored<T>> {
     let id = encode_key(collection, key)?;
     view.check_writable()?;
+    let turn = turn(view, collection, &id).await;
     let mut current = read::fetch_to_replace(view, collection, &id).await?;
     for attempt in 0..view.limits.update_attempts {
         let fetched = current
@@ -32,7 +34,11 @@ pub(crate) async fn update<T: Document>(
             .filter(Fetched::is_live)
             .ok_or_else(|| not_found(collection, &id))?;
         match attempt_once(view, collection, &id, fetched, &mut change).await? {
-            Attempted::Done(document) => return Ok(*document),
+            Attempted::Unchanged(document) => return Ok(*document),
+            Attempted::Written(document) => {
+                turn.inspect(Turn::note_commit);
+                return Ok(*document);
+            }
             Attempted::Lost(object) => {
                 current = read::reopen(view, collection, &id, object).await?
             }
@@ -42,8 +48,25 @@ pub(crate) async fn update<T: Document>(
     Err(contention(collection, &id, view.limits.update_attempts))
 }
 
+/// Updates of one document in one process queue up, and no request of theirs is in vain. In a transaction its commit does.
+async fn turn(view: &View, collection: &Collection, id: &EncodedId) -> Option<Turn> {
+    if view.attempt().is_some() {
+        return None;
+    }
+    let limits = view.limits;
+    let patience = Patience {
+        clock: &*view.clock,
+        standstill: limits.transactions.lease,
+        until: view.clock.elapsed() + limits.transactions.deadline,
+    };
+    let uses = [(collection.key(id), Use::Write)].into();
+    Some(view.turns.take(uses, patience).await)
+}
+
 enum Attempted<T> {
-    Done(Box<Stored<T>>),
+    /// The closure left it as it was.
+    Unchanged(Box<Stored<T>>),
+    Written(Box<Stored<T>>),
     Lost(Option<Object>),
 }
 
@@ -64,13 +87,13 @@ async fn attempt_once<T: Document>(
     }
     validate(collection, &*document)?;
     if body::encode(&*document, &unknown)? == fetched.settled.opened.body {
-        return Ok(Attempted::Done(Box::new(document)));
+        return Ok(Attempted::Unchanged(Box::new(document)));
     }
     view.moment(view.now(), false, |moment| document.stamp(moment));
     let value = document.into_inner();
     let planned = Change::write(view, collection, id, Some(base), &value, &unknown)?;
     Ok(match write(view, collection, planned).await? {
-        Verdict::Written(written) => Attempted::Done(Box::new(stored(value, written))),
+        Verdict::Written(written) => Attempted::Written(Box::new(stored(value, written))),
         Verdict::Lost(object) => Attempted::Lost(object),
     })
 }
