@@ -547,6 +547,7 @@ fn claiming(create_first: bool) -> Talk<ClaimMachine> {
             priority: None,
             grace: Duration::ZERO,
             lease: Duration::from_secs(5),
+            longest: Duration::from_secs(10),
         },
     }))
 }

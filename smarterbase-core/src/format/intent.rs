@@ -72,6 +72,14 @@ pub struct Priority(
     pub String,
 );
 
+impl Priority {
+    /// After everybody: of who takes no part in who goes first.
+    #[must_use]
+    pub fn last() -> Self {
+        Self(u64::MAX, String::new())
+    }
+}
+
 /// The version that an intent writes when it is committed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pending {

@@ -257,6 +257,14 @@ pub fn is_staged(path: &str) -> bool {
         .is_some_and(|rest| !rest.contains("..") && rest.ends_with(".json"))
 }
 
+/// The attempt that staged the body at this path.
+#[must_use]
+pub fn staged_by(path: &str) -> Option<Attempt> {
+    let (attempt, number) = path.strip_prefix("_stage/")?.split_once('/')?;
+    number.strip_suffix(".json")?.parse::<u32>().ok()?;
+    Attempt::parse(attempt)
+}
+
 /// `_sys/format.json`.
 #[must_use]
 pub fn database() -> Key {

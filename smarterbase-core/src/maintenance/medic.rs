@@ -15,11 +15,13 @@ use crate::{
     document::Timestamp,
     error::Result,
     format::{
-        Key, Prefix, path,
+        Key, Prefix,
+        intent::Attempt,
+        path,
         record::{Decision, Record},
     },
     operation::{Engine, engine::store_failure, transaction::clear},
-    port::Listed,
+    port::{Expect, Listed},
 };
 
 /// A committed transaction whose owner has not finished it after this time is finished by the medic.
@@ -119,7 +121,7 @@ async fn remove_aborted(engine: &Engine, listed: &Listed) -> Result<Fate> {
     })
 }
 
-/// Bodies that were staged by an attempt that died before it placed them.
+/// Bodies that were staged by an attempt that died before it was decided.
 async fn remove_staged(engine: &Engine) -> Result<u64> {
     let mut after = None;
     let mut removed = 0;
@@ -130,13 +132,39 @@ async fn remove_staged(engine: &Engine) -> Result<u64> {
             .iter()
             .filter(|staged| is_older(engine, staged, LATEST))
         {
-            remove(engine, &old.key).await?;
-            removed += 1;
+            if is_nobodys(engine, &old.key).await? {
+                remove(engine, &old.key).await?;
+                removed += 1;
+            }
         }
         if !has_more {
             return Ok(removed);
         }
     }
+}
+
+/// Whether the attempt that staged a body is not committed, and never will be: then it is aborted here. A committed one's
+/// bodies go with its record.
+async fn is_nobodys(engine: &Engine, staged: &Key) -> Result<bool> {
+    let Some(attempt) = path::staged_by(staged.as_str()) else {
+        tracing::warn!(path = %staged, "an object among the staged bodies is none");
+        return Ok(false);
+    };
+    if decision(engine, &attempt).await?.is_none() {
+        let aborted = Record::aborted(attempt.clone()).seal(engine.nonce());
+        let record = path::record(&attempt);
+        drop(engine.store.put(&record, &Expect::Absent, aborted).await);
+    }
+    Ok(decision(engine, &attempt).await? == Some(Decision::Aborted))
+}
+
+async fn decision(engine: &Engine, attempt: &Attempt) -> Result<Option<Decision>> {
+    let found = engine.store.get(&path::record(attempt)).await;
+    let found = found.map_err(store_failure)?;
+    let record = found
+        .map(|object| Record::open(&object.bytes))
+        .transpose()?;
+    Ok(record.map(|record| record.decision))
 }
 
 async fn list(

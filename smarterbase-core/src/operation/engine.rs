@@ -159,13 +159,14 @@ impl Engine {
     /// When a write that starts now stops resolving. Its last attempt may take as long again, and both together stay
     /// within the in-flight bound.
     pub(crate) fn deadline(&self) -> Deadline {
-        let longest = self
-            .limits
-            .write_deadline
-            .min(self.database.in_flight_bound / 2);
         Deadline {
-            at: self.clock.elapsed() + longest,
+            at: self.clock.elapsed() + self.longest_write(),
         }
+    }
+
+    fn longest_write(&self) -> Duration {
+        let bound = self.database.in_flight_bound / 2;
+        self.limits.write_deadline.min(bound)
     }
 
     /// Runs a machine of the protocol on the store, under the deadline of a write.
@@ -183,14 +184,24 @@ impl Engine {
         }
     }
 
-    /// How a plain write, or a strict read, waits for transactions: everybody goes first, but not for ever.
+    /// How a plain write, or a strict read, waits for transactions: everybody goes first, but not for ever. Who may not
+    /// write may abort nobody, and waits until the time is up.
     pub(crate) fn settler(&self) -> Settler {
-        Settler {
+        const LONGER_THAN_ANY_DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
+        let limits = self.limits.transactions;
+        let mut settler = Settler {
             attempt: None,
             priority: None,
-            grace: self.limits.transactions.grace,
-            lease: self.limits.transactions.lease,
+            grace: limits.grace,
+            lease: limits.lease,
+            longest: self.longest_write() * 2 / 3,
+        };
+        if self.check_writable().is_err() {
+            settler.grace = LONGER_THAN_ANY_DEADLINE;
+            settler.lease = LONGER_THAN_ANY_DEADLINE;
+            settler.longest = LONGER_THAN_ANY_DEADLINE;
         }
+        settler
     }
 
     /// Refuses when nothing may be written.

@@ -23,7 +23,8 @@ use std::{future::Future, sync::Arc, time::Duration};
 use self::{
     attempt::{Closed, Kind},
     commit::Verdict,
-    turns::{Patience, Turn},
+    lock::MOST_LOCKS,
+    turns::{Allowance, Turn},
 };
 use super::Engine;
 use crate::{
@@ -99,28 +100,25 @@ async fn queue(
     until: Duration,
 ) -> bool {
     let uses = closed.uses();
-    if closed.writes.is_empty() || turn.as_ref().is_some_and(|turn| turn.covers(&uses)) {
+    let is_in_turn = turn.as_ref().is_some_and(|turn| turn.covers(&uses));
+    // Who holds something and waits could wait for somebody who waits for that: a lock is not held in a queue, nor a turn.
+    if closed.writes.is_empty() || is_in_turn || !closed.locks.is_empty() {
         return true;
     }
-    *turn = None; // Before it waits: of two that hold and wait each could wait for the other.
-    let taken = engine.turns.take(uses, patience(engine, until)).await;
+    *turn = None;
+    let taken = engine
+        .turns
+        .take(uses, Allowance::until(engine, until))
+        .await;
     let is_current = !taken.is_outdated();
     *turn = Some(Arc::new(taken));
     is_current
 }
 
-fn patience(engine: &Engine, until: Duration) -> Patience<'_> {
-    Patience {
-        clock: &*engine.clock,
-        standstill: engine.limits.transactions.lease,
-        until,
-    }
-}
-
 /// What the attempt with this number locks before it runs: where the one before it lost, so that it does not lose there
-/// again; after several, all that was touched.
+/// again; after several, all that was touched, unless it is too much.
 fn what_to_lock(engine: &Engine, number: u32, touched: Vec<Key>, lost: Option<&Lost>) -> Vec<Key> {
-    if number >= OPTIMISTIC_ATTEMPTS {
+    if number >= OPTIMISTIC_ATTEMPTS && touched.len() <= MOST_LOCKS {
         engine.transactions.note_escalation();
         return touched;
     }

@@ -45,7 +45,7 @@ pub struct CommitPlan {
     pub announces: bool,
     /// The staged bodies that its intents refer to.
     pub staged: Vec<Key>,
-    /// Whether intents are placed one after the other, in the order of the keys.
+    /// Whether intents are placed one after the other, in the order of the keys, each waiting for whoever is in the way.
     pub in_order: bool,
 }
 
@@ -324,10 +324,15 @@ impl<R: Rules> CommitMachine<R> {
 
 /// The lanes.
 impl<R: Rules> CommitMachine<R> {
-    /// Begins what is queued: everything, or in order one after the other. After a failure nothing begins.
+    /// Begins what is queued: everything, but placements, where they are in order, one after the other. After a failure
+    /// nothing begins.
     fn begin_queued(&mut self, requests: &mut Vec<(Lane, Request)>, rng: &dyn Rng) {
-        while self.failure.is_none() && (self.lanes.is_empty() || !self.plan.in_order) {
-            let Some(work) = self.queue.pop_front() else {
+        while self.failure.is_none() {
+            let may_place = self.lanes.is_empty() || !self.plan.in_order;
+            let next = self
+                .queue
+                .pop_front_if(|work| may_place || !matches!(work, Work::Place(..)));
+            let Some(work) = next else {
                 return;
             };
             if let Some((work, request)) = self.go_on(work, Reply::Start, rng) {
@@ -491,8 +496,9 @@ impl<R: Rules> CommitMachine<R> {
         None
     }
 
-    /// Whether to give up at once instead of waiting so long for somebody while holding intents. Who takes its objects in
-    /// order may wait, since no circle can close; who only reads holds nothing.
+    /// Whether to give up at once instead of waiting so long for somebody while holding intents. Who places in order may
+    /// wait: it locked what it could, and a circle through the rest is ended by the older one's grace. Who only reads holds
+    /// nothing.
     fn gives_way(&self, patience: Patience) -> bool {
         let is_older = matches!(patience, Patience::Lease(_));
         is_older && !self.plan.in_order && !self.plan.writes.is_empty()

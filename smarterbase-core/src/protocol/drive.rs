@@ -113,13 +113,13 @@ async fn wait(
 ) -> Reply {
     let now = to.clock.elapsed();
     let wait = waits.look(intent, now);
-    let patience = (wait.since + patience.duration()).saturating_sub(now);
-    if patience.is_zero() {
-        return Reply::PatienceIsOver;
-    }
     let left = deadline.at.saturating_sub(now);
     if left.is_zero() {
         return Reply::TimeIsUp;
+    }
+    let patience = (wait.since + patience.duration()).saturating_sub(now);
+    if patience.is_zero() {
+        return Reply::PatienceIsOver;
     }
     let drawn = to.rng.below(longest_look(wait.looks) - LOOKS.start() + 1);
     let look = Duration::from_millis(LOOKS.start() + drawn);

@@ -162,7 +162,12 @@ impl<R: Rules> FinishMachine<R> {
         match reply {
             Reply::Put(Answer::Applied(version)) => Step::Done(Finished::Clean(Some(version))),
             Reply::Put(Answer::Refused(_)) => Step::Done(Finished::Left),
-            _ => self.read(),
+            // Somebody else was there, as a rule with the same; the look is free, a second rejection is not.
+            Reply::Put(Answer::Rejected) if self.pauses == 0 => {
+                self.pauses = 1;
+                self.read()
+            }
+            _ => self.rest(),
         }
     }
 

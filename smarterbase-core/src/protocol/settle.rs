@@ -98,6 +98,9 @@ pub struct Settler {
     pub grace: Duration,
     /// How long anyone waits for an intent that does not change; to it come 20 ms per member of its transaction (5 s).
     pub lease: Duration,
+    /// But no longer than this, which is shorter than the deadline of whoever waits: else nobody would ever have waited
+    /// long enough.
+    pub longest: Duration,
 }
 
 /// What comes to the lease for each object that takes part.
@@ -117,8 +120,13 @@ impl Settler {
             return Patience::Nobody; // An earlier attempt of the same transaction.
         }
         match &self.priority {
-            Some(priority) if *priority < intent.priority => Patience::Grace(self.grace),
-            _ => Patience::Lease(self.lease + LEASE_PER_MEMBER * intent.members.min(1_000)),
+            Some(priority) if *priority < intent.priority => {
+                Patience::Grace(self.grace.min(self.longest))
+            }
+            _ => {
+                let lease = self.lease + LEASE_PER_MEMBER * intent.members.min(1_000);
+                Patience::Lease(lease.min(self.longest))
+            }
         }
     }
 }
@@ -147,6 +155,7 @@ pub struct SettleMachine<R: Rules = Shipped> {
     only: Option<Nonce>,
     doing: Doing,
     rounds_left: u32,
+    pauses: u32,
     rules: std::marker::PhantomData<R>,
 }
 
@@ -160,6 +169,7 @@ enum Doing {
     Waiting(Bearer),
     Aborting,
     Removing(Box<Settled>),
+    Resting,
 }
 
 /// An object with an intent.
@@ -189,6 +199,8 @@ impl SettleMachine {
 impl<R: Rules> SettleMachine<R> {
     /// How often the object is looked at again because it changed meanwhile.
     pub const MOST_ROUNDS: u32 = 1_000;
+    /// How often it is looked at again because the store did not do what it was asked for.
+    pub const MOST_PAUSES: u32 = 16;
 
     /// What a strict reader sees at `key`: no write is undecided.
     #[must_use]
@@ -216,6 +228,7 @@ impl<R: Rules> SettleMachine<R> {
             only: None,
             doing: Doing::Starting(None),
             rounds_left: Self::MOST_ROUNDS,
+            pauses: 0,
             rules: std::marker::PhantomData,
         }
     }
@@ -250,7 +263,8 @@ impl<R: Rules> Machine for SettleMachine<R> {
             Doing::CheckingAgain(bearer, undone) => self.again_answer(bearer, undone, reply),
             Doing::ReadingStage(bearer, staged) => self.stage_answer(bearer, &staged, reply),
             Doing::Waiting(bearer) => self.waited(bearer, &reply, rng),
-            Doing::Aborting => self.next_round(),
+            Doing::Aborting => self.abort_answer(reply),
+            Doing::Resting => self.next_round(),
             Doing::Removing(settled) => self.remove_answer(*settled, reply),
         }
     }
@@ -276,6 +290,16 @@ impl<R: Rules> SettleMachine<R> {
                 self.read_object()
             }
         }
+    }
+
+    /// A look at once would find the same.
+    fn rest(&mut self) -> Step<Outcome> {
+        self.pauses += 1;
+        if self.pauses > Self::MOST_PAUSES {
+            return Step::Done(Err(Unsettled::Busy));
+        }
+        self.doing = Doing::Resting;
+        Step::Do(Request::Pause(self.pauses))
     }
 
     fn object_answer(&mut self, reply: Reply) -> Step<Outcome> {
@@ -369,7 +393,7 @@ impl<R: Rules> SettleMachine<R> {
     fn stage_answer(&mut self, bearer: Bearer, staged: &Staged, reply: Reply) -> Step<Outcome> {
         match got(reply) {
             Err(error) => store(error),
-            Ok(None) => self.next_round(),
+            Ok(None) => self.rest(),
             Ok(Some(object)) => match pending::check_staged(staged, &object.bytes) {
                 Ok(body) => bearer.committed(Some(body)),
                 Err(error) => unreadable(error),
@@ -427,7 +451,7 @@ impl<R: Rules> SettleMachine<R> {
         }
     }
 
-    /// Whatever becomes of it: the record and the object are looked at again.
+    /// What became of it the record and the object tell, which are looked at again.
     fn abort(&mut self, attempt: &Attempt, rng: &dyn Rng) -> Step<Outcome> {
         self.doing = Doing::Aborting;
         Step::Do(Request::Put {
@@ -435,6 +459,14 @@ impl<R: Rules> SettleMachine<R> {
             expect: Expect::Absent,
             body: Record::aborted(attempt.clone()).seal(rng.nonce()),
         })
+    }
+
+    fn abort_answer(&mut self, reply: Reply) -> Step<Outcome> {
+        match reply {
+            Reply::Put(Answer::Applied(_) | Answer::Rejected) => self.next_round(),
+            Reply::Put(Answer::Refused(error)) => store(error),
+            _ => self.rest(),
+        }
     }
 
     /// An intent that the object itself decides is aborted by the version without it.
@@ -459,7 +491,8 @@ impl<R: Rules> SettleMachine<R> {
                 Step::Done(Ok(Some(settled)))
             }
             Reply::Put(Answer::Refused(error)) => store(error),
-            _ => self.next_round(),
+            Reply::Put(Answer::Rejected) => self.next_round(),
+            _ => self.rest(),
         }
     }
 }

@@ -29,6 +29,7 @@ pub(crate) fn plain_settler() -> Settler {
         priority: None,
         grace: Duration::ZERO,
         lease: Duration::ZERO,
+        longest: Duration::from_secs(10),
     }
 }
 

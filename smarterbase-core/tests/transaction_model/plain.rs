@@ -56,6 +56,7 @@ pub(crate) fn plain_settler() -> Settler {
         priority: None,
         grace: std::time::Duration::from_millis(250),
         lease: std::time::Duration::from_secs(5),
+        longest: std::time::Duration::from_secs(10),
     }
 }
 

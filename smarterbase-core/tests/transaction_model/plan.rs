@@ -47,6 +47,7 @@ pub(crate) fn settler(maker: Maker) -> Settler {
         priority: Some(priority(maker)),
         grace: Duration::from_millis(250),
         lease: Duration::from_secs(5),
+        longest: Duration::from_secs(10),
     }
 }
 

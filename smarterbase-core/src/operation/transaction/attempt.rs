@@ -7,8 +7,9 @@ use std::{
 
 use super::{
     Identity, OPTIMISTIC_ATTEMPTS,
+    lock::Locks,
     range::Range,
-    turns::{Patience, Turn, Use},
+    turns::{Turn, Use},
 };
 use crate::{
     error::{Code, Error, Result},
@@ -19,7 +20,7 @@ use crate::{
         read::{self, Fetched},
         write::{Verdict, Written},
     },
-    protocol::{Placed, SettleMachine, Settled, Settler, settle, validate::Seen},
+    protocol::{SettleMachine, Settled, Settler, settle, validate::Seen},
 };
 
 /// What an attempt may do.
@@ -52,10 +53,7 @@ pub(crate) struct Closed {
     /// What is to be written, per document.
     pub(crate) writes: BTreeMap<Key, Buffered>,
     pub(crate) ranges: Vec<Range>,
-    /// Objects that bear a lock of this attempt.
-    pub(crate) locks: BTreeMap<Key, Placed>,
-    /// Objects that may bear one, or come to: the put of the lock had no answer.
-    pub(crate) doubtful: Vec<Key>,
+    pub(crate) locks: Locks,
     /// Held until nothing is left of the attempt.
     pub(crate) turn: Option<Arc<Turn>>,
     held: usize,
@@ -90,10 +88,13 @@ impl Closed {
         read.chain(written).collect()
     }
 
-    /// Whether it locked all that the attempt before it touched, and now writes something else too.
+    /// Whether it locked what the attempt before it touched, and replaces something else too.
     pub(crate) fn is_escalated(&self) -> bool {
-        let mut written = self.writes.keys();
-        self.number >= OPTIMISTIC_ATTEMPTS && written.any(|key| !self.locks.contains_key(key))
+        let is_unlocked =
+            |(key, write): (&Key, &Buffered)| write.change.base.is_some() && !self.locks.bears(key);
+        self.number >= OPTIMISTIC_ATTEMPTS
+            && !self.locks.is_empty()
+            && self.writes.iter().any(is_unlocked)
     }
 
     /// The attempt in its turn.
@@ -166,8 +167,7 @@ impl Attempt {
             reads: BTreeMap::new(),
             writes: BTreeMap::new(),
             ranges: Vec::new(),
-            locks: BTreeMap::new(),
-            doubtful: Vec::new(),
+            locks: Locks::none(engine, name.clone()),
             turn: None,
             held: 0,
         };
@@ -187,12 +187,8 @@ impl Attempt {
 
     /// Ends the attempt: from here on every operation in it is refused.
     pub(crate) fn close(&self) -> Closed {
-        self.take_state().expect("an attempt is closed once")
-    }
-
-    /// What the attempt did, unless it was closed.
-    pub(super) fn take_state(&self) -> Option<Closed> {
-        self.lock_state().take()
+        let closed = self.lock_state().take();
+        closed.expect("an attempt is closed once")
     }
 
     fn lock_state(&self) -> MutexGuard<'_, Option<Closed>> {
@@ -220,21 +216,12 @@ impl Attempt {
         if let Some(known) = self.with(|state| Ok(state.known(key)))? {
             return Ok(known);
         }
-        self.let_finish(key).await;
+        // A transaction of this process that has just committed the object replaces its intent first.
+        let (turns, clock) = (&self.engine.turns, &*self.engine.clock);
+        turns.let_finish(key, clock, self.settler.grace).await;
         let machine = SettleMachine::read(key.clone(), self.settler.clone());
         let fetched = read::settle(&self.engine, machine).await?;
         self.remember(key, fetched)
-    }
-
-    /// A transaction of this process that has just committed the object replaces its intent first.
-    async fn let_finish(&self, key: &Key) {
-        let clock = &*self.engine.clock;
-        let patience = Patience {
-            clock,
-            standstill: self.settler.grace,
-            until: clock.elapsed() + self.settler.grace,
-        };
-        self.engine.turns.let_finish(key, patience).await;
     }
 
     /// The first answer holds: two reads of one object in one transaction never differ.
@@ -244,18 +231,16 @@ impl Attempt {
             if let Some(known) = state.known(key) {
                 return Ok(known);
             }
-            state.hold(
-                fetched.as_ref().map_or(0, |fetched| fetched.bytes.len()),
-                limits.bytes,
-            )?;
-            state.reads.insert(key.clone(), fetched.clone());
-            match state.reads.len() + state.places() > limits.reads {
-                true => Err(too_large(format!(
+            if state.reads.len() + state.places() >= limits.reads {
+                return Err(too_large(format!(
                     "reads more than {} objects",
                     limits.reads
-                ))),
-                false => Ok(fetched),
+                )));
             }
+            let bytes = fetched.as_ref().map_or(0, |fetched| fetched.bytes.len());
+            state.hold(bytes, limits.bytes)?;
+            state.reads.insert(key.clone(), fetched.clone());
+            Ok(fetched)
         })
     }
 
@@ -263,11 +248,11 @@ impl Attempt {
     pub(crate) fn remember_range(&self, range: Range) -> Result<()> {
         let most = self.engine.limits.transactions.reads;
         self.with(|state| {
-            state.ranges.push(range);
-            match state.places() > most {
-                true => Err(too_large(format!("reads more than {most} entries"))),
-                false => Ok(()),
+            if state.places() + range.len() > most {
+                return Err(too_large(format!("reads more than {most} entries")));
             }
+            state.ranges.push(range);
+            Ok(())
         })
     }
 
@@ -295,11 +280,12 @@ impl Closed {
     }
 
     fn hold(&mut self, bytes: usize, most: usize) -> Result<()> {
-        self.held = self.held.saturating_add(bytes);
-        match self.held > most {
-            true => Err(too_large(format!("holds more than {most} bytes"))),
-            false => Ok(()),
+        let held = self.held.saturating_add(bytes);
+        if held > most {
+            return Err(too_large(format!("holds more than {most} bytes")));
         }
+        self.held = held;
+        Ok(())
     }
 }
 
@@ -324,52 +310,51 @@ impl Attempt {
         let key = collection.key(&change.id);
         // In its first attempt a create assumes that nothing is there; the commit finds out.
         let assumes = change.base.is_none() && self.number == 0;
-        let current = match self.with(|state| Ok(state.known(&key)))? {
-            Some(known) => known,
-            None if assumes => None,
-            None => self.fetch(&key).await?,
-        };
-        if !follows(&change, current.as_ref()) {
-            return Ok(Verdict::Lost(
-                current.map(|current| current.settled.object()),
-            ));
+        if !assumes {
+            self.fetch(&key).await?;
         }
-        self.buffer(collection, key, change, current)
+        let limits = self.engine.limits.transactions;
+        self.with(|state| {
+            let current = state.known(&key).flatten();
+            if !follows(&change, current.as_ref()) {
+                let current = current.map(|current| current.settled.object());
+                return Ok(Verdict::Lost(current));
+            }
+            if state.writes.len() >= limits.writes && !state.writes.contains_key(&key) {
+                let most = limits.writes;
+                return Err(too_large(format!("writes more than {most} documents")));
+            }
+            state.hold(change.body.len(), limits.bytes)?;
+            Ok(state.buffer(collection, key, change, current))
+        })
     }
+}
 
+impl Closed {
+    /// Holds a change back that follows what the transaction sees.
     fn buffer(
-        &self,
+        &mut self,
         collection: &Arc<Collection>,
         key: Key,
         change: Change,
         current: Option<Fetched>,
-    ) -> Result<Verdict> {
-        let limits = self.engine.limits.transactions;
-        self.with(|state| {
-            state.hold(change.body.len(), limits.bytes)?;
-            let base = match (state.writes.get(&key), current) {
-                (Some(earlier), _) => earlier.change.base.clone(),
-                (None, Some(current)) => Some(base(&change, current)),
-                (None, None) => None,
-            };
-            let change = rebased(change, base);
-            if change.envelope.state != State::Live && !was_live(&change) {
-                // Made and removed again: nothing is written, but that nothing was there was assumed.
-                state.writes.remove(&key);
-                state.reads.entry(key).or_insert(None);
-                return Ok(Verdict::Written(written(&change)));
-            }
-            let verdict = Verdict::Written(written(&change));
-            let collection = collection.clone();
-            state.writes.insert(key, Buffered { collection, change });
-            match state.writes.len() > limits.writes {
-                true => Err(too_large(format!(
-                    "writes more than {} documents",
-                    limits.writes
-                ))),
-                false => Ok(verdict),
-            }
-        })
+    ) -> Verdict {
+        let base = match (self.writes.get(&key), current) {
+            (Some(earlier), _) => earlier.change.base.clone(),
+            (None, Some(current)) => Some(base(&change, current)),
+            (None, None) => None,
+        };
+        let change = rebased(change, base);
+        let verdict = Verdict::Written(written(&change));
+        if change.envelope.state != State::Live && !was_live(&change) {
+            // Made and removed again: nothing is written, but that nothing was there was assumed.
+            self.writes.remove(&key);
+            self.reads.entry(key).or_insert(None);
+            return verdict;
+        }
+        let collection = collection.clone();
+        self.writes.insert(key, Buffered { collection, change });
+        verdict
     }
 }
 

@@ -18,15 +18,21 @@ use crate::{
 };
 
 /// The objects of an attempt whose closure failed, or that only read, lose their locks.
-pub(crate) async fn abandon(engine: &Arc<Engine>, closed: Closed) {
-    let objects = plans(
-        &closed.name,
-        Decision::Aborted,
-        closed.locks,
-        closed.doubtful,
-    );
+pub(crate) async fn abandon(engine: &Arc<Engine>, mut closed: Closed) {
+    let (locks, doubtful) = closed.locks.take();
+    give_back(engine, &closed.name, locks, doubtful).await;
+}
+
+/// Objects lose the locks of an attempt that ends without a decision.
+pub(crate) async fn give_back(
+    engine: &Engine,
+    attempt: &Attempt,
+    locks: BTreeMap<Key, Placed>,
+    doubtful: Vec<Key>,
+) {
+    let objects = plans(attempt, Decision::Aborted, locks, doubtful);
     if !objects.is_empty() {
-        take_back(engine, &closed.name, objects, Vec::new()).await;
+        take_back(engine, attempt, objects, Vec::new()).await;
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
     surroundings::Ranges,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     format::{
         Key,
         intent::{Author, Content, Home, Intent, Pending, Priority},
@@ -115,12 +115,15 @@ async fn validate(engine: &Arc<Engine>, closed: &Closed, more: Vec<Seen>) -> Res
 }
 
 fn author(closed: &Closed, home: Home, members: usize) -> Author {
-    let nobody = || Priority(u64::MAX, String::new());
     Author {
         transaction: closed.name.clone(),
         home,
         members: u32::try_from(members).unwrap_or(u32::MAX),
-        priority: closed.settler.priority.clone().unwrap_or_else(nobody),
+        priority: closed
+            .settler
+            .priority
+            .clone()
+            .unwrap_or_else(Priority::last),
     }
 }
 
@@ -128,7 +131,6 @@ fn author(closed: &Closed, home: Home, members: usize) -> Author {
 fn as_plain_write(closed: &Closed) -> Option<Buffered> {
     let is_alone = closed.writes.len() == 1
         && closed.locks.is_empty()
-        && closed.doubtful.is_empty()
         && closed.ranges.is_empty()
         && closed.seen().is_empty();
     is_alone
@@ -138,12 +140,20 @@ fn as_plain_write(closed: &Closed) -> Option<Buffered> {
 
 async fn write_plainly(engine: &Arc<Engine>, closed: Closed, write: Buffered) -> Result<Verdict> {
     let key = write.collection.key(&write.change.id);
-    match write_now(engine, &write.collection, write.change).await? {
-        write::Verdict::Written(_) => {
-            closed.turn.inspect(|turn| turn.note_commit());
+    match write_now(engine, &write.collection, write.change).await {
+        Ok(write::Verdict::Written(_)) => {
+            closed.turn.as_ref().inspect(|turn| turn.note_commit());
             Ok(Verdict::Committed)
         }
-        write::Verdict::Lost(_) => Ok(Verdict::Lost(Lost::Write(key))),
+        Ok(write::Verdict::Lost(_)) => Ok(Verdict::Lost(Lost::Write(key))),
+        // That a value is held is true of now; what the transaction read may be true of another moment.
+        Err(error) if error.kind() == ErrorKind::Unique => {
+            match validate(engine, &closed, Vec::new()).await? {
+                Verdict::Committed => Err(error),
+                lost => Ok(lost),
+            }
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -283,12 +293,10 @@ fn commit_plan(
     contents: Vec<Content>,
     stage: &Stage,
 ) -> CommitPlan {
-    let locks = closed.locks.keys().chain(&closed.doubtful);
-    let mut locked: Vec<Key> = locks.cloned().collect();
+    let mut locked: Vec<Key> = closed.locks.keys().cloned().collect();
     locked.retain(|key| !closed.writes.contains_key(key));
     let members = documents.len() + claims.len() + locked.len();
-    let is_bare = closed.locks.is_empty() && closed.doubtful.is_empty();
-    let home = match members == 1 && is_bare && stage.keys.is_empty() {
+    let home = match members == 1 && closed.locks.is_empty() && stage.keys.is_empty() {
         true => Home::Own,
         false => Home::Record,
     };

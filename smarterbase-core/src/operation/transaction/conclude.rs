@@ -24,7 +24,7 @@ use crate::{
 
 impl Commit {
     /// Replies, and leaves nothing behind that can be cleared.
-    pub(super) async fn end(self, closed: Closed, end: CommitEnd, reply: Reply) {
+    pub(super) async fn end(self, mut closed: Closed, end: CommitEnd, reply: Reply) {
         let CommitEnd {
             outcome,
             placed,
@@ -44,6 +44,7 @@ impl Commit {
             }
             // Nobody may undo what may have happened: whoever meets the intents finds out.
             CommitOutcome::Unknown(error) => {
+                drop(closed.locks.take());
                 drop(reply.send(Err(write::outcome_unknown(error))));
             }
         }
@@ -78,15 +79,16 @@ impl Commit {
     /// What was committed loses its intents; then the record may go, and others of this process need not wait for that.
     async fn finish(
         self,
-        closed: Closed,
+        mut closed: Closed,
         mut placed: BTreeMap<Key, Placed>,
         turn: Option<Arc<Turn>>,
     ) {
-        for (key, lock) in closed.locks {
+        let (locks, doubtful) = closed.locks.take();
+        for (key, lock) in locks {
             placed.entry(key).or_insert(lock);
         }
         let decision = Decision::Committed;
-        let objects = clear::plans(&closed.name, decision, placed, closed.doubtful);
+        let objects = clear::plans(&closed.name, decision, placed, doubtful);
         let finished = clear::finish(&self.engine, &closed.name, decision, objects).await;
         drop(turn);
         let removing = async {
@@ -119,10 +121,15 @@ impl Commit {
     }
 
     /// Intents and announcements are taken back before the reply, so that the next attempt does not meet them.
-    async fn undo(self, closed: Closed, placed: BTreeMap<Key, Placed>, mut uncertain: Vec<Key>) {
-        let mut bearers = closed.locks;
+    async fn undo(
+        self,
+        mut closed: Closed,
+        placed: BTreeMap<Key, Placed>,
+        mut uncertain: Vec<Key>,
+    ) {
+        let (mut bearers, doubtful) = closed.locks.take();
         bearers.extend(placed);
-        uncertain.extend(closed.doubtful);
+        uncertain.extend(doubtful);
         let objects = clear::plans(&closed.name, Decision::Aborted, bearers, uncertain);
         let clearing = clear::take_back(
             &self.engine,

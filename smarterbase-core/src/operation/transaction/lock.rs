@@ -1,31 +1,89 @@
-//! Locks: what an attempt takes that lost too often, on everything that the attempt before it touched.
+//! Locks: what an attempt takes first where the one before it lost, and after several on all that was touched.
 //!
 //! In the order of the keys, each waiting for others by priority. What is locked keeps its version until the attempt is
-//! decided, so the oldest transaction gets through.
+//! decided, so a transaction gets through once it is the oldest that wants the objects.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{Attempt, clear};
 use crate::{
     error::{Error, Result},
     format::{
         Key,
-        intent::{Author, Home, Intent, Operation},
+        intent::{Attempt as Name, Author, Home, Intent, Operation, Priority},
     },
     operation::{Engine, read::Fetched},
     protocol::{PlaceMachine, Placed, SettleMachine, Settled, place::PlaceOutcome},
 };
 
-/// More objects than this are not locked.
-const MOST_LOCKS: usize = 256;
+/// Where more objects were touched none is locked: locks are taken one after the other, and the first ones would be taken
+/// for a dead process's before the last ones are there.
+pub(super) const MOST_LOCKS: usize = 64;
+
+/// The objects that bear a lock of one attempt. Who drops them gives them back, in the background.
+#[derive(Debug)]
+pub(crate) struct Locks {
+    engine: Arc<Engine>,
+    attempt: Name,
+    placed: BTreeMap<Key, Placed>,
+    /// Objects that may bear a lock, or come to: its put has no answer yet, or had none.
+    doubtful: BTreeSet<Key>,
+}
+
+impl Locks {
+    pub(super) fn none(engine: &Arc<Engine>, attempt: Name) -> Self {
+        Self {
+            engine: engine.clone(),
+            attempt,
+            placed: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.placed.is_empty() && self.doubtful.is_empty()
+    }
+
+    /// Whether a lock is known to be on the object.
+    pub(super) fn bears(&self, key: &Key) -> bool {
+        self.placed.contains_key(key)
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.placed.keys().chain(&self.doubtful)
+    }
+
+    /// The locks, and where one is doubtful, for who takes care of them.
+    pub(super) fn take(&mut self) -> (BTreeMap<Key, Placed>, Vec<Key>) {
+        let doubtful = std::mem::take(&mut self.doubtful);
+        (
+            std::mem::take(&mut self.placed),
+            doubtful.into_iter().collect(),
+        )
+    }
+}
+
+impl Drop for Locks {
+    /// A transaction whose future is dropped gives its locks back.
+    fn drop(&mut self) {
+        if self.is_empty() || tokio::runtime::Handle::try_current().is_err() {
+            return;
+        }
+        let (placed, doubtful) = self.take();
+        let (engine, attempt) = (self.engine.clone(), self.attempt.clone());
+        let tasks = engine.tasks.clone();
+        tasks.spawn(async move { clear::give_back(&engine, &attempt, placed, doubtful).await });
+    }
+}
 
 impl Attempt {
     /// Locks what is there of `keys`, until `until` by the engine's clock. What cannot be locked is left: the attempt is then
     /// as any other.
     pub(crate) async fn lock(&self, keys: Vec<Key>, until: Duration) {
-        if keys.len() > MOST_LOCKS {
-            return;
-        }
         let members = u32::try_from(keys.len()).unwrap_or(u32::MAX);
         for key in keys {
             if self.engine().clock.elapsed() >= until {
@@ -33,12 +91,7 @@ impl Attempt {
             }
             if let Err(error) = self.lock_one(&key, members).await {
                 tracing::debug!(%error, "an object was not locked");
-                // Its lock may land yet: whoever clears the attempt looks there too.
-                let doubted = self.with(|state| {
-                    state.doubtful.push(key);
-                    Ok(())
-                });
-                return drop(doubted);
+                return;
             }
         }
     }
@@ -58,6 +111,8 @@ impl Attempt {
         );
         let placing: PlaceMachine =
             PlaceMachine::new(key.clone(), Some(settled), intent, self.settler.clone());
+        // From here on it may land, whatever becomes of this future.
+        self.doubt(key)?;
         match engine.drive(placing.on_any_version()).await {
             PlaceOutcome::Placed(placed) => self.hold(key, placed),
             PlaceOutcome::Conflict => Ok(()),
@@ -70,12 +125,15 @@ impl Attempt {
             transaction: self.name.clone(),
             home: Home::Record,
             members,
-            priority: self
-                .settler
-                .priority
-                .clone()
-                .unwrap_or_else(|| crate::format::intent::Priority(u64::MAX, String::new())),
+            priority: self.settler.priority.clone().unwrap_or_else(Priority::last),
         }
+    }
+
+    fn doubt(&self, key: &Key) -> Result<()> {
+        self.with(|state| {
+            state.locks.doubtful.insert(key.clone());
+            Ok(())
+        })
     }
 
     /// What is locked is read: it cannot change any more.
@@ -83,7 +141,8 @@ impl Attempt {
         self.with(|state| {
             let fetched = placed.base.as_ref().map(|base| locked(base, &placed));
             state.reads.insert(key.clone(), fetched);
-            state.locks.insert(key.clone(), placed);
+            state.locks.doubtful.remove(key);
+            state.locks.placed.insert(key.clone(), placed);
             Ok(())
         })
     }
@@ -96,20 +155,4 @@ fn locked(base: &Settled, placed: &Placed) -> Fetched {
     settled.opened.envelope.put = placed.envelope.put;
     settled.bears_intent = true;
     Fetched::from(settled)
-}
-
-impl Drop for Attempt {
-    /// A transaction whose future is dropped while its closure runs gives its locks back.
-    fn drop(&mut self) {
-        let Some(closed) = self.take_state() else {
-            return;
-        };
-        let is_bare = closed.locks.is_empty() && closed.doubtful.is_empty();
-        if is_bare || tokio::runtime::Handle::try_current().is_err() {
-            return;
-        }
-        let engine: Arc<Engine> = self.engine().clone();
-        let tasks = engine.tasks.clone();
-        tasks.spawn(async move { clear::abandon(&engine, closed).await });
-    }
 }

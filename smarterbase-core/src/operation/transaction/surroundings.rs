@@ -1,6 +1,6 @@
 //! What a commit asks of the engine beside its store: entries, ranges, and whether its writers still agree.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -40,14 +40,21 @@ impl Surroundings for Commit {
         if age > LONGEST_COMMIT.min(self.engine.database.in_flight_bound) {
             return false;
         }
-        for document in &self.documents {
+        let agreements: BTreeMap<&str, &Document> = self
+            .documents
+            .iter()
+            .map(|document| (document.collection.name(), document))
+            .collect();
+        let asking = agreements.into_values().map(async |document| {
             let mut agreement = document.secured.plan.agreement.clone();
             let agreed = still_agreed(&self.engine, &document.collection, &mut agreement).await;
-            if !agreed.unwrap_or(false) {
-                return false;
-            }
-        }
-        true
+            (agreed.unwrap_or(false), agreement)
+        });
+        // The last one to be asked may have taken so long that the first copy is too old again.
+        let answers = join_all(asking).await;
+        answers
+            .iter()
+            .all(|(agreed, agreement)| *agreed && agreement.is_current(&self.engine))
     }
 }
 

@@ -17,7 +17,7 @@ use std::{
 use futures::future::{Either, select};
 use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
-use crate::{format::Key, port::Clock};
+use crate::{format::Key, operation::Engine, port::Clock};
 
 /// How an object is used in a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,9 +82,9 @@ pub(crate) struct Turn {
     is_outdated: bool,
 }
 
-/// How long anybody waits.
+/// How long somebody waits.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience<'a> {
+pub(crate) struct Allowance<'a> {
     pub(crate) clock: &'a dyn Clock,
     /// For a queue that does not move.
     pub(crate) standstill: Duration,
@@ -92,12 +92,23 @@ pub(crate) struct Patience<'a> {
     pub(crate) until: Duration,
 }
 
+impl<'a> Allowance<'a> {
+    /// What a transaction or an update allows that has time until `until`.
+    pub(crate) fn until(engine: &'a Engine, until: Duration) -> Self {
+        Self {
+            clock: &*engine.clock,
+            standstill: engine.limits.transactions.lease,
+            until,
+        }
+    }
+}
+
 impl Turns {
     /// Waits for all of `uses`, in the order of the keys: two that wait for each other cannot be.
     pub(crate) async fn take(
         self: &Arc<Self>,
         uses: BTreeMap<Key, Use>,
-        patience: Patience<'_>,
+        allowance: Allowance<'_>,
     ) -> Turn {
         let visits = uses.into_iter().map(|(key, use_)| (self.visit(key), use_));
         let visits: Vec<(Visit, Use, u64)> = visits
@@ -110,8 +121,12 @@ impl Turns {
             places: Vec::with_capacity(visits.len()),
             is_outdated: false,
         };
+        let mut allowance = allowance;
         for (visit, use_, changes) in visits {
-            let gate = visit.queue.enter(use_, patience).await;
+            let gate = visit.queue.enter(use_, allowance).await;
+            if matches!(gate, Gate::Passed) {
+                allowance.until = Duration::ZERO; // It has waited: what else is not free at once is passed too.
+            }
             turn.is_outdated |= visit.queue.changes.load(Ordering::Acquire) != changes;
             turn.places.push(Place {
                 _gate: gate,
@@ -124,14 +139,18 @@ impl Turns {
 
     /// Waits while a committed transaction of this process is finishing the object: whoever reads it now would meet the
     /// intent, and would lose the race to replace it.
-    pub(crate) async fn let_finish(self: &Arc<Self>, key: &Key, patience: Patience<'_>) {
+    pub(crate) async fn let_finish(
+        self: &Arc<Self>,
+        key: &Key,
+        clock: &dyn Clock,
+        longest: Duration,
+    ) {
         let Some(visit) = self.visit_if_used(key) else {
             return;
         };
         let finished = std::pin::pin!(visit.queue.finished.notified());
         if visit.queue.is_finishing.load(Ordering::Acquire) {
-            let tired = patience.clock.sleep(patience.standstill);
-            select(finished, tired).await;
+            select(finished, clock.sleep(longest)).await;
         }
     }
 
@@ -159,7 +178,7 @@ impl Turns {
 }
 
 impl Queue {
-    async fn enter(&self, use_: Use, patience: Patience<'_>) -> Gate {
+    async fn enter(&self, use_: Use, allowance: Allowance<'_>) -> Gate {
         let gate = self.gate.clone();
         let entered = async {
             match use_ {
@@ -171,21 +190,21 @@ impl Queue {
                 },
             }
         };
-        let entered = self.wait(entered, patience).await;
+        let entered = self.wait(entered, allowance).await;
         self.begun.fetch_add(1, Ordering::Relaxed);
         entered
     }
 
     /// For as long as the queue moves, and the time is not up.
-    async fn wait(&self, entered: impl Future<Output = Gate>, patience: Patience<'_>) -> Gate {
+    async fn wait(&self, entered: impl Future<Output = Gate>, allowance: Allowance<'_>) -> Gate {
         let mut entered = std::pin::pin!(entered);
         loop {
             let begun = self.begun.load(Ordering::Relaxed);
-            let left = patience.until.saturating_sub(patience.clock.elapsed());
-            let tired = patience.clock.sleep(patience.standstill.min(left));
+            let left = allowance.until.saturating_sub(allowance.clock.elapsed());
+            let tired = allowance.clock.sleep(allowance.standstill.min(left));
             match select(entered.as_mut(), tired).await {
                 Either::Left((gate, _)) => return gate,
-                Either::Right(_) if left <= patience.standstill => return Gate::Passed,
+                Either::Right(_) if left <= allowance.standstill => return Gate::Passed,
                 Either::Right(_) if self.begun.load(Ordering::Relaxed) == begun => {
                     return Gate::Passed;
                 }
@@ -281,8 +300,8 @@ mod tests {
         }
     }
 
-    fn patient(clock: &Paused) -> Patience<'_> {
-        Patience {
+    fn patient(clock: &Paused) -> Allowance<'_> {
+        Allowance {
             clock,
             standstill: STANDSTILL,
             until: Duration::from_secs(60),
@@ -346,7 +365,7 @@ mod tests {
         assert_eq!(clock.elapsed(), STANDSTILL);
         drop((holder, passed));
         assert!(is_unused(&turns));
-        let hurried = Patience {
+        let hurried = Allowance {
             until: clock.elapsed(),
             ..patient(&clock)
         };
@@ -376,14 +395,14 @@ mod tests {
         let (turns, clock) = (Arc::new(Turns::default()), Paused(Instant::now()));
         let key = Key::from_stored("a");
         let turn = turns.take(uses([("a", Use::Write)]), patient(&clock)).await;
-        turns.let_finish(&key, patient(&clock)).await;
+        turns.let_finish(&key, &clock, STANDSTILL).await;
         assert_eq!(clock.elapsed(), Duration::ZERO, "it has not committed");
         turn.note_finishing();
         let finishing = async {
             clock.sleep(Duration::from_millis(20)).await;
             drop(turn);
         };
-        futures::future::join(finishing, turns.let_finish(&key, patient(&clock))).await;
+        futures::future::join(finishing, turns.let_finish(&key, &clock, STANDSTILL)).await;
         assert_eq!(clock.elapsed(), Duration::from_millis(20));
         assert!(is_unused(&turns));
     }

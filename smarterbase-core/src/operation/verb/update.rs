@@ -11,7 +11,7 @@ use crate::{
         Collection, Engine, View,
         change::{Base, Change},
         read::{self, Fetched},
-        transaction::turns::{Patience, Turn, Use},
+        transaction::turns::{Allowance, Turn, Use},
         write::{Verdict, write},
     },
     port::Object,
@@ -53,14 +53,9 @@ async fn turn(view: &View, collection: &Collection, id: &EncodedId) -> Option<Tu
     if view.attempt().is_some() {
         return None;
     }
-    let limits = view.limits;
-    let patience = Patience {
-        clock: &*view.clock,
-        standstill: limits.transactions.lease,
-        until: view.clock.elapsed() + limits.transactions.deadline,
-    };
+    let until = view.clock.elapsed() + view.limits.transactions.deadline;
     let uses = [(collection.key(id), Use::Write)].into();
-    Some(view.turns.take(uses, patience).await)
+    Some(view.turns.take(uses, Allowance::until(view, until)).await)
 }
 
 enum Attempted<T> {
