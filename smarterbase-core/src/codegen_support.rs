@@ -41,10 +41,10 @@ pub use crate::{
     db::{Count, DeleteMany, FindMany, FindOne, Session},
     document::seal::{is_stored_as, seal},
     document::{
-        ComponentSpec, Document, DocumentKey, DocumentSpec, EmbeddedForm, EmbeddedSpec, Field,
+        Adoption, ComponentSpec, Document, DocumentKey, DocumentSpec, EmbeddedForm, EmbeddedSpec, Field,
         FieldSpec, FieldType, History, Id, IndexArg, IndexKind, IndexRange, IndexSink, IndexSpec,
-        IndexValue, IntoDocument, KeyKind, KeyText, Moment, Scalar, Shape, Timestamp,
-        UnknownMembers,
+        IndexValue, IntoDocument, KeyKind, KeyText, Moment, OnBad, Policy, Scalar, SealedShape, Shape,
+        Standing, Timestamp, UnknownMembers, Upgrade,
         field::{AnswersEquality, AnswersRanges, Indexed, Ranged, Unindexed},
         index_value::{Encoding, PresentValue},
     },

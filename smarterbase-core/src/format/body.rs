@@ -40,7 +40,11 @@ pub fn unknown_members(spec: &DocumentSpec, body: &[u8]) -> Result<UnknownMember
 fn is_known(spec: &DocumentSpec, name: &str) -> bool {
     let is_of_field =
         |field: &crate::document::FieldSpec| field.name == name || field.aliases.contains(&name);
-    name == spec.key_field || spec.fields.iter().any(is_of_field) || spec.history.retired(name)
+    let adopt = spec.history.policy.adopt;
+    name == spec.key_field
+        || spec.fields.iter().any(is_of_field)
+        || spec.history.retired(name)
+        || adopt.is_some_and(|adoption| adoption.version_field == name)
 }
 
 /// The JSON text of a document with its unknown members after its own. Where both have a name, the type's member wins.

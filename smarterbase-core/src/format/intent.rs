@@ -135,6 +135,8 @@ struct Members<'a> {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     embedded: BTreeMap<String, u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    readable_by: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     created: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     updated: Option<Timestamp>,
@@ -240,6 +242,7 @@ impl Intent {
             schema: Some(pending.schema),
             seal: pending.shape.seal_text().map(Cow::Owned),
             embedded: pending.shape.embedded.0.clone(),
+            readable_by: pending.shape.readable_by,
             created: pending.created,
             updated: pending.updated,
             catalog: Some(pending.catalog),
@@ -338,7 +341,11 @@ impl Intent {
             schema: members.schema.unwrap_or(base.schema),
             // An intent without a version has the body of a program that thought as the base's writer did.
             shape: match members.schema {
-                Some(_) => BodyShape::read(members.seal.as_deref(), members.embedded),
+                Some(_) => BodyShape::read(
+                    members.seal.as_deref(),
+                    members.embedded,
+                    members.readable_by,
+                ),
                 None => base.shape.clone(),
             },
             created: members.created.or(base.created),
@@ -367,6 +374,7 @@ fn bare(author: &Author, op: Operation, rev: u64, write: Nonce) -> Members<'_> {
         schema: None,
         seal: None,
         embedded: BTreeMap::new(),
+        readable_by: None,
         created: None,
         updated: None,
         catalog: None,
