@@ -8,7 +8,10 @@
 )]
 
 mod failing;
+mod policies;
+mod quarantine;
 mod reading;
+mod tasks;
 mod upgrading;
 mod v1;
 mod v2;

@@ -125,28 +125,12 @@ pub(crate) async fn fetch(
     collection: &Collection,
     id: &EncodedId,
 ) -> Result<Option<Fetched>> {
+    published::agree(view, collection).await?;
     let key = collection.key(id);
-    let fetched = async {
-        match view.attempt() {
-            Some(attempt) => attempt.fetch(&key).await,
-            None => peek(view, key).await,
-        }
+    let fetched = match view.attempt() {
+        Some(attempt) => attempt.fetch(&key).await,
+        None => peek(view, key).await,
     };
-    agreed(view, collection, id, fetched).await
-}
-
-/// What is fetched counts once the type's schema is the published one; both are asked for side by side.
-async fn agreed(
-    view: &View,
-    collection: &Collection,
-    id: &EncodedId,
-    fetched: impl Future<Output = Result<Option<Fetched>>>,
-) -> Result<Option<Fetched>> {
-    if collection.published.initialized() {
-        return fetched.await.map_err(|error| at(collection, id, error));
-    }
-    let (agreed, fetched) = futures::join!(published::agree(view, collection), fetched);
-    agreed?;
     fetched.map_err(|error| at(collection, id, error))
 }
 
@@ -157,14 +141,13 @@ pub(crate) async fn fetch_to_replace(
     collection: &Collection,
     id: &EncodedId,
 ) -> Result<Option<Fetched>> {
+    published::agree(view, collection).await?;
     let key = collection.key(id);
-    let fetched = async {
-        match view.attempt() {
-            Some(attempt) => attempt.fetch(&key).await,
-            None => settle(view, SettleMachine::replace(key, view.settler())).await,
-        }
+    let fetched = match view.attempt() {
+        Some(attempt) => attempt.fetch(&key).await,
+        None => settle(view, SettleMachine::replace(key, view.settler())).await,
     };
-    agreed(view, collection, id, fetched).await
+    fetched.map_err(|error| at(collection, id, error))
 }
 
 /// Fetches the object at a document's path once no write of a transaction is undecided on it: what was acknowledged to
@@ -174,14 +157,13 @@ pub(crate) async fn fetch_strictly(
     collection: &Collection,
     id: &EncodedId,
 ) -> Result<Option<Fetched>> {
+    published::agree(view, collection).await?;
     let key = collection.key(id);
-    let fetched = async {
-        match view.attempt() {
-            Some(attempt) => attempt.fetch(&key).await,
-            None => settle(view, SettleMachine::read(key, view.settler())).await,
-        }
+    let fetched = match view.attempt() {
+        Some(attempt) => attempt.fetch(&key).await,
+        None => settle(view, SettleMachine::read(key, view.settler())).await,
     };
-    agreed(view, collection, id, fetched).await
+    fetched.map_err(|error| at(collection, id, error))
 }
 
 /// One GET where there is no intent.
