@@ -8,7 +8,9 @@
 )]
 
 mod failing;
+mod floor;
 mod policies;
+mod published;
 mod quarantine;
 mod reading;
 mod tasks;
