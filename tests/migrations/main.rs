@@ -7,6 +7,7 @@
     reason = "the documents of tests"
 )]
 
+mod adopting;
 mod failing;
 mod floor;
 mod policies;

@@ -162,7 +162,7 @@ const FROZEN: &[(&str, &str)] = &[
     ),
     (
         "schema.json",
-        "b8ec1bbf386a16b9070886a2bb6f467f11f190d5b3d4e46103ffd6ddde1fa703",
+        "8fd2a3c7ae0ad871ee2664d2ec127d080b18da26d62e78d9923df060d3336345",
     ),
     (
         "values.txt",
@@ -509,7 +509,7 @@ fn the_databases_settings_open_and_are_sealed_again_to_the_same_bytes() {
 #[test]
 fn a_published_schema_opens_and_is_sealed_again_to_the_same_bytes() {
     let bytes = read("schema.json");
-    let fields = [("email", "String"), ("id", "Id<@self>"), ("plan", "Plan")];
+    let fields = [("email", "String"), ("id", "Id<User>"), ("plan", "Plan")];
     let schema = PublishedSchema {
         collection: "users".to_owned(),
         version: 2,
