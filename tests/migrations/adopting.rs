@@ -165,6 +165,24 @@ async fn add_with_a_default() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_version_is_no_unknown_member_and_another_one_is() {
+    let (world, db) = library().await;
+    Item::get(&db, &id(41)).await.unwrap().unwrap();
+    let unknown = format!(
+        r#"{{"id":"{}","_v":1,"name":"Nail","stock":1,"more":"secret"}}"#,
+        number(42)
+    );
+    put(&world, &format!("items/{}.json", number(42)), &unknown).await;
+    let refused = Item::get(&db, &id(42)).await.unwrap_err();
+    assert_eq!(refused.code(), "SB-CORRUPT");
+    let text = refused.to_string();
+    assert!(
+        text.contains("`more`") && !text.contains("secret"),
+        "{text}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn rename() {
     let (world, db) = library().await;
     let mut order = Order::get(&db, &id(20)).await.unwrap().unwrap();
@@ -174,7 +192,10 @@ async fn rename() {
     let stored = text(&world, &format!("orders/{}.json", number(20))).await;
     assert!(!stored.contains("\"price\":"), "{stored}");
     // What the type does not know stays, to the last digit.
-    assert!(stored.contains(r#""tenant":{"id":12345678901234567890}"#), "{stored}");
+    assert!(
+        stored.contains(r#""tenant":{"id":12345678901234567890}"#),
+        "{stored}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -204,7 +225,10 @@ async fn typed_functions_and_the_chain_from_0_to_3() {
         assert_eq!((&*product.brand, &*product.product_name), ("Acme", name));
         assert_eq!(product.pricing["retail"].to_bits(), f64::to_bits(retail));
         assert!((product.pricing["wholesale"] - retail * 0.85).abs() < 1e-9);
-        assert_eq!((product.stock, product.meta().schema_version), (stock, version));
+        assert_eq!(
+            (product.stock, product.meta().schema_version),
+            (stock, version)
+        );
     }
 }
 
@@ -224,7 +248,13 @@ async fn documents_without_a_version_are_of_the_base_version() {
 async fn finders_and_the_upgrade_of_the_whole_collection_find_them() {
     let (world, db) = library().await;
     assert_eq!(Product::find_by_brand(&db, "Acme").await.unwrap().len(), 4);
-    assert_eq!(Order::find_by_total_amount_in(&db, 12.0..13.0).await.unwrap().len(), 1);
+    assert_eq!(
+        Order::find_by_total_amount_in(&db, 12.0..13.0)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     let run = db.migrate::<Product>().raise_floor().await.unwrap();
     assert_eq!((run.documents, run.upgraded), (4, 4));
     db.rebuild_indexes::<Product>().await.unwrap();
@@ -250,7 +280,10 @@ async fn they_are_written_back_where_the_type_wants_that() {
     held.first_name = "Augusta".to_owned();
     held.save(&db).await.unwrap();
     let again = User::get(&db, &id(1)).await.unwrap().unwrap();
-    assert_eq!((again.first_name.as_str(), again.revision()), ("Augusta", 2));
+    assert_eq!(
+        (again.first_name.as_str(), again.revision()),
+        ("Augusta", 2)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -261,7 +294,10 @@ async fn a_version_of_tomorrow_is_refused_and_never_overwritten() {
     put(&world, &path, &newer).await;
     let refused = [
         Item::get(&db, &id(42)).await.map(drop).unwrap_err(),
-        Item::update(&db, &id(42), |_| Ok(())).await.map(drop).unwrap_err(),
+        Item::update(&db, &id(42), |_| Ok(()))
+            .await
+            .map(drop)
+            .unwrap_err(),
         Item::delete(&db, &id(42)).await.map(drop).unwrap_err(),
         db.migrate::<Item>().await.map(drop).unwrap_err(),
     ];

@@ -26,9 +26,15 @@ async fn a_new_definition_over_values_that_a_step_makes_waits_for_the_floor() {
     let world = world_with(&["a", "b"]).await;
     let db = world.open(1).await;
     let waits = db.rebuild_indexes::<Task>().await.unwrap_err();
-    assert_eq!((waits.code(), waits.kind()), ("SB-DEFINITION", ErrorKind::Refused));
+    assert_eq!(
+        (waits.code(), waits.kind()),
+        ("SB-DEFINITION", ErrorKind::Refused)
+    );
     let text = waits.to_string();
-    assert!(text.contains("hours-") && text.contains("raise_floor"), "{text}");
+    assert!(
+        text.contains("hours-") && text.contains("raise_floor"),
+        "{text}"
+    );
     assert!(state(&db, "hours-").await.contains("pending"));
     // The older program goes on, and nothing that is ready goes down with it.
     let old_program = world.open(2).await;
@@ -40,7 +46,9 @@ async fn a_new_definition_over_values_that_a_step_makes_waits_for_the_floor() {
     assert_eq!(built.len(), 1);
     assert!(built[0].starts_with("hours-"), "{built:?}");
     assert_eq!(Task::find_by_hours(&db, 8).await.unwrap().len(), 3);
-    let refused = OldTask::create(&world.open(3).await, old("d")).await.unwrap_err();
+    let refused = OldTask::create(&world.open(3).await, old("d"))
+        .await
+        .unwrap_err();
     assert_eq!(refused.code(), "SB-UNSUPPORTED-SCHEMA");
     assert!(state(&db, "hours-").await.contains("ready"));
     assert_sound::<Task>(&world).await;
@@ -121,7 +129,9 @@ async fn an_older_program_reads_what_is_readable_by_it_and_never_writes_it() {
     )
     .await
     .unwrap();
-    second::Notice::create(&new_program, notice.clone()).await.unwrap();
+    second::Notice::create(&new_program, notice.clone())
+        .await
+        .unwrap();
     // Also what a transaction wrote says who can read it.
     let other = second::Notice {
         id: id("b"),
@@ -152,12 +162,25 @@ async fn an_older_program_reads_what_is_readable_by_it_and_never_writes_it() {
         assert!(read.text.starts_with("text"));
         assert_eq!(read.meta().schema_version, 2);
     }
-    let found = first::Notice::find_by_text(&old_program, "text").await.unwrap();
+    let found = first::Notice::find_by_text(&old_program, "text")
+        .await
+        .unwrap();
     assert_eq!(found.len(), 2);
-    assert_eq!(first::Notice::list(&old_program).page(9).await.unwrap().items.len(), 3);
+    assert_eq!(
+        first::Notice::list(&old_program)
+            .page(9)
+            .await
+            .unwrap()
+            .items
+            .len(),
+        3
+    );
 
     let before = json(&world, "notices/a.json").await;
-    let mut held = first::Notice::get(&old_program, &id("a")).await.unwrap().unwrap();
+    let mut held = first::Notice::get(&old_program, &id("a"))
+        .await
+        .unwrap()
+        .unwrap();
     held.text = id("mine");
     let own = held.clone().into_inner();
     let refused = [
@@ -169,14 +192,21 @@ async fn an_older_program_reads_what_is_readable_by_it_and_never_writes_it() {
         .await
         .map(drop)
         .unwrap_err(),
-        first::Notice::upsert(&old_program, own.clone()).await.map(drop).unwrap_err(),
-        first::Notice::overwrite(&old_program, own).await.map(drop).unwrap_err(),
-        first::Notice::delete(&old_program, &id("a")).await.map(drop).unwrap_err(),
+        first::Notice::upsert(&old_program, own.clone())
+            .await
+            .map(drop)
+            .unwrap_err(),
+        first::Notice::overwrite(&old_program, own)
+            .await
+            .map(drop)
+            .unwrap_err(),
+        first::Notice::delete(&old_program, &id("a"))
+            .await
+            .map(drop)
+            .unwrap_err(),
         held.remove(&old_program).await.unwrap_err(),
         old_program
-            .transaction(|tx| async move {
-                first::Notice::delete(&tx, &id("a")).await.map(drop)
-            })
+            .transaction(|tx| async move { first::Notice::delete(&tx, &id("a")).await.map(drop) })
             .await
             .unwrap_err(),
     ];

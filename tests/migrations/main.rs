@@ -14,6 +14,7 @@ mod policies;
 mod published;
 mod quarantine;
 mod reading;
+mod rolling;
 mod tasks;
 mod upgrading;
 mod v1;

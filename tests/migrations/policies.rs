@@ -82,7 +82,9 @@ async fn every_finder_and_scan_writes_back_what_it_found() {
         let world = world_with(&IDS).await;
         let db = world.open(1).await;
         let found = match way {
-            0 => write_back::Task::find_by_name(&db, "Title a").await.unwrap(),
+            0 => write_back::Task::find_by_name(&db, "Title a")
+                .await
+                .unwrap(),
             1 => {
                 let found = write_back::Task::find_by_slug(&db, "slug-a").await.unwrap();
                 found.into_iter().collect()
@@ -233,7 +235,11 @@ async fn the_first_use_of_an_eager_type_upgrades_its_collection_in_the_backgroun
     let store = Arc::new(FaultStore::recording(world.store.clone()));
     let db = world.builder(1, store.clone()).open().await.unwrap();
     settle().await;
-    assert_eq!(store.log().count(CallKind::Swap), 0, "opening upgrades nothing");
+    assert_eq!(
+        store.log().count(CallKind::Swap),
+        0,
+        "opening upgrades nothing"
+    );
     store.log().clear();
     eager::Task::get(&db, &id("a")).await.unwrap().unwrap();
     settle().await;
@@ -284,11 +290,20 @@ async fn closing_ends_an_eager_upgrade() {
         concurrent_reads: 1,
         ..smarterbase::Limits::default()
     };
-    let db = world.builder(1, latent).limits(limits).open().await.unwrap();
+    let db = world
+        .builder(1, latent)
+        .limits(limits)
+        .open()
+        .await
+        .unwrap();
     eager::Task::get(&db, &ids[0]).await.unwrap();
     let began = tokio::time::Instant::now();
     db.close().await;
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
     let last = json(&world, &path("task-299")).await;
     assert_eq!(last["_sb"]["schema"], 1);
 }

@@ -68,10 +68,9 @@ async fn it_costs_one_get_per_process_and_type() {
 async fn programs_that_publish_at_the_same_time_agree() {
     let world = World::new(3);
     let (first, second) = (world.open(1).await, world.open(2).await);
-    let (one, two) = tokio::join!(
-        async { OldTask::create(&first, old("a")).await },
-        async { OldTask::create(&second, old("b")).await },
-    );
+    let (one, two) = tokio::join!(async { OldTask::create(&first, old("a")).await }, async {
+        OldTask::create(&second, old("b")).await
+    },);
     one.unwrap();
     two.unwrap();
     assert_eq!(paths(&world, "_schema/").await, ["_schema/tasks/1.json"]);
@@ -92,19 +91,64 @@ async fn another_shape_of_a_known_version_is_refused_before_any_document() {
         hours: 1,
     };
     let refused = [
-        other::Task::get(&drifted, &id("a")).await.map(drop).unwrap_err(),
-        other::Task::exists(&drifted, &id("a")).await.map(drop).unwrap_err(),
-        other::Task::create(&drifted, task()).await.map(drop).unwrap_err(),
-        other::Task::upsert(&drifted, task()).await.map(drop).unwrap_err(),
-        other::Task::update(&drifted, &id("a"), |_| Ok(())).await.map(drop).unwrap_err(),
-        other::Task::delete(&drifted, &id("a")).await.map(drop).unwrap_err(),
-        other::Task::list(&drifted).page(1).await.map(drop).unwrap_err(),
-        other::Task::find_by_slug(&drifted, "slug-a").await.map(drop).unwrap_err(),
-        other::Task::find_by_title(&drifted, "Title a").await.map(drop).unwrap_err(),
-        other::Task::query(&drifted).scan().await.map(drop).unwrap_err(),
-        drifted.migrate::<other::Task>().await.map(drop).unwrap_err(),
-        drifted.migrate::<other::Task>().plan().await.map(drop).unwrap_err(),
-        drifted.rebuild_indexes::<other::Task>().await.map(drop).unwrap_err(),
+        other::Task::get(&drifted, &id("a"))
+            .await
+            .map(drop)
+            .unwrap_err(),
+        other::Task::exists(&drifted, &id("a"))
+            .await
+            .map(drop)
+            .unwrap_err(),
+        other::Task::create(&drifted, task())
+            .await
+            .map(drop)
+            .unwrap_err(),
+        other::Task::upsert(&drifted, task())
+            .await
+            .map(drop)
+            .unwrap_err(),
+        other::Task::update(&drifted, &id("a"), |_| Ok(()))
+            .await
+            .map(drop)
+            .unwrap_err(),
+        other::Task::delete(&drifted, &id("a"))
+            .await
+            .map(drop)
+            .unwrap_err(),
+        other::Task::list(&drifted)
+            .page(1)
+            .await
+            .map(drop)
+            .unwrap_err(),
+        other::Task::find_by_slug(&drifted, "slug-a")
+            .await
+            .map(drop)
+            .unwrap_err(),
+        other::Task::find_by_title(&drifted, "Title a")
+            .await
+            .map(drop)
+            .unwrap_err(),
+        other::Task::query(&drifted)
+            .scan()
+            .await
+            .map(drop)
+            .unwrap_err(),
+        drifted
+            .migrate::<other::Task>()
+            .await
+            .map(drop)
+            .unwrap_err(),
+        drifted
+            .migrate::<other::Task>()
+            .plan()
+            .await
+            .map(drop)
+            .unwrap_err(),
+        drifted
+            .rebuild_indexes::<other::Task>()
+            .await
+            .map(drop)
+            .unwrap_err(),
         drifted
             .transaction(|tx| async move { other::Task::get(&tx, &id("a")).await.map(drop) })
             .await
@@ -112,11 +156,16 @@ async fn another_shape_of_a_known_version_is_refused_before_any_document() {
     ];
     for error in refused {
         let text = error.to_string();
-        assert!(text.contains("(different: done, hours, name, title)"), "{text}");
+        assert!(
+            text.contains("(different: done, hours, name, title)"),
+            "{text}"
+        );
         assert_eq!(code(error), DRIFT);
     }
     let lines = store.log().lines();
-    let touches = |line: &&String| line.contains("Get tasks/") || line.contains("Swap") || line.contains("Create");
+    let touches = |line: &&String| {
+        line.contains("Get tasks/") || line.contains("Swap") || line.contains("Create")
+    };
     assert_eq!(lines.iter().find(touches), None, "{lines:#?}");
     assert_eq!(text(&world, &path("a")).await, before);
     assert_eq!(text(&world, "_sys/collection/tasks.json").await, catalog);

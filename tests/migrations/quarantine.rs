@@ -38,7 +38,11 @@ async fn the_run_goes_on_names_the_document_and_loses_nothing() {
     assert_eq!((failed.code(), failed.id()), ("SB-MIGRATION", Some("b")));
     assert_eq!(copies(&world).await, [""; 0], "by default nothing is moved");
 
-    let run = db.migrate::<Task>().on_bad(OnBad::Quarantine).await.unwrap();
+    let run = db
+        .migrate::<Task>()
+        .on_bad(OnBad::Quarantine)
+        .await
+        .unwrap();
     assert_eq!(run.documents, 3);
     assert_eq!(run.checkpoint.as_deref(), Some("c"));
     let [moved] = &run.quarantined[..] else {
@@ -54,7 +58,11 @@ async fn the_run_goes_on_names_the_document_and_loses_nothing() {
         assert_eq!(json(&world, &path(name)).await["_sb"]["schema"], 2);
     }
     assert_sound::<Task>(&world).await;
-    let again = db.migrate::<Task>().on_bad(OnBad::Quarantine).await.unwrap();
+    let again = db
+        .migrate::<Task>()
+        .on_bad(OnBad::Quarantine)
+        .await
+        .unwrap();
     assert_eq!((again.upgraded, again.quarantined.len()), (0, 0));
 }
 
@@ -62,7 +70,10 @@ async fn the_run_goes_on_names_the_document_and_loses_nothing() {
 async fn whoever_asks_for_it_by_its_id_is_told_and_queries_go_on_without_it() {
     let (world, _) = with_a_bad_one().await;
     let db = world.open(1).await;
-    db.migrate::<Task>().on_bad(OnBad::Quarantine).await.unwrap();
+    db.migrate::<Task>()
+        .on_bad(OnBad::Quarantine)
+        .await
+        .unwrap();
     let task = |id: &str| Task {
         id: id.to_owned(),
         slug: format!("slug-{id}"),
@@ -72,12 +83,19 @@ async fn whoever_asks_for_it_by_its_id_is_told_and_queries_go_on_without_it() {
     };
     let told = [
         Task::get(&db, &id("b")).await.map(drop).unwrap_err(),
-        Task::get(&db, &id("b")).strict().await.map(drop).unwrap_err(),
+        Task::get(&db, &id("b"))
+            .strict()
+            .await
+            .map(drop)
+            .unwrap_err(),
         Task::get_many(&db, [id("b")]).await.map(drop).unwrap_err(),
         Task::exists(&db, &id("b")).await.map(drop).unwrap_err(),
         Task::create(&db, task("b")).await.map(drop).unwrap_err(),
         Task::upsert(&db, task("b")).await.map(drop).unwrap_err(),
-        Task::update(&db, &id("b"), |_| Ok(())).await.map(drop).unwrap_err(),
+        Task::update(&db, &id("b"), |_| Ok(()))
+            .await
+            .map(drop)
+            .unwrap_err(),
         Task::delete(&db, &id("b")).await.map(drop).unwrap_err(),
         db.transaction(|tx| async move { Task::get(&tx, &id("b")).await.map(drop) })
             .await
@@ -86,7 +104,10 @@ async fn whoever_asks_for_it_by_its_id_is_told_and_queries_go_on_without_it() {
     for error in told {
         assert_eq!((error.code(), error.id()), ("SB-QUARANTINED", Some("b")));
         assert_eq!(error.kind(), ErrorKind::Corrupt);
-        assert!(error.to_string().contains("_quarantine/tasks/b/"), "{error}");
+        assert!(
+            error.to_string().contains("_quarantine/tasks/b/"),
+            "{error}"
+        );
     }
     assert_eq!(Task::list(&db).page(10).await.unwrap().items.len(), 2);
     assert_eq!(Task::query(&db).scan().await.unwrap().len(), 2);
@@ -112,7 +133,11 @@ async fn it_is_put_back_once_its_step_succeeds() {
     let (world, _) = with_a_bad_one().await;
     let before = json(&world, &path("b")).await;
     let db = world.open(1).await;
-    let run = db.migrate::<Task>().on_bad(OnBad::Quarantine).await.unwrap();
+    let run = db
+        .migrate::<Task>()
+        .on_bad(OnBad::Quarantine)
+        .await
+        .unwrap();
     let still_bad = db.restore_quarantined::<Task>().await.unwrap();
     assert_eq!(still_bad.restored, [""; 0]);
     assert_eq!(still_bad.bad[0].id, "b");
@@ -132,7 +157,10 @@ async fn it_is_put_back_once_its_step_succeeds() {
     let after = json(&world, &path("b")).await;
     assert_eq!(after["_sb"]["created"], before["_sb"]["created"]);
     assert_eq!(after["_sb"]["rev"], 3);
-    assert_eq!(Task::find_by_slug(&db, "slug-b").await.unwrap().unwrap(), *back);
+    assert_eq!(
+        Task::find_by_slug(&db, "slug-b").await.unwrap().unwrap(),
+        *back
+    );
     assert_sound::<Task>(&world).await;
     let again = db.restore_quarantined::<Task>().await.unwrap();
     assert_eq!(again, RestoreReport::default(), "it is back already");
@@ -142,9 +170,15 @@ async fn it_is_put_back_once_its_step_succeeds() {
 async fn a_value_that_somebody_else_took_meanwhile_keeps_it_aside() {
     let (world, _) = with_a_bad_one().await;
     let db = world.open(1).await;
-    let run = db.migrate::<Task>().on_bad(OnBad::Quarantine).await.unwrap();
+    let run = db
+        .migrate::<Task>()
+        .on_bad(OnBad::Quarantine)
+        .await
+        .unwrap();
     let place = &run.quarantined[0].place;
-    let mended = text(&world, place).await.replace("eight, 12345678901234567890.10", "9");
+    let mended = text(&world, place)
+        .await
+        .replace("eight, 12345678901234567890.10", "9");
     swap(&world, place, &mended).await;
     Task::update(&db, &id("a"), |task| {
         task.slug = "slug-b".to_owned();
@@ -162,7 +196,12 @@ async fn a_value_that_somebody_else_took_meanwhile_keeps_it_aside() {
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_any_call_loses_nothing_and_the_next_run_goes_on() {
     let mut trials = 0;
-    for fault in [Fault::CrashBefore, Fault::CrashAfter, Fault::LoseReply, Fault::ApplyLater] {
+    for fault in [
+        Fault::CrashBefore,
+        Fault::CrashAfter,
+        Fault::LoseReply,
+        Fault::ApplyLater,
+    ] {
         for call in 0..200 {
             let (world, bad) = with_a_bad_one().await;
             let store = Arc::new(FaultStore::at(world.store.clone(), call, fault));
@@ -190,7 +229,10 @@ async fn a_crash_at_any_call_loses_nothing_and_the_next_run_goes_on() {
             };
             assert!(in_place || is_copied, "{fault:?} at {call}");
             let db = world.open(2).await;
-            db.migrate::<Task>().on_bad(OnBad::Quarantine).await.unwrap();
+            db.migrate::<Task>()
+                .on_bad(OnBad::Quarantine)
+                .await
+                .unwrap();
             let told = Task::get(&db, &id("b")).await.unwrap_err();
             assert_eq!(told.code(), "SB-QUARANTINED", "{fault:?} at {call}");
             assert_sound::<Task>(&world).await;
@@ -216,7 +258,10 @@ async fn the_tombstone_of_a_moved_document_is_not_swept() {
     .await
     .unwrap();
     Task::delete(&db, &id("gone")).await.unwrap();
-    db.migrate::<Task>().on_bad(OnBad::Quarantine).await.unwrap();
+    db.migrate::<Task>()
+        .on_bad(OnBad::Quarantine)
+        .await
+        .unwrap();
     tokio::time::sleep(std::time::Duration::from_secs(25 * 60 * 60)).await;
     let swept = db.sweep::<Task>().await.unwrap();
     assert_eq!((swept.removed, swept.kept), (1, 1));
@@ -237,7 +282,12 @@ async fn a_writer_that_mends_the_document_wins() {
         })
         .await
     };
-    let run = async { new_program.migrate::<Task>().on_bad(OnBad::Quarantine).await };
+    let run = async {
+        new_program
+            .migrate::<Task>()
+            .on_bad(OnBad::Quarantine)
+            .await
+    };
     let (mended, run) = tokio::join!(mend, run);
     let run = run.unwrap();
     match mended {

@@ -52,7 +52,11 @@ macro_rules! second {
     };
 }
 second!(on_read, "tests/migrations/schema/tasks");
-second!(write_back, "tests/migrations/schema/tasks", upgrade = write_back);
+second!(
+    write_back,
+    "tests/migrations/schema/tasks",
+    upgrade = write_back
+);
 second!(eager, "tests/migrations/schema/tasks", upgrade = eager);
 second!(
     careful,

@@ -109,8 +109,9 @@ fn adopted_version(adoption: Adoption, member: Option<&Raw>) -> Result<u32> {
         .checked_sub(base)
         .and_then(|steps| steps.checked_add(1))
         .ok_or_else(|| {
-            let text =
-                format!("`{version_field}` is {number}, but the oldest version that is read is {base}");
+            let text = format!(
+                "`{version_field}` is {number}, but the oldest version that is read is {base}"
+            );
             Error::new(Code::UNSUPPORTED_SCHEMA, text)
         })
 }

@@ -181,7 +181,8 @@ async fn upgrade_one(
                 Verdict::Lost(_) => None,
             },
             Err(error) if is_bad(&error, on_bad) => {
-                let moved = quarantine::move_aside(engine, collection, id, &fetched, &error).await?;
+                let moved =
+                    quarantine::move_aside(engine, collection, id, &fetched, &error).await?;
                 moved.map(Fate::Quarantined)
             }
             Err(error) => return Err(error),

@@ -126,10 +126,16 @@ async fn publish(
     }
 }
 
-fn drift(collection: &Collection, published: &PublishedSchema, own: Option<&PublishedSchema>) -> Error {
+fn drift(
+    collection: &Collection,
+    published: &PublishedSchema,
+    own: Option<&PublishedSchema>,
+) -> Error {
     let (name, version) = (collection.spec.type_name, collection.spec.schema_version);
     let place = path::schema(collection.name(), version);
-    let which = own.map_or_else(String::new, |own| format!(" ({})", differing(published, own)));
+    let which = own.map_or_else(String::new, |own| {
+        format!(" ({})", differing(published, own))
+    });
     let text = format!(
         "version {version} of `{name}` is not the one that was published in {place}{which}; give the change a version of its \
          own"

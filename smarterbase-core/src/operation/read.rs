@@ -235,7 +235,9 @@ fn decode_value<T: Document>(
     fetched: &Fetched,
 ) -> Result<T> {
     let body = current_body(collection, id, fetched)?;
-    let decoded = T::Key::from_text(&id.decode().0).and_then(|key| body::decode(&body, &key));
+    let decoded = body::check_known(collection.spec, &body)
+        .and_then(|()| T::Key::from_text(&id.decode().0))
+        .and_then(|key| body::decode(&body, &key));
     decoded.map_err(|error| at(collection, id, error))
 }
 

@@ -53,7 +53,10 @@ pub(crate) fn offer(view: &View, collection: &Collection, id: &EncodedId, fetche
     {
         return;
     }
-    if let Some(collection) = collection.shared().filter(|shared| shared.begin_rewrite(id)) {
+    if let Some(collection) = collection
+        .shared()
+        .filter(|shared| shared.begin_rewrite(id))
+    {
         let (engine, id, fetched) = (view.engine().clone(), id.clone(), fetched.clone());
         view.tasks.spawn(async move {
             write_back(&engine, &collection, &id, &fetched).await;

@@ -279,7 +279,11 @@ fn what_another_library_wrote_runs_from_its_own_version_on_and_loses_the_number(
         (r#"{"_v":3,"name":"b","old":1}"#, 1, r#"{"title":"b"}"#),
         (r#"{"name":"b","_v":4,"old":1}"#, 2, r#"{"title":"b"}"#),
         (r#"{"heading":"b","_v": 5 }"#, 3, r#"{"title":"b"}"#),
-        (r#"{"_v":6,"title":"b","more":1.50}"#, 4, r#"{"title":"b","more":1.50}"#),
+        (
+            r#"{"_v":6,"title":"b","more":1.50}"#,
+            4,
+            r#"{"title":"b","more":1.50}"#,
+        ),
     ] {
         let expected = (version, Bytes::from_static(body.as_bytes()));
         assert_eq!(adopted(text).unwrap(), expected, "{text}");

@@ -46,14 +46,29 @@ impl PolicyOptions {
                     ("write_back", "WriteBack"),
                     ("eager", "Eager"),
                 ];
-                set(&mut self.upgrade, choice(&item, &choices, errors), &key, errors);
+                set(
+                    &mut self.upgrade,
+                    choice(&item, &choices, errors),
+                    &key,
+                    errors,
+                );
             }
             "on_bad" => {
                 let choices = [("fail", "Fail"), ("quarantine", "Quarantine")];
-                set(&mut self.on_bad, choice(&item, &choices, errors), &key, errors);
+                set(
+                    &mut self.on_bad,
+                    choice(&item, &choices, errors),
+                    &key,
+                    errors,
+                );
             }
             "readable_by" => set(&mut self.readable_by, item.number(errors), &key, errors),
-            _ => set(&mut self.adopt, AdoptOptions::read(item, errors), &key, errors),
+            _ => set(
+                &mut self.adopt,
+                AdoptOptions::read(item, errors),
+                &key,
+                errors,
+            ),
         }
     }
 }
@@ -63,7 +78,10 @@ fn choice(item: &Item, choices: &[(&str, &str)], errors: &mut Errors) -> Option<
     let word = item.word(errors)?;
     let found = choices.iter().find(|(name, _)| *name == word.value);
     if found.is_none() {
-        let names: Vec<_> = choices.iter().map(|(name, _)| format!("`{name}`")).collect();
+        let names: Vec<_> = choices
+            .iter()
+            .map(|(name, _)| format!("`{name}`"))
+            .collect();
         let (last, others) = names.split_last()?;
         errors.push(
             word.span,
