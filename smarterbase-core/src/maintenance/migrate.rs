@@ -213,11 +213,8 @@ pub(crate) fn begin(engine: &Arc<Engine>, collection: Arc<Collection>) {
         let closing = engine.medic.closing();
         let mut ignored = |_: &MigrationProgress| {};
         let run = migrate(&engine, &collection, &settings, &mut ignored);
-        match closing.run_until_cancelled(run).await {
-            Some(Err(error)) => {
-                tracing::warn!(collection = collection.name(), %error, "the eager upgrade of a collection ended early");
-            }
-            Some(Ok(_)) | None => {}
+        if let Some(Err(error)) = closing.run_until_cancelled(run).await {
+            tracing::warn!(collection = collection.name(), %error, "the eager upgrade of a collection ended early");
         }
     });
 }

@@ -18,14 +18,14 @@ pub(crate) async fn agree(engine: &Arc<Engine>, collection: &Collection) -> Resu
     if collection.published.initialized() {
         return Ok(());
     }
-    let agreed = collection.published.get_or_try_init(async || {
+    let first = async || {
         check(engine, collection).await?;
         begin_upgrade(engine, collection);
-        Ok(())
-    });
-    let agreed: Result<&()> = agreed.await;
+        Ok::<_, Error>(())
+    };
+    let agreed = collection.published.get_or_try_init(first).await;
     agreed
-        .map(|()| ())
+        .copied()
         .map_err(|error| error.in_collection(collection.name()))
 }
 
