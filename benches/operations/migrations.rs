@@ -21,7 +21,7 @@ use crate::measure::{Effort, Took, row, table, tiny};
     schema_dir = "benches/operations/schema",
     version = 4,
     migrate(1 => 2, rename(title => name)),
-    migrate(2 => 3, add(plan = "free")),
+    migrate(2 => 3, add(plan = "free".to_owned())),
     migrate(3 => 4, convert(visits, with = parse)),
 )]
 struct Person {

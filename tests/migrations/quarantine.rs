@@ -51,7 +51,7 @@ async fn the_run_goes_on_names_the_document_and_loses_nothing() {
     assert_eq!(moved.id, "b");
     assert!(moved.error.contains("convert(hours)"), "{}", moved.error);
     assert!(!moved.error.contains("eight"), "no value: {}", moved.error);
-    assert_eq!(copies(&world).await, [moved.place.clone()]);
+    assert_eq!(copies(&world).await, std::slice::from_ref(&moved.place));
     let copy = text(&world, &moved.place).await;
     assert!(copy.contains(&format!("\"document\":{bad}")), "{copy}");
     for name in ["a", "c"] {
