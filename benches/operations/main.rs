@@ -1,6 +1,6 @@
 //! What every operation costs, beside the raw building blocks, in one run: `cargo bench --bench operations`.
 //!
-//! `-- --quick` takes less than a minute. The output is Markdown; figures with the machine that made them are in
+//! `-- --quick` takes less than a minute, and `-- --migrations` measures only what older documents cost. The output is Markdown; figures with the machine that made them are in
 //! `docs/performance.md`. The run fails when wall time leaves the contract on virtual time, or when streaming many
 //! documents takes more memory than streaming few: neither depends on the machine. CPU time is printed, not judged.
 
@@ -12,6 +12,7 @@ mod documents;
 mod latency;
 mod measure;
 mod memory;
+mod migrations;
 mod operations;
 mod paced;
 mod sizes;
@@ -44,6 +45,9 @@ fn main() -> anyhow::Result<()> {
         let documents = arguments[position + 1].parse()?;
         return runtime.block_on(async { memory::stream(documents, stored_object().await?).await });
     }
+    if has("--migrations") {
+        return runtime.block_on(migrations::measure(effort));
+    }
     runtime.block_on(run(effort))?;
     latency::measure()?;
     transactions::measure()?;
@@ -53,6 +57,7 @@ fn main() -> anyhow::Result<()> {
 async fn run(effort: Effort) -> anyhow::Result<()> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let blocks = blocks::measure(effort, folder.path(), &stored_object().await?.1).await?;
+    migrations::measure(effort).await?;
     operations::measure(effort, folder.path(), &blocks).await?;
     sizes::measure(effort, folder.path()).await
 }

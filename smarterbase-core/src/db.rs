@@ -24,6 +24,7 @@ use crate::{
     maintenance::{
         definitions::{self, DefinitionStatus},
         medic::{self, MedicReport},
+        quarantine::{self, RestoreReport},
         rebuild::{self, RebuildReport},
         sweep::{self, SweepReport},
     },
@@ -140,6 +141,17 @@ impl Db {
     /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
     pub fn migrate<T: Document>(&self) -> request::Migrate<'_, T> {
         request::Migrate::new(self)
+    }
+
+    /// Puts the documents of `T` back that an upgrade moved aside, if their steps succeed by now: each over the tombstone in
+    /// its place, at the version of today. Where somebody overwrote the document meanwhile, theirs stays. The copies below
+    /// `_quarantine/` stay too. One LIST per 1,000 copies and two GETs for each.
+    ///
+    /// # Errors
+    /// - [`Refused`](crate::ErrorKind::Refused): the database is read-only.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
+    pub async fn restore_quarantined<T: Document>(&self) -> Result<RestoreReport> {
+        quarantine::restore::<T>(&self.engine, &self.engine.collection::<T>()).await
     }
 
     /// Removes tombstones and stubs older than the retention time (24 h), where that is safe on this store.

@@ -4,6 +4,7 @@ pub mod field;
 pub mod id;
 pub mod index_value;
 pub mod moment;
+pub mod policy;
 pub mod revision;
 pub mod seal;
 pub mod spec;
@@ -15,6 +16,7 @@ pub use field::{EmbeddedForm, EmbeddedSpec, Field, FieldType, Shape};
 pub use id::{DocumentKey, Id, KeyKind, KeyText};
 pub use index_value::{IndexArg, IndexRange, IndexSink, IndexValue, Scalar};
 pub use moment::{IntoDocument, Moment};
+pub use policy::{Adoption, OnBad, Policy, SealedShape, Standing, Upgrade};
 pub use revision::Version;
 pub use spec::{
     ComponentSpec, DocumentSpec, FieldSpec, History, IndexKind, IndexSpec, UnknownMembers,

@@ -13,7 +13,9 @@ pub mod intent;
 pub mod lower;
 pub mod nonce;
 pub mod path;
+pub mod quarantine;
 pub mod record;
+pub mod schema;
 pub mod upgrade;
 
 mod json;

@@ -3,5 +3,6 @@
 pub mod definitions;
 pub mod medic;
 pub mod migrate;
+pub mod quarantine;
 pub mod rebuild;
 pub mod sweep;

@@ -6,6 +6,7 @@ mod field;
 mod history;
 mod item;
 mod migrate;
+mod policy;
 pub(crate) mod serde;
 
 pub(crate) use document::{CompositeOptions, DocumentOptions, NewOptions, Unknown};
@@ -13,6 +14,7 @@ pub(crate) use embedded::EmbeddedOptions;
 pub(crate) use field::{DefaultValue, FieldOptions, IndexOptions, UniqueOptions};
 pub(crate) use history::HistoryOptions;
 pub(crate) use migrate::{MigrateOptions, StepOptions};
+pub(crate) use policy::{AdoptOptions, PolicyOptions};
 
 use proc_macro2::Span;
 

@@ -2,6 +2,7 @@
 
 mod definitions;
 mod embedded;
+mod policy;
 mod stored;
 
 pub(crate) use embedded::check as embedded;
@@ -21,6 +22,7 @@ pub(crate) fn document(model: &mut DocumentModel, errors: &mut Errors) {
     each_role_once(model, errors);
     stored::check(model, errors);
     definitions::check(model, errors);
+    policy::check(model, errors);
 }
 
 fn one_key(model: &mut DocumentModel, errors: &mut Errors) {

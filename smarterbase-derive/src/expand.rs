@@ -10,6 +10,7 @@ mod fields;
 mod finders;
 mod migrations;
 mod new_struct;
+mod policy;
 mod spec;
 
 pub(crate) use embedded::embedded;

@@ -54,6 +54,10 @@ pub(crate) struct History {
     pub(crate) readable_from: u32,
     /// The text of the error when drafts are denied; `None` for a sealed version.
     pub(crate) draft: Option<String>,
+    /// What the lock says about the version of today; `None` for a draft.
+    pub(crate) sealed: Option<Shape>,
+    /// What the struct looks like.
+    pub(crate) shape: Option<Shape>,
 }
 
 /// A migration whose steps lead on.

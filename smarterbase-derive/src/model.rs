@@ -13,7 +13,7 @@ use quote::quote;
 use syn::{Data, DeriveInput, Fields, Path, Visibility};
 
 use crate::{
-    attr::{DocumentOptions, HistoryOptions, NewOptions, Unknown, serde},
+    attr::{DocumentOptions, HistoryOptions, NewOptions, PolicyOptions, Unknown, serde},
     errors::Errors,
     history::{self, History, Subject},
     names,
@@ -27,6 +27,7 @@ pub(crate) struct DocumentModel {
     pub(crate) collection: String,
     pub(crate) options: HistoryOptions,
     pub(crate) history: History,
+    pub(crate) policy: PolicyOptions,
     pub(crate) shards: u8,
     pub(crate) unknown: Unknown,
     pub(crate) new: Option<NewOptions>,
@@ -57,6 +58,7 @@ impl DocumentModel {
             crate_path: options.crate_path.clone().unwrap_or_else(default_crate),
             history: History::none(options.history.current()),
             options: options.history,
+            policy: options.policy,
             ident: input.ident.clone(),
             visibility: input.vis.clone(),
             new: options.new,

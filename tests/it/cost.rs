@@ -78,8 +78,9 @@ impl Bench {
         };
         let opened = world.builder(1, store.clone()).limits(limits).open().await;
         let db = opened.unwrap();
-        // The catalogs are loaded, and the cursor keys.
+        // The catalogs are loaded, and the cursor keys; the schemas are known to be the published ones.
         User::find_by_plan(&db, "nothing").await.unwrap();
+        User::exists(&db, &id("nobody")).await.unwrap();
         Note::upsert(&db, note("warm")).await.unwrap();
         if users > 1 {
             User::list(&db).page(1).await.unwrap();

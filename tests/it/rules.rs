@@ -317,8 +317,8 @@ async fn s08_a_new_catalog_over_documents_is_not_believed() {
 async fn s08_a_catalog_whose_maker_died_becomes_ready_all_the_same() {
     let world = World::new(1);
     world.open(0).await.close().await;
-    // GET format, GET catalog, create catalog, then the LIST.
-    let store = Arc::new(FaultStore::at(world.store.clone(), 3, Fault::CrashBefore));
+    // GET format, GET schema, GET catalog, create catalog, then the LIST.
+    let store = Arc::new(FaultStore::at(world.store.clone(), 4, Fault::CrashBefore));
     let db = world.builder(1, store.clone()).open().await.unwrap();
     tokio::select! {
         biased;
@@ -416,7 +416,7 @@ async fn s13_entries_of_a_dead_insert_stay_for_the_retention_time_and_then_go() 
     let world = World::new(1);
     let first = world.open(0).await;
     User::create(&first, User::new("other")).await.unwrap();
-    let store = Arc::new(FaultStore::at(world.store.clone(), 6, Fault::CrashAfter));
+    let store = Arc::new(FaultStore::at(world.store.clone(), 7, Fault::CrashAfter));
     let db = world.builder(1, store.clone()).open().await.unwrap();
     tokio::select! {
         biased;
@@ -453,8 +453,8 @@ async fn s15_an_announcement_stays_while_the_outcome_is_unknown() {
     let world = World::new(1);
     let first = world.open(0).await;
     User::create(&first, User::new("other")).await.unwrap();
-    // GET format, GET catalog, five entries, one claim, then the document: everything from there on is delayed.
-    let faults = (8..4_000).map(|call| (call, Fault::ApplyLater));
+    // GET format, GET schema, GET catalog, five entries, one claim, then the document: everything from there on is delayed.
+    let faults = (9..4_000).map(|call| (call, Fault::ApplyLater));
     let store = Arc::new(FaultStore::with_faults(world.store.clone(), faults));
     let db = world.builder(1, store.clone()).open().await.unwrap();
     let unknown = User::create(&db, User::new("ada").plan("pro"))
@@ -521,8 +521,8 @@ async fn s19_a_rejected_put_whose_condition_holds_is_sent_again() {
     let world = World::new(1);
     let first = world.open(0).await;
     let mut ada = User::create(&first, User::new("ada")).await.unwrap();
-    // GET format, GET catalog, then the document.
-    let store = Arc::new(FaultStore::at(world.store.clone(), 2, Fault::Reject));
+    // GET format, GET schema, GET catalog, then the document.
+    let store = Arc::new(FaultStore::at(world.store.clone(), 3, Fault::Reject));
     let db = world.builder(1, store.clone()).open().await.unwrap();
     ada.marks.push(1);
     ada.save(&db).await.unwrap();
@@ -543,12 +543,12 @@ async fn s20_a_save_whose_reply_was_lost_and_that_was_overwritten_since_succeede
         get: Duration::from_secs(1),
         ..INSTANT
     };
-    let faulty = Arc::new(FaultStore::at(world.store.clone(), 2, Fault::LoseReply));
+    let faulty = Arc::new(FaultStore::at(world.store.clone(), 3, Fault::LoseReply));
     let latent = Arc::new(LatentStore::exact(faulty.clone(), slow));
     let db = world.builder(1, latent).open().await.unwrap();
     ada.marks.push(1);
     let (saved, ()) = tokio::join!(ada.save(&db), async {
-        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
         assert!(faulty.was_hit());
         User::update(&other, &id("ada"), |ada| {
             ada.marks.push(2);
@@ -638,7 +638,7 @@ async fn a_write_that_gives_up_left_a_fence_or_says_that_it_does_not_know() {
     let first = world.open(0).await;
     let mut ada = User::create(&first, User::new("ada")).await.unwrap();
     // The put is delayed again and again; reads work, and so does nothing else until the fence.
-    let puts = (2..200).step_by(2).map(|call| (call, Fault::ApplyLater));
+    let puts = (3..201).step_by(2).map(|call| (call, Fault::ApplyLater));
     let store = Arc::new(FaultStore::with_faults(world.store.clone(), puts));
     let db = world.builder(1, store.clone()).open().await.unwrap();
     ada.marks.push(1);

@@ -7,8 +7,15 @@
     reason = "the documents of tests"
 )]
 
+mod adopting;
 mod failing;
+mod floor;
+mod policies;
+mod published;
+mod quarantine;
 mod reading;
+mod rolling;
+mod tasks;
 mod upgrading;
 mod v1;
 mod v2;

@@ -89,6 +89,7 @@ async fn a_value_that_a_step_changed_is_found_by_its_new_value_only() {
             .len(),
         0
     );
+    db.migrate::<v2::Person>().raise_floor().await.unwrap();
     db.rebuild_indexes::<v2::Person>().await.unwrap();
     assert_eq!(v2::Person::find_by_age(&db, 36).await.unwrap().len(), 1);
     assert_eq!(

@@ -48,3 +48,38 @@ pub(crate) async fn assert_sound<T: Document>(world: &World) {
     db.close().await;
     assert_eq!(wrong, Vec::<String>::new());
 }
+
+/// Puts an object where nothing is.
+pub(crate) async fn put(world: &World, path: &str, text: &str) {
+    let key = Key::from_stored(path);
+    let put = world
+        .store
+        .put(&key, &Expect::Absent, text.to_owned().into())
+        .await;
+    assert!(matches!(put, Attempt::Applied(_)), "{path}");
+}
+
+/// Puts other bytes in the place of an object.
+pub(crate) async fn swap(world: &World, path: &str, text: &str) {
+    let key = Key::from_stored(path);
+    let object = world.store.get(&key).await.unwrap().expect("an object");
+    let expect = Expect::Exactly(object.version);
+    let put = world.store.put(&key, &expect, text.to_owned().into()).await;
+    assert!(matches!(put, Attempt::Applied(_)), "{path}");
+}
+
+pub(crate) async fn json(world: &World, path: &str) -> Value {
+    serde_json::from_str(&text(world, path).await).unwrap()
+}
+
+/// Every path that begins so.
+pub(crate) async fn paths(world: &World, prefix: &str) -> Vec<String> {
+    let dump = invariant::dump(&*world.store).await;
+    let names = dump.keys().filter(|key| key.starts_with(prefix)).cloned();
+    names.collect()
+}
+
+/// Time for everything that runs in the background.
+pub(crate) async fn settle() {
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+}

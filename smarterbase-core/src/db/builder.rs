@@ -13,6 +13,7 @@ use crate::{
         envelope, path,
     },
     index::ObjectIndex,
+    maintenance::migrate,
     operation::{
         Engine,
         attach::first_envelope,
@@ -44,6 +45,7 @@ pub struct DbBuilder {
     in_flight_bound: Duration,
     retention: Duration,
     read_only: bool,
+    sealed_only: bool,
     abandon_missing_backends: bool,
 }
 
@@ -70,6 +72,7 @@ impl Default for DbBuilder {
             in_flight_bound: Duration::from_secs(60),
             retention: Duration::from_secs(24 * 60 * 60),
             read_only: false,
+            sealed_only: false,
             abandon_missing_backends: false,
         }
     }
@@ -154,6 +157,14 @@ impl DbBuilder {
         self
     }
 
+    /// Marks the database for good: from now on every process refuses types that are not sealed by a lock, drafts and
+    /// `unsealed` ones (`SB-SCHEMA-DRIFT`). For production. Processes that have it open learn of it when they open it again.
+    #[must_use]
+    pub fn sealed_only(mut self, sealed_only: bool) -> Self {
+        self.sealed_only = sealed_only;
+        self
+    }
+
     /// Marks index backends down that the catalog names and this process does not have, instead of refusing to write.
     #[must_use]
     pub fn abandon_missing_backends(mut self, abandon: bool) -> Self {
@@ -178,7 +189,11 @@ impl DbBuilder {
             .clone()
             .ok_or_else(|| Error::new(Code::MISCONFIGURED, "no store was given"))?;
         let mut first = self.assemble(&raw, self.in_flight_bound);
+        first.database.sealed_only = self.sealed_only;
         let database = match load(&first).await? {
+            Some(marked) if self.sealed_only && !marked.sealed_only && !self.read_only => {
+                mark_sealed_only(&first).await?
+            }
             Some(database) => database,
             None if self.read_only => first.database,
             None => create(&mut first).await?,
@@ -215,6 +230,7 @@ impl DbBuilder {
                 version: 0,
                 checks: Vec::new(),
             },
+            sealed_only: false,
             unknown: Default::default(),
         };
         Engine {
@@ -235,6 +251,7 @@ impl DbBuilder {
             tasks: TaskTracker::new(),
             writes: Arc::new(Semaphore::new(self.limits.usable().concurrent_writes)),
             sweeps: Arc::new(Semaphore::new(SWEEPS)),
+            begin_upgrade: migrate::begin,
             collections: Default::default(),
         }
     }
@@ -262,6 +279,39 @@ async fn load(engine: &Engine) -> Result<Option<Database>> {
     object
         .map(|object| Database::open(&object.bytes))
         .transpose()
+}
+
+/// Writes the mark by compare-and-swap; whoever marks at the same time says the same.
+async fn mark_sealed_only(engine: &Engine) -> Result<Database> {
+    const TRIES: usize = 16;
+    for _ in 0..TRIES {
+        let key = path::database();
+        let object = engine.store.get(&key).await.map_err(store_failure)?;
+        let Some(object) = object else { break };
+        let mut marked = Database::open(&object.bytes)?;
+        if marked.sealed_only {
+            return Ok(marked);
+        }
+        let base = marked.envelope.clone();
+        marked.sealed_only = true;
+        marked.envelope.rev += 1;
+        marked.envelope.put = engine.nonce();
+        marked.envelope.write = engine.nonce();
+        marked.envelope.prev = base.lineage();
+        marked.envelope.updated = Some(engine.now());
+        let body = envelope::open(&marked.seal())?.body;
+        let base = Some((object.version, base));
+        let machine: PutMachine = PutMachine::new(key, base, marked.envelope.clone(), &body);
+        match engine.drive(machine).await {
+            PutOutcome::Applied(_) => return Ok(marked),
+            PutOutcome::Lost(_) => {}
+            PutOutcome::Refused(error) | PutOutcome::Unknown(error) => {
+                return Err(store_failure(error));
+            }
+        }
+    }
+    let text = "the database's settings keep changing";
+    Err(Error::new(Code::UNAVAILABLE, text))
 }
 
 /// Probes the store and stamps it. Where somebody else was faster, theirs holds. A store that fails is not stamped, so

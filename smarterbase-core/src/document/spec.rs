@@ -1,6 +1,6 @@
 //! The static facts of a document type: plain data that the derive emits.
 
-use super::{field::Shape, id::KeyKind, index_value::Encoding};
+use super::{field::Shape, id::KeyKind, index_value::Encoding, policy::Policy};
 use crate::migration::Migration;
 
 /// Everything the engine knows about a type without an instance of it.
@@ -38,6 +38,8 @@ pub struct History {
     pub readable_from: u32,
     /// The steps from the version before, for each version from `readable_from` on.
     pub migrations: &'static [Migration],
+    /// The rules about versions other than today's.
+    pub policy: Policy,
 }
 
 impl History {
@@ -48,7 +50,14 @@ impl History {
             seal: super::seal::seal(key_field, fields),
             readable_from: version,
             migrations: &[],
+            policy: Policy::DEFAULT,
         }
+    }
+
+    /// The same history under other rules.
+    #[must_use]
+    pub const fn with(self, policy: Policy) -> Self {
+        Self { policy, ..self }
     }
 
     /// Whether an older version had a member of this name that a step took away (rule S28).

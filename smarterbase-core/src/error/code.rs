@@ -49,6 +49,8 @@ codes! {
     CORRUPT_ID = "SB-CORRUPT-ID", Corrupt;
     /// A migration step failed on the document.
     MIGRATION = "SB-MIGRATION", Corrupt;
+    /// The document was moved aside by an upgrade, since a migration step failed on it.
+    QUARANTINED = "SB-QUARANTINED", Corrupt;
     /// The object was written in a newer format, or needs a feature that this build does not know.
     UNSUPPORTED_FORMAT = "SB-UNSUPPORTED-FORMAT", Unsupported;
     /// The document was written at another schema version.
@@ -85,6 +87,8 @@ codes! {
     NO_SUCH_BACKEND = "SB-NO-SUCH-BACKEND", Misconfigured;
     /// The type and the catalog disagree about something that cannot change (shards, key kind).
     DRIFT = "SB-DRIFT", Misconfigured;
+    /// The program's version of a schema is not the one that the store knows, or is not sealed where it must be.
+    SCHEMA_DRIFT = "SB-SCHEMA-DRIFT", Misconfigured;
     /// The application gave up.
     ABORTED = "SB-ABORTED", Aborted;
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::json::{Members, ObjectWriter};
 use crate::{
-    document::{Document, DocumentKey, DocumentSpec, KeyKind},
+    document::{Document, DocumentKey, DocumentSpec, KeyKind, UnknownMembers as OnUnknown},
     error::{Code, Error, Result},
 };
 
@@ -17,14 +17,17 @@ pub type UnknownMembers = Vec<(String, Box<RawValue>)>;
 /// The start of the names that belong to the format.
 const RESERVED: &str = "_sb";
 
-/// The top-level members of `body` that are neither stored names nor aliases of the type, in stored order. Of a name
-/// that occurs twice, the last one counts, as it does for most readers of JSON.
+/// The top-level members of `body` that are neither stored names nor aliases of the type, in stored order; none for a type
+/// that drops them. Of a name that occurs twice, the last one counts, as it does for most readers of JSON.
 ///
 /// # Errors
 /// [`Corrupt`](crate::ErrorKind::Corrupt): not a JSON object.
 pub fn unknown_members(spec: &DocumentSpec, body: &[u8]) -> Result<UnknownMembers> {
-    let members = read_members(body)?;
     let mut unknown = UnknownMembers::new();
+    if spec.unknown == OnUnknown::Drop {
+        return Ok(unknown);
+    }
+    let members = read_members(body)?;
     for (name, value) in members.0 {
         if is_known(spec, &name) {
             continue;
@@ -35,12 +38,36 @@ pub fn unknown_members(spec: &DocumentSpec, body: &[u8]) -> Result<UnknownMember
     Ok(unknown)
 }
 
+/// Refuses a body with members that the type does not have, if the type wants that.
+///
+/// # Errors
+/// [`Corrupt`](crate::ErrorKind::Corrupt): it has one, or is not a JSON object.
+pub fn check_known(spec: &DocumentSpec, body: &[u8]) -> Result<()> {
+    if spec.unknown != OnUnknown::Deny {
+        return Ok(());
+    }
+    let members = read_members(body)?;
+    let unknown = members.0.iter().find(|(name, _)| !is_known(spec, name));
+    unknown.map_or(Ok(()), |(name, _)| {
+        let text = format!(
+            "the document has a member `{}`, which `{}` does not have",
+            name.escape_debug(),
+            spec.type_name
+        );
+        Err(Error::new(Code::CORRUPT, text))
+    })
+}
+
 /// Whether the name belongs to the type (rule S28): by its stored names and those that a past step took away, never by what
 /// it happens to serialize.
 fn is_known(spec: &DocumentSpec, name: &str) -> bool {
     let is_of_field =
         |field: &crate::document::FieldSpec| field.name == name || field.aliases.contains(&name);
-    name == spec.key_field || spec.fields.iter().any(is_of_field) || spec.history.retired(name)
+    let adopt = spec.history.policy.adopt;
+    name == spec.key_field
+        || spec.fields.iter().any(is_of_field)
+        || spec.history.retired(name)
+        || adopt.is_some_and(|adoption| adoption.version_field == name)
 }
 
 /// The JSON text of a document with its unknown members after its own. Where both have a name, the type's member wins.

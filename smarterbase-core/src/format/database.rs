@@ -41,6 +41,8 @@ pub struct Database {
     pub in_flight_bound: Duration,
     /// The outcome of the probe.
     pub probe: ProbeReport,
+    /// Whether types that are not sealed are refused.
+    pub sealed_only: bool,
     /// Members that this build does not know.
     pub unknown: BTreeMap<String, Value>,
 }
@@ -52,6 +54,8 @@ struct Body {
     #[serde(rename = "in_flight_bound_ms", with = "milliseconds")]
     in_flight_bound: Duration,
     probe: ProbeReport,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    sealed_only: bool,
     #[serde(flatten)]
     unknown: BTreeMap<String, Value>,
 }
@@ -64,6 +68,7 @@ impl Database {
             id: self.id,
             in_flight_bound: self.in_flight_bound,
             probe: self.probe.clone(),
+            sealed_only: self.sealed_only,
             unknown: self.unknown.clone(),
         };
         let body = serde_json::to_vec(&body).expect("the settings are JSON, and memory takes it");
@@ -84,6 +89,7 @@ impl Database {
             id: body.id,
             in_flight_bound: body.in_flight_bound,
             probe: body.probe,
+            sealed_only: body.sealed_only,
             unknown: body.unknown,
         })
     }

@@ -51,6 +51,8 @@ pub struct BodyShape {
     pub seal: Option<u64>,
     /// The versions of the embedded types in it that were not at version 1.
     pub embedded: Versions,
+    /// The lowest version whose programs can read the body as it is; `None` when only those of its own version can.
+    pub readable_by: Option<u32>,
 }
 
 impl BodyShape {
@@ -62,11 +64,16 @@ impl BodyShape {
 
     /// The shape of these stored members. A seal that is none of ours equals no seal, so its document takes the slow path.
     #[must_use]
-    pub fn read(seal: Option<&str>, embedded: BTreeMap<String, u32>) -> Self {
+    pub fn read(
+        seal: Option<&str>,
+        embedded: BTreeMap<String, u32>,
+        readable_by: Option<u32>,
+    ) -> Self {
         let bits = |text: &str| u64::from_str_radix(text, 16).ok();
         Self {
             seal: seal.filter(|text| text.len() == 16).and_then(bits),
             embedded: Versions(embedded),
+            readable_by,
         }
     }
 }

@@ -143,6 +143,8 @@ struct Members<'a> {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     embedded: BTreeMap<String, u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    readable_by: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     created: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     updated: Option<Timestamp>,
@@ -248,6 +250,7 @@ impl Intent {
             schema: Some(pending.schema),
             seal: pending.shape.seal_text().map(Cow::Owned),
             embedded: pending.shape.embedded.0.clone(),
+            readable_by: pending.shape.readable_by,
             created: pending.created,
             updated: pending.updated,
             catalog: Some(pending.catalog),
@@ -346,7 +349,11 @@ impl Intent {
             schema: members.schema.unwrap_or(base.schema),
             // An intent without a version has the body of a program that thought as the base's writer did.
             shape: match members.schema {
-                Some(_) => BodyShape::read(members.seal.as_deref(), members.embedded),
+                Some(_) => BodyShape::read(
+                    members.seal.as_deref(),
+                    members.embedded,
+                    members.readable_by,
+                ),
                 None => base.shape.clone(),
             },
             created: members.created.or(base.created),
@@ -375,6 +382,7 @@ fn bare(author: &Author, op: Operation, rev: u64, write: Nonce) -> Members<'_> {
         schema: None,
         seal: None,
         embedded: BTreeMap::new(),
+        readable_by: None,
         created: None,
         updated: None,
         catalog: None,

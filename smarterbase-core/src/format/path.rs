@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::intent::Attempt;
+use super::{Nonce, intent::Attempt};
 use crate::{
     document::{DocumentKey, KeyKind, KeyText},
     error::{Code, Error, Result},
@@ -217,6 +217,30 @@ pub fn entries(collection: &str, index: &str) -> Prefix {
 #[must_use]
 pub fn catalog(collection: &str) -> Key {
     Key(format!("_sys/collection/{collection}.json").into())
+}
+
+/// `_schema/<collection>/<version>.json`: what a sealed version looks like.
+#[must_use]
+pub fn schema(collection: &str, version: u32) -> Key {
+    Key(format!("_schema/{collection}/{version}.json").into())
+}
+
+/// `_schema/<collection>/`: every published version.
+#[must_use]
+pub fn schemas(collection: &str) -> Prefix {
+    Prefix(format!("_schema/{collection}/").into())
+}
+
+/// `_quarantine/<collection>/<id>/<rev>-<write>.json`: a version of a document that was moved aside.
+#[must_use]
+pub fn quarantined(collection: &str, id: &EncodedId, rev: u64, write: Nonce) -> Key {
+    Key(format!("_quarantine/{collection}/{id}/{rev}-{write}.json").into())
+}
+
+/// `_quarantine/<collection>/`: every document that was moved aside.
+#[must_use]
+pub fn quarantine(collection: &str) -> Prefix {
+    Prefix(format!("_quarantine/{collection}/").into())
 }
 
 /// Whether the path is one of the database's own settings, below `_sys/`.

@@ -7,16 +7,20 @@ use super::{
     json,
 };
 use crate::{
-    document::{DocumentSpec, upgrade},
+    document::{Adoption, DocumentSpec, upgrade},
     error::{Code, Error, Result},
-    migration::{Object, Versions},
+    migration::{Object, Raw, Versions},
 };
 
 /// What a type with these facts writes into the envelopes of its documents.
 #[must_use]
 pub fn written_by(spec: &DocumentSpec) -> BodyShape {
+    let readable_by = spec.history.policy.readable_by;
     let mut shape = BodyShape {
         seal: Some(spec.history.seal),
+        readable_by: (1..spec.schema_version)
+            .contains(&readable_by)
+            .then_some(readable_by),
         ..BodyShape::default()
     };
     for field in spec.fields {
@@ -27,24 +31,32 @@ pub fn written_by(spec: &DocumentSpec) -> BodyShape {
 
 /// The body as a type with these facts has it. `shape` is what the type writes into envelopes.
 ///
-/// Hand-made JSON has no version: the type judges it.
+/// Hand-made JSON has no version: the type judges it, unless it adopts the documents of another library.
 ///
 /// # Errors
 /// - [`Unsupported`](crate::ErrorKind::Unsupported): a newer version, or one that is too old to be read.
 /// - [`Corrupt`](crate::ErrorKind::Corrupt): not a JSON object (`SB-CORRUPT`), or a step failed (`SB-MIGRATION`).
 pub fn current(spec: &DocumentSpec, shape: &BodyShape, opened: &Opened) -> Result<Bytes> {
+    if is_current(spec, shape, opened) {
+        return Ok(opened.body.clone());
+    }
+    if !opened.has_envelope {
+        return match spec.history.policy.adopt {
+            Some(adoption) => adopted(spec, adoption, &opened.body),
+            None => Ok(opened.body.clone()),
+        };
+    }
     let stored = opened.envelope.schema;
-    if is_current(spec, shape, opened) || !opened.has_envelope {
+    let BodyShape {
+        embedded: versions,
+        readable_by,
+        ..
+    } = &opened.envelope.shape;
+    check_version(spec, stored, *readable_by)?;
+    if stored >= spec.schema_version && !has_stale_part(spec, versions) {
         return Ok(opened.body.clone());
     }
-    check_version(spec, stored)?;
-    let versions = &opened.envelope.shape.embedded;
-    if stored == spec.schema_version && !has_stale_part(spec, versions) {
-        return Ok(opened.body.clone());
-    }
-    let mut object = std::str::from_utf8(&opened.body)
-        .map_err(|_| Error::new(Code::CORRUPT, "the body is not UTF-8"))
-        .and_then(|text| Object::read(text).map_err(|error| json::corrupt("the body", &error)))?;
+    let mut object = read(&opened.body)?;
     upgrade::document(spec, stored, versions, &mut object)?;
     Ok(object.write().into())
 }
@@ -56,12 +68,83 @@ pub fn is_current(spec: &DocumentSpec, shape: &BodyShape, opened: &Opened) -> bo
     envelope.shape.seal == shape.seal && envelope.schema == spec.schema_version
 }
 
-/// Another version is never decoded as if it were this one.
-fn check_version(spec: &DocumentSpec, stored: u32) -> Result<()> {
+/// The schema version of a stored document: what its envelope says, or the member of an adopted one. 0 for JSON that a
+/// person wrote.
+///
+/// # Errors
+/// As [`current`].
+pub fn version_of(spec: &DocumentSpec, opened: &Opened) -> Result<u32> {
+    match spec.history.policy.adopt {
+        Some(adoption) if !opened.has_envelope => {
+            adopted_version(adoption, read(&opened.body)?.get(adoption.version_field))
+        }
+        _ => Ok(opened.envelope.schema),
+    }
+}
+
+/// A document of another library goes through the same steps as one of ours. Its version leaves with the first write.
+fn adopted(spec: &DocumentSpec, adoption: Adoption, body: &Bytes) -> Result<Bytes> {
+    let mut object = read(body)?;
+    let member = object.take(adoption.version_field);
+    let stored = adopted_version(adoption, member.as_ref().map(|member| &member.value))?;
+    check_version(spec, stored, None)?;
+    upgrade::document(spec, stored, &Versions::default(), &mut object)?;
+    Ok(object.write().into())
+}
+
+/// The other library counts from `base`, we count from 1.
+fn adopted_version(adoption: Adoption, member: Option<&Raw>) -> Result<u32> {
+    let Adoption {
+        version_field,
+        base,
+    } = adoption;
+    let Some(member) = member else {
+        return Ok(1);
+    };
+    let number: u32 = member.get().parse().map_err(|_| {
+        let text = format!("the version in `{version_field}` is not a whole number");
+        Error::new(Code::CORRUPT, text)
+    })?;
+    number
+        .checked_sub(base)
+        .and_then(|steps| steps.checked_add(1))
+        .ok_or_else(|| {
+            let text = format!(
+                "`{version_field}` is {number}, but the oldest version that is read is {base}"
+            );
+            Error::new(Code::UNSUPPORTED_SCHEMA, text)
+        })
+}
+
+fn read(body: &Bytes) -> Result<Object> {
+    std::str::from_utf8(body)
+        .map_err(|_| Error::new(Code::CORRUPT, "the body is not UTF-8"))
+        .and_then(|text| Object::read(text).map_err(|error| json::corrupt("the body", &error)))
+}
+
+/// Another version is never decoded as if it were this one, unless its writer said that it may be.
+fn check_version(spec: &DocumentSpec, stored: u32, readable_by: Option<u32>) -> Result<()> {
     let (current, oldest) = (spec.schema_version, spec.history.readable_from);
-    if (oldest..=current).contains(&stored) {
+    let is_readable = readable_by.is_some_and(|readable_by| readable_by <= current);
+    if (oldest..=current).contains(&stored) || (stored > current && is_readable) {
         return Ok(());
     }
+    Err(unreadable(spec, stored))
+}
+
+/// A document of a newer version may be readable; it is never written.
+///
+/// # Errors
+/// [`Unsupported`](crate::ErrorKind::Unsupported): the document is of a newer version than the type.
+pub fn check_replaceable(spec: &DocumentSpec, opened: &Opened) -> Result<()> {
+    match opened.envelope.schema {
+        stored if stored > spec.schema_version => Err(unreadable(spec, stored)),
+        _ => Ok(()),
+    }
+}
+
+fn unreadable(spec: &DocumentSpec, stored: u32) -> Error {
+    let (current, oldest) = (spec.schema_version, spec.history.readable_from);
     let reads = if oldest == current {
         format!("is at {current}")
     } else {
@@ -71,7 +154,7 @@ fn check_version(spec: &DocumentSpec, stored: u32) -> Result<()> {
         "written at schema version {stored}, but `{}` {reads}",
         spec.type_name
     );
-    Err(Error::new(Code::UNSUPPORTED_SCHEMA, text))
+    Error::new(Code::UNSUPPORTED_SCHEMA, text)
 }
 
 fn has_stale_part(spec: &DocumentSpec, versions: &Versions) -> bool {

@@ -5,16 +5,18 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream};
 
+use super::quarantine::{self, BadDocument};
 use crate::{
-    document::Document,
+    ErrorKind,
+    document::OnBad,
     error::{Error, Result},
     format::{path::EncodedId, upgrade},
     operation::{
         Collection, Engine, View,
         agreement::{self, MAX_AGE},
         attach,
-        change::{Base, Change},
         read::{self, Fetched},
+        rewrite,
         verb::contention,
         write::{Verdict, write_now},
     },
@@ -39,6 +41,8 @@ pub struct MigrationProgress {
     pub upgraded: u64,
     /// The encoded id of the last document that was looked at: an upgrade that was stopped goes on after it.
     pub checkpoint: Option<String>,
+    /// The documents that were moved aside.
+    pub quarantined: Vec<BadDocument>,
 }
 
 /// How an upgrade runs.
@@ -47,6 +51,7 @@ pub(crate) struct Settings {
     pub(crate) after: Option<EncodedId>,
     pub(crate) per_second: Option<u32>,
     pub(crate) raise_floor: bool,
+    pub(crate) on_bad: OnBad,
 }
 
 /// Looks at every document, and writes nothing.
@@ -69,15 +74,16 @@ pub(crate) async fn plan(
             stream::iter(reads.collect::<Vec<_>>()).buffered(engine.limits.concurrent_reads);
         while let Some(fetched) = reads.next().await {
             if let Some(fetched) = fetched?.filter(Fetched::is_live) {
-                *plan.versions.entry(fetched.envelope().schema).or_default() += 1;
-                plan.outdated += u64::from(is_outdated(collection, &fetched));
+                let version = upgrade::version_of(collection.spec, &fetched.settled.opened)?;
+                *plan.versions.entry(version).or_default() += 1;
+                plan.outdated += u64::from(rewrite::is_outdated(collection, &fetched));
             }
         }
     }
 }
 
 /// Upgrades every document after the checkpoint.
-pub(crate) async fn migrate<T: Document>(
+pub(crate) async fn migrate(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
     settings: &Settings,
@@ -97,7 +103,7 @@ pub(crate) async fn migrate<T: Document>(
             return Ok(progress);
         }
         let upgraded = progress.upgraded;
-        upgrade_batch::<T>(engine, collection, &ids, &mut progress).await?;
+        upgrade_batch(engine, collection, &ids, settings.on_bad, &mut progress).await?;
         report(&progress);
         pause(engine, settings, progress.upgraded - upgraded).await;
     }
@@ -120,70 +126,97 @@ async fn pause(engine: &Engine, settings: &Settings, upgraded: u64) {
     }
 }
 
-/// The checkpoint moves past a document only when it is of today, so that nothing is skipped after a failure.
-async fn upgrade_batch<T: Document>(
+/// The checkpoint moves past a document only when it is of today or was moved aside, so that nothing is skipped after a
+/// failure.
+async fn upgrade_batch(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
     ids: &[Listed],
+    on_bad: OnBad,
     progress: &mut MigrationProgress,
 ) -> Result<()> {
     let upgrades = ids
         .iter()
-        .map(|(id, _)| upgrade_one::<T>(engine, collection, id));
+        .map(|(id, _)| upgrade_one(engine, collection, id, on_bad));
     let mut upgrades =
         stream::iter(upgrades.collect::<Vec<_>>()).buffered(engine.limits.concurrent_reads);
     for (id, _) in ids {
-        let upgraded = upgrades.next().await.transpose()?.unwrap_or(false);
+        let fate = upgrades.next().await.transpose()?.unwrap_or(Fate::Current);
         progress.documents += 1;
-        progress.upgraded += u64::from(upgraded);
+        progress.upgraded += u64::from(matches!(fate, Fate::Upgraded));
+        if let Fate::Quarantined(bad) = fate {
+            progress.quarantined.push(bad);
+        }
         progress.checkpoint = Some(id.as_str().to_owned());
     }
     Ok(())
 }
 
-/// Writes one document again if it is not of today, flagged as a rewrite (rule S21). Gives whether it did.
-async fn upgrade_one<T: Document>(
+/// What became of one document.
+enum Fate {
+    /// It was of today, or is none.
+    Current,
+    Upgraded,
+    Quarantined(BadDocument),
+}
+
+/// Writes one document again if it is not of today, flagged as a rewrite (rule S21).
+async fn upgrade_one(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
     id: &EncodedId,
-) -> Result<bool> {
+    on_bad: OnBad,
+) -> Result<Fate> {
     for _ in 0..engine.limits.update_attempts {
         let view = View::plain(engine.clone());
         let Some(fetched) = read::fetch_to_replace(&view, collection, id).await? else {
-            return Ok(false);
+            return Ok(Fate::Current);
         };
-        if !fetched.is_live() || !is_outdated(collection, &fetched) {
-            return Ok(false);
+        if !fetched.is_live() || !rewrite::is_outdated(collection, &fetched) {
+            return Ok(Fate::Current);
         }
-        let change = rewrite::<T>(engine, collection, id, &fetched)?;
-        match write_now(engine, collection, change).await? {
-            Verdict::Written(_) => return Ok(true),
-            // Somebody else wrote it: perhaps at the version of today.
-            Verdict::Lost(_) => {}
+        let fate = match (collection.rewrite)(engine, collection, id, &fetched) {
+            Ok(change) => match write_now(engine, collection, change).await? {
+                Verdict::Written(_) => Some(Fate::Upgraded),
+                Verdict::Lost(_) => None,
+            },
+            Err(error) if is_bad(&error, on_bad) => {
+                let moved =
+                    quarantine::move_aside(engine, collection, id, &fetched, &error).await?;
+                moved.map(Fate::Quarantined)
+            }
+            Err(error) => return Err(error),
+        };
+        // Without a fate somebody else wrote it: perhaps at the version of today.
+        if let Some(fate) = fate {
+            return Ok(fate);
         }
     }
     Err(contention(collection, id, engine.limits.update_attempts))
 }
 
-fn rewrite<T: Document>(
-    engine: &Arc<Engine>,
-    collection: &Collection,
-    id: &EncodedId,
-    fetched: &Fetched,
-) -> Result<Change> {
-    let base = Base::of::<T>(collection, id, fetched)?;
-    let unknown = read::unknown_members(collection, id, fetched)?;
-    let document = read::decode::<T>(collection, id, fetched.clone())?;
-    let mut change = Change::write(engine, collection, id, Some(base), &*document, &unknown)?;
-    change.envelope.rewrite = true;
-    change.envelope.updated = fetched.envelope().updated;
-    Ok(change)
+/// Whether the document is to be moved aside: only when its own content cannot be upgraded.
+fn is_bad(error: &Error, on_bad: OnBad) -> bool {
+    on_bad == OnBad::Quarantine && error.kind() == ErrorKind::Corrupt
 }
 
-/// What a person wrote has no version and is left alone.
-fn is_outdated(collection: &Collection, fetched: &Fetched) -> bool {
-    let opened = &fetched.settled.opened;
-    opened.has_envelope && !upgrade::is_current(collection.spec, &collection.shape, opened)
+/// What the first use of an eager type does: the whole collection, in the background. Whatever ends it early is logged; the
+/// next process begins again, and readers upgrade what they read.
+pub(crate) fn begin(engine: &Arc<Engine>, collection: Arc<Collection>) {
+    let engine = engine.clone();
+    let tasks = engine.tasks.clone();
+    tasks.spawn(async move {
+        let settings = Settings {
+            on_bad: collection.spec.history.policy.on_bad,
+            ..Settings::default()
+        };
+        let closing = engine.medic.closing();
+        let mut ignored = |_: &MigrationProgress| {};
+        let run = migrate(&engine, &collection, &settings, &mut ignored);
+        if let Some(Err(error)) = closing.run_until_cancelled(run).await {
+            tracing::warn!(collection = collection.name(), %error, "the eager upgrade of a collection ended early");
+        }
+    });
 }
 
 /// From here on no older program writes: the catalog says so, every writer's copy of it is renewed, and what was sent before

@@ -45,7 +45,7 @@ pub(crate) async fn rebuild<T: Document>(
     agreement::renew(engine, collection).await?;
     let build = begin(engine, collection).await?;
     if build.is_empty() {
-        return Ok(RebuildReport::default());
+        return waiting(collection, &build).map_or_else(|| Ok(RebuildReport::default()), Err);
     }
     // Every writer has a copy that says `building` now, and what it sent before has landed or never will.
     engine
@@ -54,7 +54,40 @@ pub(crate) async fn rebuild<T: Document>(
         .await;
     let documents = restore::<T>(engine, collection, &build).await?;
     let built = finish(engine, collection, &build).await?;
-    Ok(RebuildReport { built, documents })
+    waiting(collection, &build).map_or(Ok(RebuildReport { built, documents }), Err)
+}
+
+/// A new definition over values that a step makes is not begun while programs of an older version may write: they neither
+/// maintain it nor make its values. The rest has been built.
+fn waiting(collection: &Collection, build: &Build) -> Option<Error> {
+    let catalog = &build.agreement.catalog;
+    let (ordinal, needed) = (0..collection.definitions.len())
+        .filter_map(|ordinal| Some((ordinal, waits_for(collection, catalog, ordinal)?)))
+        .max_by_key(|(_, needed)| *needed)?;
+    let text = format!(
+        "{} is over values that version {needed} makes, but programs of version {} may still write; call \
+         `migrate().raise_floor()` once the newer program runs everywhere, then rebuild",
+        collection.definitions[ordinal].name, catalog.writable_from
+    );
+    Some(Error::new(Code::DEFINITION, text).in_collection(collection.name()))
+}
+
+/// The version that the floor must have before a definition that was never built may be; `None` when nothing is in its way.
+fn waits_for(collection: &Collection, catalog: &Catalog, ordinal: usize) -> Option<u32> {
+    let touched = collection.spec.indexes[ordinal]
+        .components
+        .iter()
+        .map(|component| component.touched);
+    let needed = touched.max()?;
+    let entry = catalog
+        .definitions
+        .get(&collection.definitions[ordinal].name)?;
+    let is_pending = |placement: &Placement| placement.state == State::Pending;
+    let is_new = match entry.kind {
+        IndexKind::Unique => entry.state == Some(State::Pending),
+        IndexKind::Index => entry.backends.values().all(is_pending),
+    };
+    (is_new && needed > catalog.writable_from).then_some(needed)
 }
 
 /// What this run builds: definitions with the generation that they were set `building` at.
@@ -152,6 +185,9 @@ fn set_building(
     ordinal: usize,
 ) -> bool {
     let revision = catalog.envelope.rev + 1;
+    if waits_for(collection, catalog, ordinal).is_some() {
+        return false;
+    }
     let Some(entry) = catalog
         .definitions
         .get_mut(&collection.definitions[ordinal].name)

@@ -77,6 +77,8 @@ async fn look(
     match peeked.map_err(|error| read::at(collection, &id, error))? {
         // Who put the intent there takes it off first.
         Some(fetched) if fetched.settled.bears_intent => Ok(Fate::Alive),
+        // What it stands for is not gone.
+        Some(fetched) if fetched.quarantined().is_some() => Ok(Fate::Kept),
         Some(fetched) if !fetched.is_live() => {
             remove(engine, collection, &id, &object, &fetched).await
         }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Collection, Engine, attach, engine::store_failure};
+use super::{Collection, Engine, attach, engine::store_failure, published};
 use crate::{
     document::{IndexKind, Version},
     error::{Code, Error, Result},
@@ -206,6 +206,8 @@ fn refresh_in_background(engine: &Arc<Engine>, collection: &Arc<Collection>) {
 }
 
 async fn load(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<Arc<Agreement>> {
+    // A program with another schema must not add its definitions.
+    published::agree(engine, collection).await?;
     let mut copy = fetch(engine, collection).await?;
     if copy.is_none() && engine.check_writable().is_ok() {
         copy = Some(attach::create_catalog(engine, collection).await?);

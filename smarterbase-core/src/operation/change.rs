@@ -10,11 +10,12 @@ use crate::{
     document::{Document, Stored, stored::Origin},
     error::{Code, Error, Result},
     format::{
-        Envelope, FORMAT_VERSION, Nonce,
+        Envelope, FORMAT_VERSION, Key, Nonce,
         body::{self, UnknownMembers},
         envelope::{self, Past, State},
         index_key::IndexEntries,
         path::EncodedId,
+        quarantine, upgrade,
     },
     protocol::Settled,
 };
@@ -70,6 +71,25 @@ impl Change {
         })
     }
 
+    /// The document was moved aside to `place`: a tombstone that says so. What its entries are is not known; queries find
+    /// them stale.
+    pub(crate) fn quarantine(
+        engine: &Engine,
+        collection: &Collection,
+        id: &EncodedId,
+        fetched: &Fetched,
+        place: &Key,
+    ) -> Self {
+        let base = Base {
+            settled: fetched.settled.clone(),
+            entries: read::no_entries(collection),
+        };
+        Self {
+            body: quarantine::tombstone(place),
+            ..Self::delete(engine, collection, id, base)
+        }
+    }
+
     /// The document is deleted: a tombstone without members (rule S28).
     pub(crate) fn delete(
         engine: &Engine,
@@ -100,6 +120,8 @@ impl Base {
         id: &EncodedId,
         fetched: &Fetched,
     ) -> Result<Self> {
+        upgrade::check_replaceable(collection.spec, &fetched.settled.opened)
+            .map_err(|error| read::at(collection, id, error))?;
         let entries = read::entries_of::<T>(collection, id, fetched)?;
         Ok(Self {
             settled: fetched.settled.clone(),

@@ -1,10 +1,19 @@
 //! One collection as this process knows it: the type's static facts, its definitions and its copy of the catalog.
 
-use std::{sync::Mutex, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, Weak},
+    time::Duration,
+};
 
-use super::agreement::CatalogCell;
+use tokio::sync::OnceCell;
+
+use super::{
+    agreement::CatalogCell,
+    rewrite::{self, Rewrite, WRITE_BACKS},
+};
 use crate::{
-    document::{DocumentSpec, IndexKind},
+    document::{Document, DocumentSpec, IndexKind},
     format::{
         Key, Nonce,
         definition::{self, Definition},
@@ -24,11 +33,23 @@ pub(crate) struct Collection {
     /// What the envelope says of every body that is written.
     pub(crate) shape: BodyShape,
     pub(crate) catalog: CatalogCell,
+    /// Filled once the type's schema was found to be the published one.
+    pub(crate) published: OnceCell<()>,
+    /// Makes the change that writes a document again: the type itself is not known here.
+    pub(crate) rewrite: Rewrite,
+    /// The documents that are being written back.
+    rewriting: Mutex<BTreeSet<EncodedId>>,
+    this: Weak<Self>,
     hold_until: Mutex<Duration>,
 }
 
 impl Collection {
-    pub(crate) fn new(spec: &'static DocumentSpec) -> Self {
+    pub(crate) fn new<T: Document>() -> Arc<Self> {
+        Arc::new_cyclic(|this| Self::of::<T>(this.clone()))
+    }
+
+    fn of<T: Document>(this: Weak<Self>) -> Self {
+        let spec = T::SPEC;
         let definitions = spec
             .indexes
             .iter()
@@ -39,8 +60,33 @@ impl Collection {
             definitions,
             shape: upgrade::written_by(spec),
             catalog: CatalogCell::default(),
+            published: OnceCell::new(),
+            rewrite: rewrite::rewritten::<T>,
+            rewriting: Mutex::default(),
+            this,
             hold_until: Mutex::new(Duration::ZERO),
         }
+    }
+
+    /// The collection itself, for a task that outlives the caller.
+    pub(crate) fn shared(&self) -> Option<Arc<Self>> {
+        self.this.upgrade()
+    }
+
+    /// Whether the document is to be written back now: nobody is at it, and not too many are under way.
+    pub(crate) fn begin_rewrite(&self, id: &EncodedId) -> bool {
+        let mut rewriting = self
+            .rewriting
+            .lock()
+            .expect("no panic while holding the lock");
+        rewriting.len() < WRITE_BACKS && rewriting.insert(id.clone())
+    }
+
+    pub(crate) fn end_rewrite(&self, id: &EncodedId) {
+        self.rewriting
+            .lock()
+            .expect("no panic while holding the lock")
+            .remove(id);
     }
 
     pub(crate) fn name(&self) -> &'static str {

@@ -36,6 +36,9 @@ use crate::{
     store::layer::RequestCounts,
 };
 
+/// Upgrades a whole collection on a task of its own.
+pub(crate) type BeginUpgrade = fn(&Arc<Engine>, Arc<Collection>);
+
 /// Why nothing may be written.
 #[derive(Clone, Debug)]
 pub(crate) enum WriteGuard {
@@ -99,6 +102,8 @@ pub(crate) struct Engine {
     pub(crate) writes: Arc<Semaphore>,
     /// Stale entries that are removed in the background at the same time.
     pub(crate) sweeps: Arc<Semaphore>,
+    /// What the first use of an eager type begins; the job itself stands above this module.
+    pub(crate) begin_upgrade: BeginUpgrade,
     pub(crate) collections: RwLock<HashMap<TypeId, Arc<Collection>>>,
 }
 
@@ -129,7 +134,7 @@ impl Engine {
             .expect("no panic while holding the lock");
         collections
             .entry(type_id)
-            .or_insert_with(|| Arc::new(Collection::new(T::SPEC)))
+            .or_insert_with(Collection::new::<T>)
             .clone()
     }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Collection, Engine, View, engine::store_failure};
+use super::{Collection, Engine, View, engine::store_failure, published, rewrite};
 use crate::{
     document::{
         Document, DocumentKey,
@@ -15,7 +15,7 @@ use crate::{
         envelope::{self, Envelope, State},
         index_key::{IndexEncoder, IndexEntries},
         path::EncodedId,
-        upgrade,
+        quarantine, upgrade,
     },
     port::Object,
     protocol::{SettleMachine, Settled},
@@ -38,6 +38,14 @@ impl Fetched {
     pub(crate) fn is_live(&self) -> bool {
         self.envelope().state == State::Live
     }
+
+    /// Where the document was moved aside to, if it was.
+    pub(crate) fn quarantined(&self) -> Option<Key> {
+        match self.envelope().state {
+            State::Deleted => quarantine::place(&self.settled.opened.body),
+            State::Live | State::Stub => None,
+        }
+    }
 }
 
 impl From<Settled> for Fetched {
@@ -47,13 +55,14 @@ impl From<Settled> for Fetched {
     }
 }
 
-/// Loads a document; `None` when there is none, or it was deleted.
+/// Loads a document; `None` when there is none, or it was deleted. One that was moved aside is an error.
 pub(crate) async fn load<T: Document>(
     view: &View,
     collection: &Collection,
     id: &EncodedId,
 ) -> Result<Option<Stored<T>>> {
-    decode_live(collection, id, fetch(view, collection, id).await?)
+    let fetched = fetch(view, collection, id).await?;
+    decode_live(view, collection, id, live(collection, id, fetched)?)
 }
 
 /// As [`load`], in one order with all transactions.
@@ -62,17 +71,51 @@ pub(crate) async fn load_strictly<T: Document>(
     collection: &Collection,
     id: &EncodedId,
 ) -> Result<Option<Stored<T>>> {
-    decode_live(collection, id, fetch_strictly(view, collection, id).await?)
+    let fetched = fetch_strictly(view, collection, id).await?;
+    decode_live(view, collection, id, live(collection, id, fetched)?)
 }
 
-fn decode_live<T: Document>(
+/// As [`load`], for one of many that a query goes through: what was moved aside is none of them.
+pub(crate) async fn load_listed<T: Document>(
+    view: &View,
+    collection: &Collection,
+    id: &EncodedId,
+) -> Result<Option<Stored<T>>> {
+    let fetched = fetch(view, collection, id).await?;
+    decode_live(view, collection, id, fetched.filter(Fetched::is_live))
+}
+
+/// The document, if it is there. One that was moved aside neither is nor is not: whoever asks for it by its id is told.
+pub(crate) fn live(
     collection: &Collection,
     id: &EncodedId,
     fetched: Option<Fetched>,
+) -> Result<Option<Fetched>> {
+    match fetched.as_ref().and_then(Fetched::quarantined) {
+        Some(place) => Err(at(collection, id, quarantine::refusal(&place))),
+        None => Ok(fetched.filter(Fetched::is_live)),
+    }
+}
+
+fn decode_live<T: Document>(
+    view: &View,
+    collection: &Collection,
+    id: &EncodedId,
+    live: Option<Fetched>,
 ) -> Result<Option<Stored<T>>> {
-    let live = fetched.filter(Fetched::is_live);
-    live.map(|fetched| decode(collection, id, fetched))
+    live.map(|fetched| decode_for_reader(view, collection, id, fetched))
         .transpose()
+}
+
+/// Decodes a document that goes to a reader, and writes it back in the background if its type wants that.
+pub(crate) fn decode_for_reader<T: Document>(
+    view: &View,
+    collection: &Collection,
+    id: &EncodedId,
+    fetched: Fetched,
+) -> Result<Stored<T>> {
+    rewrite::offer(view, collection, id, &fetched);
+    decode(collection, id, fetched)
 }
 
 /// Fetches the object at a document's path as a reader sees it, whatever its state: outside of a transaction without
@@ -82,6 +125,7 @@ pub(crate) async fn fetch(
     collection: &Collection,
     id: &EncodedId,
 ) -> Result<Option<Fetched>> {
+    published::agree(view, collection).await?;
     let key = collection.key(id);
     let fetched = match view.attempt() {
         Some(attempt) => attempt.fetch(&key).await,
@@ -97,6 +141,7 @@ pub(crate) async fn fetch_to_replace(
     collection: &Collection,
     id: &EncodedId,
 ) -> Result<Option<Fetched>> {
+    published::agree(view, collection).await?;
     let key = collection.key(id);
     let fetched = match view.attempt() {
         Some(attempt) => attempt.fetch(&key).await,
@@ -112,6 +157,7 @@ pub(crate) async fn fetch_strictly(
     collection: &Collection,
     id: &EncodedId,
 ) -> Result<Option<Fetched>> {
+    published::agree(view, collection).await?;
     let key = collection.key(id);
     let fetched = match view.attempt() {
         Some(attempt) => attempt.fetch(&key).await,
@@ -168,7 +214,8 @@ pub(crate) fn decode<T: Document>(
 ) -> Result<Stored<T>> {
     let mut value: T = decode_value(collection, id, &fetched)?;
     value.set_revision(fetched.envelope().rev);
-    let meta = meta(fetched.envelope(), fetched.bytes.len());
+    let mut meta = meta(fetched.envelope(), fetched.bytes.len());
+    meta.schema_version = upgrade::version_of(collection.spec, &fetched.settled.opened)?;
     Ok(Stored::new(
         value,
         meta,
@@ -188,7 +235,9 @@ fn decode_value<T: Document>(
     fetched: &Fetched,
 ) -> Result<T> {
     let body = current_body(collection, id, fetched)?;
-    let decoded = T::Key::from_text(&id.decode().0).and_then(|key| body::decode(&body, &key));
+    let decoded = body::check_known(collection.spec, &body)
+        .and_then(|()| T::Key::from_text(&id.decode().0))
+        .and_then(|key| body::decode(&body, &key));
     decoded.map_err(|error| at(collection, id, error))
 }
 

@@ -14,6 +14,7 @@ use super::{
     change::Change,
     engine::store_failure,
     plan::plan,
+    published,
     read::at,
     secure::{self, Secured},
     settle,
@@ -53,6 +54,7 @@ pub(crate) async fn write(
     collection: &Arc<Collection>,
     change: Change,
 ) -> Result<Verdict> {
+    published::agree(view, collection).await?;
     match view.attempt() {
         Some(attempt) => attempt.write(collection, change).await,
         None => write_now(view, collection, change).await,

@@ -135,9 +135,12 @@ async fn check<T: Document>(
     let id = &candidate.place.id;
     let fetched = read::fetch(view, collection, id).await?;
     let document = match &fetched {
-        Some(fetched) if fetched.is_live() => {
-            Some(read::decode::<T>(collection, id, fetched.clone())?)
-        }
+        Some(fetched) if fetched.is_live() => Some(read::decode_for_reader::<T>(
+            view,
+            collection,
+            id,
+            fetched.clone(),
+        )?),
         _ => None,
     };
     let has_value = match &document {

@@ -189,7 +189,7 @@ impl Documents {
         }
         let (view, collection) = (&self.view, &self.collection);
         let reads = ids.into_iter().map(|id| async move {
-            let document = read::load::<T>(view, collection, &id).await?;
+            let document = read::load_listed::<T>(view, collection, &id).await?;
             Ok::<_, Error>(document.map(|document| (id, document)))
         });
         let read: Vec<_> = stream::iter(reads)

@@ -73,7 +73,7 @@ async fn find_holder<T: Document>(
         if let Some(fetched) = read::fetch(view, collection, &owner).await?
             && holds(&fetched, definition, hash)
         {
-            let document = read::decode::<T>(collection, &owner, fetched)?;
+            let document = read::decode_for_reader::<T>(view, collection, &owner, fetched)?;
             let matches = selection.place(&*document, &owner)?.is_some();
             return if matches {
                 Ok(Some(document))

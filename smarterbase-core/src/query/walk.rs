@@ -268,7 +268,7 @@ impl Walk {
     async fn load_places<T: Document>(&self, places: Vec<Place>) -> Result<Vec<Found<T>>> {
         let (view, collection, selection) = (&self.view, &self.collection, &self.selection);
         let loads = places.into_iter().map(|place| async move {
-            let Some(document) = read::load::<T>(view, collection, &place.id).await? else {
+            let Some(document) = read::load_listed::<T>(view, collection, &place.id).await? else {
                 return Ok::<_, Error>(None);
             };
             let is_there = selection.place(&*document, &place.id)?.as_ref() == Some(&place);

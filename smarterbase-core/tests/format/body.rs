@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use smarterbase_core::{
     ErrorKind,
-    document::{Document, DocumentSpec, IndexSink, KeyKind, Moment},
+    document::{Document, DocumentSpec, IndexSink, KeyKind, Moment, UnknownMembers as OnUnknown},
     format::body::{self, UnknownMembers},
 };
 
@@ -50,6 +50,29 @@ fn s28_unknown_members_are_those_that_are_no_stored_name_and_no_alias() {
         names_and_texts(&unknown),
         [("nick", r#"{"a":[1e400]}"#), ("z", r#""\u00e9""#)]
     );
+}
+
+#[test]
+fn s28_a_type_may_drop_or_refuse_what_it_does_not_know() {
+    let with = |unknown| DocumentSpec {
+        unknown,
+        fields: SPEC.fields,
+        indexes: SPEC.indexes,
+        ..SPEC
+    };
+    let body = encode(&[("zodiac", "1")]);
+    let drop = with(OnUnknown::Drop);
+    assert!(
+        body::unknown_members(&drop, body.as_bytes())
+            .unwrap()
+            .is_empty()
+    );
+    assert!(body::check_known(&drop, body.as_bytes()).is_ok());
+    let deny = with(OnUnknown::Deny);
+    let error = body::check_known(&deny, body.as_bytes()).unwrap_err();
+    assert_eq!(error.code(), "SB-CORRUPT");
+    assert!(error.to_string().contains("zodiac"));
+    assert!(body::check_known(&deny, encode(&[]).as_bytes()).is_ok());
 }
 
 #[test]

@@ -180,6 +180,7 @@ fn database() -> Database {
                 check(2, "a delete obeys its condition", Some("it did not")),
             ],
         },
+        sealed_only: false,
         unknown: Default::default(),
     }
 }

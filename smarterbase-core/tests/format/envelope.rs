@@ -408,7 +408,7 @@ prop_compose! {
         put in any_nonce(),
         write in any_nonce(),
         schema in any::<u32>(),
-        (seal, embedded) in (prop::option::of(any::<u64>()), prop::collection::btree_map("\\PC{1,6}", any::<u32>(), 0..3)),
+        (seal, embedded, readable_by) in (prop::option::of(any::<u64>()), prop::collection::btree_map("\\PC{1,6}", any::<u32>(), 0..3), any::<Option<u32>>()),
         state in prop_oneof![Just(State::Live), Just(State::Deleted), Just(State::Stub)],
         rewrite in any::<bool>(),
         steps in prop::collection::vec((1_u64..1000, any_nonce(), any::<bool>()), 0..9),
@@ -419,7 +419,7 @@ prop_compose! {
         nanoseconds in 0_u32..1_000_000_000,
     ) -> Envelope {
         let mut rev = u64::MAX;
-        let shape = BodyShape { seal, embedded: Versions(embedded) };
+        let shape = BodyShape { seal, embedded: Versions(embedded), readable_by };
         let prev = steps.into_iter().map(|(step, write, rewrite)| { rev -= step; Past { rev, write, rewrite } }).collect();
         let moment = seconds.map(|s| smarterbase_core::document::Timestamp::from_parts(s, nanoseconds).unwrap());
         Envelope {

@@ -19,6 +19,8 @@ use smarterbase_core::{
         envelope::{self, BodyShape, Past, State},
         index_key::EncodedValue,
         path::{self, EncodedId},
+        quarantine::{self, Quarantined},
+        schema::PublishedSchema,
     },
     migration::Versions,
 };
@@ -59,6 +61,10 @@ const FROZEN: &[(&str, &str)] = &[
         "3ee2787376b02b8f8d88f539022a356aa62968c14a29dc5978977e3e7a45e270",
     ),
     (
+        "database-sealed-only.json",
+        "637db3ec17cdc54c37f726f97c7e76eec31f1df3362237a7f1c900070183bc53",
+    ),
+    (
         "database.json",
         "e8ea68183aba79de6f1d9770775fa4f235761acd2b2844b650e29b9051ae5982",
     ),
@@ -79,12 +85,20 @@ const FROZEN: &[(&str, &str)] = &[
         "7c64b2a918bc6000b9f468f301a234c9ad33a010d71cc0319ade6b384839bae6",
     ),
     (
+        "document-moved.json",
+        "a635824e869e2d2bf6e06f80fa8996eff7ac3662626e3fbfda2104895b713547",
+    ),
+    (
         "document-needs.json",
         "497a45fec4d9faa6c699b5b3fdc7873fc8d1c8f769caecf77211268d2e07e936",
     ),
     (
         "document-prev-8.json",
         "e8669c9867b2245f2bb792a4db288060b39e5a140c19b231892361ff5421e66d",
+    ),
+    (
+        "document-readable.json",
+        "76f04db3baf4884838b333ee16a3f70f0e762152c3287aedd2073128f90e1b9c",
     ),
     (
         "document-rewrite.json",
@@ -135,12 +149,20 @@ const FROZEN: &[(&str, &str)] = &[
         "3339d99c2ac62541f4cb2cfa100992b88668ee5ef5b17ae9c8f9106b71d0b2b2",
     ),
     (
+        "quarantined.json",
+        "d64b7e4e5292852c1c058fcfcdfdf8c64f893cd356d3f9a6efc4d6e841a36097",
+    ),
+    (
         "record-aborted.json",
         "29c1caaefeb115366b03954a7313128049a13f58d36515fc268933078057bcce",
     ),
     (
         "record-committed.json",
         "ace27743b3bb01e8850236dec97b3e76f6fef5a9e413c76975e23debdf145543",
+    ),
+    (
+        "schema.json",
+        "8fd2a3c7ae0ad871ee2664d2ec127d080b18da26d62e78d9923df060d3336345",
     ),
     (
         "values.txt",
@@ -179,6 +201,8 @@ fn no_fixture_ever_changes() {
 }
 
 const BODY: &[u8] = br#"{"id":"0199c7f5-5f0a-7e2b-9c1d-0123456789ab","email":"ada@example.org","plan":"pro","score":1.5,"nick":"Countess"}"#;
+
+const MOVED: &[u8] = br#"{"quarantined":"_quarantine/users/0199c7f5-5f0a-7e2b-9c1d-0123456789ab/7-77777777777777777777.json"}"#;
 
 /// The documents whose bytes are written again exactly as they are: name, envelope, body.
 fn sealed_documents() -> Vec<(&'static str, Envelope, &'static [u8])> {
@@ -231,9 +255,19 @@ fn sealed_documents() -> Vec<(&'static str, Envelope, &'static [u8])> {
         shape: BodyShape {
             seal: Some(0x0123_4567_89ab_cdef),
             embedded: Versions([("Address".to_owned(), 3)].into()),
+            readable_by: None,
         },
         ..envelope()
     };
+    let readable = Envelope {
+        shape: BodyShape {
+            seal: Some(0x0123_4567_89ab_cdef),
+            readable_by: Some(1),
+            ..BodyShape::default()
+        },
+        ..envelope()
+    };
+    let moved = tombstone.clone();
     vec![
         ("document.json", envelope(), BODY),
         ("document-tombstone.json", tombstone, b"{}"),
@@ -241,6 +275,8 @@ fn sealed_documents() -> Vec<(&'static str, Envelope, &'static [u8])> {
         ("document-prev-8.json", full_prev, BODY),
         ("document-rewrite.json", rewritten, BODY),
         ("document-seal.json", with_seal, BODY),
+        ("document-readable.json", readable, BODY),
+        ("document-moved.json", moved, MOVED),
     ]
 }
 
@@ -452,6 +488,7 @@ fn database() -> Database {
                 ),
             ],
         },
+        sealed_only: false,
         unknown: BTreeMap::from([("region".to_owned(), serde_json::json!("eu"))]),
     }
 }
@@ -460,6 +497,48 @@ fn database() -> Database {
 fn the_databases_settings_open_and_are_sealed_again_to_the_same_bytes() {
     assert_eq!(Database::open(&read("database.json")).unwrap(), database());
     assert_eq!(database().seal(), read("database.json"));
+    let sealed_only = Database {
+        sealed_only: true,
+        ..database()
+    };
+    let bytes = read("database-sealed-only.json");
+    assert_eq!(Database::open(&bytes).unwrap(), sealed_only);
+    assert_eq!(sealed_only.seal(), bytes);
+}
+
+#[test]
+fn a_published_schema_opens_and_is_sealed_again_to_the_same_bytes() {
+    let bytes = read("schema.json");
+    let fields = [("email", "String"), ("id", "Id<User>"), ("plan", "Plan")];
+    let schema = PublishedSchema {
+        collection: "users".to_owned(),
+        version: 2,
+        digest: "0123456789abcdef".to_owned(),
+        key: "id".to_owned(),
+        fields: fields
+            .map(|(name, ty)| (name.to_owned(), ty.to_owned()))
+            .into(),
+        unknown: BTreeMap::new(),
+    };
+    assert_eq!(PublishedSchema::open(&bytes).unwrap(), schema);
+    assert_eq!(schema.seal(nonce('p')), bytes);
+}
+
+#[test]
+fn a_document_that_was_moved_aside_keeps_its_bytes_and_its_tombstone_names_the_copy() {
+    let bytes = read("quarantined.json");
+    let copy = Quarantined::open(&bytes).unwrap();
+    assert_eq!(
+        copy.document.get().as_bytes(),
+        &read("document.json")[..],
+        "nothing is lost"
+    );
+    assert_eq!(copy.seal(nonce('p')), bytes);
+    let id = EncodedId::parse(&copy.id).unwrap();
+    let place = path::quarantined(&copy.collection, &id, 7, nonce('7'));
+    assert_eq!(quarantine::tombstone(&place), MOVED);
+    assert_eq!(quarantine::place(MOVED), Some(place));
+    assert_eq!(quarantine::place(b"{}"), None);
 }
 
 fn cursor_keys() -> CursorKeys {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use smarterbase_core::{
     ErrorKind,
     document::{
-        DocumentSpec, FieldSpec, History, KeyKind, Shape, UnknownMembers,
+        Adoption, DocumentSpec, FieldSpec, History, KeyKind, Policy, Shape, UnknownMembers,
         field::{EmbeddedForm, EmbeddedSpec},
     },
     format::{
@@ -114,6 +114,7 @@ static SPEC: DocumentSpec = DocumentSpec {
                 steps: &[Step::Rename("heading", "title")],
             },
         ],
+        policy: Policy::DEFAULT,
     },
 };
 
@@ -126,6 +127,7 @@ fn opened(schema: u32, seal: Option<u64>, versions: &[(&str, u32)], body: &str) 
         shape: BodyShape {
             seal,
             embedded: Versions(embedded.collect()),
+            readable_by: None,
         },
         ..sample::envelope()
     };
@@ -239,4 +241,89 @@ fn a_body_that_is_no_object_is_corrupt() {
     let mut broken = opened(2, None, &[], "{}");
     broken.body = Bytes::from_static(b"{\"a\":}");
     assert_eq!(current(&broken).unwrap_err().code(), "SB-CORRUPT");
+}
+
+/// The same type, which also reads what another library wrote from its version 3 on.
+fn adopting() -> DocumentSpec {
+    let policy = Policy {
+        adopt: Some(Adoption {
+            version_field: "_v",
+            base: 3,
+        }),
+        readable_by: 3,
+        ..Policy::DEFAULT
+    };
+    let history = History {
+        readable_from: 1,
+        ..SPEC.history
+    };
+    DocumentSpec {
+        history: history.with(policy),
+        fields: SPEC.fields,
+        indexes: SPEC.indexes,
+        ..SPEC
+    }
+}
+
+fn adopted(text: &'static str) -> smarterbase_core::Result<(u32, Bytes)> {
+    let spec = adopting();
+    let opened = envelope::open(&Bytes::from_static(text.as_bytes())).unwrap();
+    let body = upgrade::current(&spec, &upgrade::written_by(&spec), &opened)?;
+    Ok((upgrade::version_of(&spec, &opened)?, body))
+}
+
+#[test]
+fn what_another_library_wrote_runs_from_its_own_version_on_and_loses_the_number() {
+    for (text, version, body) in [
+        (r#"{"name":"b","old":1}"#, 1, r#"{"title":"b"}"#),
+        (r#"{"_v":3,"name":"b","old":1}"#, 1, r#"{"title":"b"}"#),
+        (r#"{"name":"b","_v":4,"old":1}"#, 2, r#"{"title":"b"}"#),
+        (r#"{"heading":"b","_v": 5 }"#, 3, r#"{"title":"b"}"#),
+        (
+            r#"{"_v":6,"title":"b","more":1.50}"#,
+            4,
+            r#"{"title":"b","more":1.50}"#,
+        ),
+    ] {
+        let expected = (version, Bytes::from_static(body.as_bytes()));
+        assert_eq!(adopted(text).unwrap(), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_number_of_another_library_that_is_no_version_is_refused() {
+    for (text, code) in [
+        (r#"{"_v":2}"#, "SB-UNSUPPORTED-SCHEMA"),
+        (r#"{"_v":7}"#, "SB-UNSUPPORTED-SCHEMA"),
+        (r#"{"_v":-1}"#, "SB-CORRUPT"),
+        (r#"{"_v":"3"}"#, "SB-CORRUPT"),
+        (r#"{"_v":null}"#, "SB-CORRUPT"),
+    ] {
+        assert_eq!(adopted(text).unwrap_err().code(), code, "{text}");
+    }
+}
+
+#[test]
+fn a_newer_body_is_taken_as_it_is_when_its_writer_says_that_this_version_can_read_it() {
+    let newer = |readable_by| {
+        let mut newer = opened(5, Some(8), TODAY, r#"{"title":"b","more":1}"#);
+        newer.envelope.shape.readable_by = readable_by;
+        newer
+    };
+    assert_becomes(&newer(Some(4)), r#"{"title":"b","more":1}"#);
+    assert_becomes(&newer(Some(2)), r#"{"title":"b","more":1}"#);
+    for readable_by in [None, Some(5)] {
+        let error = current(&newer(readable_by)).unwrap_err();
+        assert_eq!(error.code(), "SB-UNSUPPORTED-SCHEMA");
+    }
+    // Reading is all: nobody replaces it.
+    let refused = upgrade::check_replaceable(&SPEC, &newer(Some(4))).unwrap_err();
+    assert_eq!(refused.code(), "SB-UNSUPPORTED-SCHEMA");
+    assert!(upgrade::check_replaceable(&SPEC, &opened(4, None, TODAY, "{}")).is_ok());
+}
+
+#[test]
+fn a_type_writes_which_versions_can_read_it() {
+    assert_eq!(upgrade::written_by(&adopting()).readable_by, Some(3));
+    assert_eq!(upgrade::written_by(&SPEC).readable_by, None);
 }

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 use syn::{Attribute, Path};
 
 use super::{
-    HistoryOptions, Spanned,
+    HistoryOptions, PolicyOptions, Spanned,
     item::{Grammar, Item, Value, set},
 };
 use crate::{errors::Errors, names};
@@ -19,6 +19,10 @@ const DOCUMENT: Grammar = Grammar {
         "types",
         "schema_dir",
         "unsealed",
+        "upgrade",
+        "on_bad",
+        "readable_by",
+        "adopt",
         "index",
         "shards",
         "new",
@@ -57,6 +61,7 @@ const NEW: Grammar = Grammar {
 pub(crate) struct DocumentOptions {
     pub(crate) name: Option<Spanned<String>>,
     pub(crate) history: HistoryOptions,
+    pub(crate) policy: PolicyOptions,
     pub(crate) shards: Option<Spanned<u32>>,
     pub(crate) new: Option<NewOptions>,
     pub(crate) unknown: Option<Unknown>,
@@ -119,6 +124,7 @@ impl DocumentOptions {
             "new" => set(&mut self.new, NewOptions::read(item, errors), &key, errors),
             "index" => self.indexes.extend(CompositeOptions::read(item, errors)),
             name if HistoryOptions::has(name) => self.history.take(item, errors),
+            name if PolicyOptions::has(name) => self.policy.take(item, errors),
             _ => DOCUMENT.refuse(&key, errors),
         }
     }

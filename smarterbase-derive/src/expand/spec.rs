@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use super::{components, migrations};
+use super::{components, migrations, policy};
 use crate::{
     attr::Unknown,
     model::{Definition, DocumentModel, FieldModel, Kind, span_of},
@@ -51,8 +51,9 @@ fn key_field(model: &DocumentModel) -> &str {
 
 fn history(model: &DocumentModel, key_field: &str, past: &migrations::Subject<'_>) -> TokenStream {
     let (version, oldest) = (model.options.current(), model.history.readable_from);
+    let policy = policy::expand(model);
     if model.history.links.is_empty() && version == oldest {
-        return quote!(__sb::History::none(#version, #key_field, __SB_FIELDS));
+        return quote!(__sb::History::none(#version, #key_field, __SB_FIELDS).with(#policy));
     }
     let migrations = migrations::steps(past);
     quote! {
@@ -60,6 +61,7 @@ fn history(model: &DocumentModel, key_field: &str, past: &migrations::Subject<'_
             seal: __sb::seal(#key_field, __SB_FIELDS),
             readable_from: #oldest,
             migrations: &[#(#migrations),*],
+            policy: #policy,
         }
     }
 }

@@ -33,10 +33,12 @@ pub(crate) fn check(subject: &Subject<'_>, errors: &mut Errors) -> History {
     let is_right = found.is_empty();
     errors.append(found);
     if is_right {
+        history.shape = Some(subject.shape.clone());
         write_block(subject, &source, last_steps(subject, &history));
     } else {
         history.links.clear();
         history.draft = None;
+        history.sealed = None;
     }
     history
 }
@@ -137,6 +139,7 @@ impl Check<'_> {
             .collect();
         if version == last.version {
             self.same_as_sealed(last, &mut history.same);
+            history.sealed = Some(last.shape.clone());
         } else {
             history.draft = Some(messages::denied(self.subject));
         }

@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 
 use crate::{
     db::Db,
-    document::Document,
+    document::{Document, OnBad},
     error::{Code, Error, Result},
     format::path::EncodedId,
     maintenance::migrate::{self, MigrationPlan, MigrationProgress, Settings},
@@ -17,8 +17,8 @@ type Report<'a> = Box<dyn FnMut(&MigrationProgress) + Send + 'a>;
 /// Writes every document of an older version again at the version of today, while others read and write.
 ///
 /// Each document is one compare-and-swap, flagged as a background rewrite: it never overwrites somebody else's change, and
-/// whoever holds the document can still save it. The first document that a step cannot upgrade ends the run with its error;
-/// [`after`](Self::after) goes on behind a checkpoint.
+/// whoever holds the document can still save it. The first document that a step cannot upgrade ends the run with its error,
+/// unless bad documents go into [quarantine](Self::on_bad); [`after`](Self::after) goes on behind a checkpoint.
 #[must_use = "a request does nothing until it is awaited"]
 pub struct Migrate<'a, T> {
     db: &'a Db,
@@ -40,7 +40,10 @@ impl<'a, T: Document> Migrate<'a, T> {
     pub(crate) fn new(db: &'a Db) -> Self {
         Self {
             db,
-            settings: Settings::default(),
+            settings: Settings {
+                on_bad: T::SPEC.history.policy.on_bad,
+                ..Settings::default()
+            },
             checkpoint: None,
             report: Box::new(|_| {}),
             types: PhantomData,
@@ -63,6 +66,16 @@ impl<'a, T: Document> Migrate<'a, T> {
     /// bound): then no document of an older version is left at the end. Deploy the new program everywhere first.
     pub fn raise_floor(mut self) -> Self {
         self.settings.raise_floor = true;
+        self
+    }
+
+    /// What happens to a document whose step fails; by default what the type says, and else the run ends with the error.
+    ///
+    /// In quarantine the document is copied to `_quarantine/<collection>/<id>/`, with the error, and a tombstone that names the
+    /// copy takes its place. Queries go on without it; whoever asks for it by its id gets `SB-QUARANTINED`.
+    /// [`Db::restore_quarantined`](crate::db::Db::restore_quarantined) puts it back once its steps are mended.
+    pub fn on_bad(mut self, on_bad: OnBad) -> Self {
+        self.settings.on_bad = on_bad;
         self
     }
 
@@ -90,7 +103,7 @@ impl<'a, T: Document> Migrate<'a, T> {
             self.settings.after = Some(id);
         }
         let collection = engine.collection::<T>();
-        migrate::migrate::<T>(engine, &collection, &self.settings, &mut *self.report).await
+        migrate::migrate(engine, &collection, &self.settings, &mut *self.report).await
     }
 }
 

@@ -103,7 +103,8 @@ request!(impl['a, T: Document] Exists<'a, T> => bool, |this| async move {
     let collection = engine.collection::<T>();
     let id = encode_key(&collection, &this.key)?;
     let fetched = read::fetch(this.session.view(), &collection, &id).await.map_err(|error| error.during("exists"))?;
-    Ok(fetched.is_some_and(|fetched| fetched.is_live()))
+    let live = read::live(&collection, &id, fetched).map_err(|error| error.during("exists"))?;
+    Ok(live.is_some())
 });
 
 request!(impl['a, T: Document] Delete<'a, T> => bool, |this| async move {

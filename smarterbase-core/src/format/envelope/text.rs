@@ -27,6 +27,8 @@ pub(super) struct Written<'a> {
     seal: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     embedded: &'a BTreeMap<String, u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    readable_by: Option<u32>,
     state: State,
     rev: u64,
     write: Nonce,
@@ -53,6 +55,7 @@ impl<'a> From<&'a Envelope> for Written<'a> {
             schema: envelope.schema,
             seal: envelope.shape.seal_text(),
             embedded: &envelope.shape.embedded.0,
+            readable_by: envelope.shape.readable_by,
             state: envelope.state,
             rev: envelope.rev,
             write: envelope.write,
@@ -84,6 +87,8 @@ struct Read<'a> {
     seal: Option<Cow<'a, str>>,
     #[serde(default)]
     embedded: BTreeMap<String, u32>,
+    #[serde(default)]
+    readable_by: Option<u32>,
     state: State,
     rev: u64,
     write: Nonce,
@@ -156,7 +161,11 @@ impl TryFrom<Read<'_>> for Envelope {
             format: members.format,
             needs: members.needs,
             schema: members.schema,
-            shape: BodyShape::read(members.seal.as_deref(), members.embedded),
+            shape: BodyShape::read(
+                members.seal.as_deref(),
+                members.embedded,
+                members.readable_by,
+            ),
             state: members.state,
             rev: members.rev,
             write: members.write,

@@ -51,7 +51,7 @@ pub(crate) async fn create<T: Document>(
 
 /// A tombstone or a stub may be replaced; a live document may not.
 fn grave<T: Document>(collection: &Collection, id: &EncodedId, found: &Fetched) -> Result<Base> {
-    if found.is_live() {
+    if read::live(collection, id, Some(found.clone()))?.is_some() {
         return Err(read::at(
             collection,
             id,

@@ -35,7 +35,7 @@ pub(crate) async fn delete_where<T: Document>(
     view.check_writable()?;
     let mut current = read::fetch_to_replace(view, collection, id).await?;
     for attempt in 0..view.limits.update_attempts {
-        let Some(fetched) = current.take().filter(Fetched::is_live) else {
+        let Some(fetched) = read::live(collection, id, current.take())? else {
             return Ok(false);
         };
         if !still(&fetched)? {

@@ -42,6 +42,9 @@ pub(crate) async fn replace<T: Document>(
     view.check_writable()?;
     let mut current = read::fetch_to_replace(view, collection, &id).await?;
     for attempt in 0..view.limits.update_attempts {
+        if members == Members::Keep {
+            read::live(collection, &id, current.clone())?;
+        }
         let base = current
             .as_ref()
             .map(|fetched| base_of::<T>(collection, &id, fetched, members))

@@ -29,9 +29,7 @@ pub(crate) async fn update<T: Document>(
     let turn = turn(view, collection, &id).await;
     let mut current = read::fetch_to_replace(view, collection, &id).await?;
     for attempt in 0..view.limits.update_attempts {
-        let fetched = current
-            .take()
-            .filter(Fetched::is_live)
+        let fetched = read::live(collection, &id, current.take())?
             .ok_or_else(|| not_found(collection, &id))?;
         match attempt_once(view, collection, &id, fetched, &mut change).await? {
             Attempted::Unchanged(document) => return Ok(*document),

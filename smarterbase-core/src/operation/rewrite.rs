@@ -1,0 +1,97 @@
+//! Writing a document of an older version again at the version of today: a background rewrite (rule S21), one
+//! compare-and-swap that never overwrites somebody else's change.
+
+use std::sync::Arc;
+
+use super::{
+    Collection, Engine, View,
+    change::{Base, Change},
+    read::{self, Fetched},
+    write::{Verdict, write_now},
+};
+use crate::{
+    document::{Document, Upgrade},
+    error::Result,
+    format::{path::EncodedId, upgrade},
+};
+
+/// How many documents of one collection are written back in the background at the same time. What is read beyond that waits
+/// for its next reader.
+pub(crate) const WRITE_BACKS: usize = 16;
+
+/// Makes the change that writes a fetched document again.
+pub(crate) type Rewrite = fn(&Engine, &Collection, &EncodedId, &Fetched) -> Result<Change>;
+
+/// The document as the type of today writes it. Nobody's change: when it was updated stays as it was.
+pub(crate) fn rewritten<T: Document>(
+    engine: &Engine,
+    collection: &Collection,
+    id: &EncodedId,
+    fetched: &Fetched,
+) -> Result<Change> {
+    let base = Base::of::<T>(collection, id, fetched)?;
+    let unknown = read::unknown_members(collection, id, fetched)?;
+    let document = read::decode::<T>(collection, id, fetched.clone())?;
+    let mut change = Change::write(engine, collection, id, Some(base), &*document, &unknown)?;
+    change.envelope.rewrite = true;
+    change.envelope.updated = fetched.envelope().updated;
+    Ok(change)
+}
+
+/// Whether a live document would be written otherwise by a program of today. What a person wrote has no version and is left
+/// alone, unless the type adopts the documents of another library.
+pub(crate) fn is_outdated(collection: &Collection, fetched: &Fetched) -> bool {
+    let opened = &fetched.settled.opened;
+    let has_version = opened.has_envelope || collection.spec.history.policy.adopt.is_some();
+    has_version && !upgrade::is_current(collection.spec, &collection.shape, opened)
+}
+
+/// After a reader got a document: writes it back in the background, if its type wants that.
+pub(crate) fn offer(view: &View, collection: &Collection, id: &EncodedId, fetched: &Fetched) {
+    if collection.spec.history.policy.upgrade == Upgrade::OnRead
+        || !may_be_written_back(view, collection, fetched)
+    {
+        return;
+    }
+    if let Some(collection) = collection
+        .shared()
+        .filter(|shared| shared.begin_rewrite(id))
+    {
+        let (engine, id, fetched) = (view.engine().clone(), id.clone(), fetched.clone());
+        view.tasks.spawn(async move {
+            write_back(&engine, &collection, &id, &fetched).await;
+            collection.end_rewrite(&id);
+        });
+    }
+}
+
+/// What a transaction sees or holds is left to it; a newer document is never written.
+fn may_be_written_back(view: &View, collection: &Collection, fetched: &Fetched) -> bool {
+    let settled = &fetched.settled;
+    view.attempt().is_none()
+        && settled.is_decided()
+        && !settled.bears_intent
+        && is_outdated(collection, fetched)
+        && upgrade::check_replaceable(collection.spec, &settled.opened).is_ok()
+        && view.check_writable().is_ok()
+        && !view.tasks.is_closed()
+}
+
+/// One attempt at exactly the version that was read. Whoever was faster has won.
+async fn write_back(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    id: &EncodedId,
+    fetched: &Fetched,
+) {
+    let written = match (collection.rewrite)(engine, collection, id, fetched) {
+        Ok(change) => write_now(engine, collection, change).await,
+        Err(error) => Err(error),
+    };
+    match written {
+        Ok(Verdict::Written(_) | Verdict::Lost(_)) => {}
+        Err(error) => {
+            tracing::debug!(collection = collection.name(), %error, "a document of an older version was not written back");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+use smarterbase::prelude::*;
+
+#[derive(Serialize, Deserialize, Document)]
+#[document(
+    name = "visitors",
+    adopt(base = 0),
+)]
+struct Client {
+    #[key(auto)]
+    id: Id<Client>,
+    name: String,
+}
+
+fn main() {}
