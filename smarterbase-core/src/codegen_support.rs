@@ -49,8 +49,20 @@ pub use crate::{
         index_value::{Encoding, PresentValue},
     },
     error::{Error, Violation},
+    schema::{
+        DocumentType, Schema, chore,
+        closed_world::{check as check_closed_world, slots as embedded_slots},
+        fixture, lock,
+    },
     migration::{Change, Migration, Representation, Step as MigrationStep, VariantChange},
 };
+
+/// The future of a function that opens a database, as tools take it.
+pub fn boxed<Output>(
+    future: impl Future<Output = Output> + Send + 'static,
+) -> futures::future::BoxFuture<'static, Output> {
+    Box::pin(future)
+}
 
 /// The form of the keys of `T`.
 #[must_use]

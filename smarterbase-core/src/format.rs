@@ -16,7 +16,7 @@ pub mod path;
 pub mod record;
 pub mod upgrade;
 
-mod json;
+pub(crate) mod json;
 
 pub use envelope::Envelope;
 pub use nonce::Nonce;

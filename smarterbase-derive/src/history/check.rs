@@ -32,9 +32,8 @@ pub(crate) fn check(subject: &Subject<'_>, errors: &mut Errors) -> History {
     };
     let is_right = found.is_empty();
     errors.append(found);
-    if is_right {
-        write_block(subject, &source, last_steps(subject, &history));
-    } else {
+    write_block(subject, &source, last_steps(subject, &history), is_right);
+    if !is_right {
         history.links.clear();
         history.draft = None;
     }
