@@ -49,12 +49,12 @@ pub use crate::{
         index_value::{Encoding, PresentValue},
     },
     error::{Error, Violation},
+    migration::{Change, Migration, Representation, Step as MigrationStep, VariantChange},
     schema::{
         DocumentType, Schema, chore,
         closed_world::{check as check_closed_world, slots as embedded_slots},
         fixture, lock,
     },
-    migration::{Change, Migration, Representation, Step as MigrationStep, VariantChange},
 };
 
 /// The future of a function that opens a database, as tools take it.

@@ -120,6 +120,7 @@ impl DocumentType {
     ///
     /// # Errors
     /// As [`Migrate::plan`](crate::db::Migrate::plan).
+    #[must_use]
     pub fn plan<'a>(&self, db: &'a Db) -> BoxFuture<'a, Result<MigrationPlan>> {
         (self.plan)(db)
     }
@@ -128,6 +129,7 @@ impl DocumentType {
     ///
     /// # Errors
     /// As [`Db::migrate`].
+    #[must_use]
     pub fn migrate<'a>(
         &self,
         db: &'a Db,
@@ -141,6 +143,7 @@ impl DocumentType {
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
+    #[must_use]
     pub fn floor<'a>(&self, db: &'a Db) -> BoxFuture<'a, Result<u32>> {
         (self.floor)(db)
     }

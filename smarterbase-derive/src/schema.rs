@@ -52,9 +52,10 @@ impl Parse for List {
         })?;
         let content;
         syn::braced!(content in input);
-        let types: Vec<Path> = Punctuated::<Path, Token![,]>::parse_terminated_with(&content, Path::parse_mod_style)?
-            .into_iter()
-            .collect();
+        let types: Vec<Path> =
+            Punctuated::<Path, Token![,]>::parse_terminated_with(&content, Path::parse_mod_style)?
+                .into_iter()
+                .collect();
         Ok(Self {
             attributes,
             options,
@@ -139,11 +140,14 @@ impl List {
     }
 
     fn tests(&self) -> TokenStream {
-        let (name, crate_path, folder) = (&self.name, &self.options.crate_path, &self.options.folder);
+        let (name, crate_path, folder) =
+            (&self.name, &self.options.crate_path, &self.options.folder);
         let module = format_ident!("{}_schema", names::plain(name).to_snake_case());
         // The module is one step further in.
         let crate_path = match crate_path.segments.first() {
-            Some(first) if first.ident == "self" || first.ident == "super" => quote!(super::#crate_path),
+            Some(first) if first.ident == "self" || first.ident == "super" => {
+                quote!(super::#crate_path)
+            }
             _ => quote!(#crate_path),
         };
         quote! {

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt::Write as _, fs, future::Future, path::Path
 
 use futures::future::BoxFuture;
 
-use super::{DocumentType, Schema, Upgrade, fixture, lock::Place};
+use super::{
+    DocumentType, Schema, Upgrade, fixture,
+    lock::{self, Place},
+};
 use crate::{
     db::Db,
     error::Result,
@@ -38,6 +41,7 @@ pub fn run<S: Schema>(place: &Place, open: Open) {
     let chore = Chore::read(&asked);
     let answer = match chore.fact("chore") {
         "fixtures" => fixtures::<S>(place),
+        "check" => check::<S>(place),
         _ => block_on(on_database::<S>(&chore, open)),
     };
     let (word, text) = match answer {
@@ -92,6 +96,16 @@ impl Chore {
 fn fixtures<S: Schema>(place: &Place) -> Answer {
     let lines = |lines: Vec<String>| lines.into_iter().map(|line| line + "\n").collect();
     fixture::write::<S>(place).map(lines).map_err(lines)
+}
+
+/// What the emitted tests check, for one answer.
+fn check<S: Schema>(place: &Place) -> Answer {
+    let mut problems = lock::problems::<S>(place);
+    problems.extend(fixture::problems::<S>(place));
+    if problems.is_empty() {
+        return Ok(String::new());
+    }
+    Err(problems.into_iter().map(|line| line + "\n").collect())
 }
 
 async fn on_database<S: Schema>(chore: &Chore, open: Open) -> Answer {
@@ -165,10 +179,15 @@ async fn upgrade(document: &DocumentType, db: &Db, upgrade: Upgrade) -> Answer {
     let checkpoint = std::sync::Arc::new(std::sync::Mutex::new(upgrade.after.clone()));
     let reached = checkpoint.clone();
     let report = move |progress: &MigrationProgress| {
-        (*reached.lock().expect("no panic while holding the lock")).clone_from(&progress.checkpoint);
+        (*reached.lock().expect("no panic while holding the lock"))
+            .clone_from(&progress.checkpoint);
         if progress.documents >= told + 1_000 {
             told = progress.documents;
-            eprintln!("{name}: {} looked at, {} written", documents(told), progress.upgraded);
+            eprintln!(
+                "{name}: {} looked at, {} written",
+                documents(told),
+                progress.upgraded
+            );
         }
     };
     match document.migrate(db, upgrade, Box::new(report)).await {

@@ -174,7 +174,12 @@ fn free_name(place: &Place, document: &DocumentType, fixtures: &[Fixture]) -> Op
         .iter()
         .filter(|fixture| fixture.version == spec.schema_version)
         .collect();
-    let is_there = |fixture: &&Fixture| fixture.objects.iter().any(|object| has_shape(document, object));
+    let is_there = |fixture: &&Fixture| {
+        fixture
+            .objects
+            .iter()
+            .any(|object| has_shape(document, object))
+    };
     if of_now.iter().any(is_there) {
         return None;
     }
@@ -247,7 +252,9 @@ fn file_name(collection: &str, version: u32) -> String {
 fn version_of(file: &str, collection: &str) -> Option<u32> {
     let rest = file.strip_prefix(collection)?.strip_prefix(".v")?;
     let version = rest.strip_suffix(".json")?;
-    let digits = version.split_once('-').map_or(version, |(digits, _)| digits);
+    let digits = version
+        .split_once('-')
+        .map_or(version, |(digits, _)| digits);
     digits.parse().ok()
 }
 
@@ -267,7 +274,12 @@ mod tests {
     fn the_name_of_a_file_says_collection_and_version() {
         assert_eq!(version_of("users.v3.json", "users"), Some(3));
         assert_eq!(version_of("users.v12-0123abcd.json", "users"), Some(12));
-        for other in ["users-old.v3.json", "users.json", "users.v3.txt", "users.vx.json"] {
+        for other in [
+            "users-old.v3.json",
+            "users.json",
+            "users.v3.txt",
+            "users.vx.json",
+        ] {
             assert_eq!(version_of(other, "users"), None, "{other}");
         }
     }

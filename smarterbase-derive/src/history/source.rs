@@ -81,7 +81,12 @@ const OUT: &str = "SMARTERBASE_SEAL_OUT";
 /// Writes today's version of a type as a lock of one version, for the command line tool to collect. The lines before it say
 /// where its lock is, what the type is called and where it stands. One whose history is not right is called `changed`: it
 /// cannot be sealed, but `bump` mends it.
-pub(crate) fn write_block(subject: &Subject<'_>, source: &Source, steps: Option<u64>, is_right: bool) {
+pub(crate) fn write_block(
+    subject: &Subject<'_>,
+    source: &Source,
+    steps: Option<u64>,
+    is_right: bool,
+) {
     if std::env::var_os(OUT).is_none() {
         return;
     }
@@ -108,7 +113,13 @@ pub(crate) fn write_block(subject: &Subject<'_>, source: &Source, steps: Option<
 /// Writes that this crate has a list of its types.
 pub(crate) fn write_marker(name: &str) {
     let of = |variable| std::env::var(variable).unwrap_or_default();
-    let text = format!("{} {} {name}", of("CARGO_PKG_NAME"), of("CARGO_CRATE_NAME"));
+    // Only binaries have the third name.
+    let text = format!(
+        "{}\n{}\n{name}\n{}\n",
+        of("CARGO_PKG_NAME"),
+        of("CARGO_CRATE_NAME"),
+        of("CARGO_BIN_NAME")
+    );
     write(&text, "schema");
 }
 
