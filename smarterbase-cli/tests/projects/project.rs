@@ -14,6 +14,11 @@ pub(crate) struct Project {
 /// Every project is built here, so that what they depend on is built once.
 const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/projects");
 
+/// A program that cargo has built.
+pub(crate) fn built(name: &str) -> PathBuf {
+    Path::new(TARGET).join("debug").join(name)
+}
+
 impl Project {
     /// A package with this name, whose library is this text.
     pub(crate) fn new(name: &str, library: &str) -> Self {
@@ -114,6 +119,7 @@ impl Project {
             .env("CARGO_NET_OFFLINE", "true")
             // A project lives for one test, and the folder for many runs.
             .env("CARGO_INCREMENTAL", "0")
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
             .env("RUST_BACKTRACE", "0")
             .env_remove("SMARTERBASE_SCHEMA_DIR")
             .env_remove("SMARTERBASE_DRAFTS")
