@@ -164,6 +164,34 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     }
 }
 
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use clap::Parser as _;
+
+    use super::Arguments;
+
+    #[test]
+    fn every_command_of_the_guide_is_one_of_the_tool() {
+        let chapter =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/guide/evolving_your_schema.md");
+        let chapter = fs::read_to_string(chapter).unwrap();
+        let commands: Vec<Vec<&str>> = chapter
+            .lines()
+            .filter(|line| line.starts_with("cargo smarterbase "))
+            .map(|line| line.split('#').next().unwrap_or_default())
+            .map(|line| line.split_whitespace().skip(1).collect())
+            .collect();
+        assert!(commands.len() > 10, "{commands:?}");
+        for command in commands {
+            if let Err(error) = Arguments::try_parse_from(&command) {
+                panic!("{command:?}: {error}");
+            }
+        }
+    }
+}
+
 #[allow(clippy::print_stdout, reason = "the answer of a command line tool")]
 fn say(text: &str) {
     print!("{text}");

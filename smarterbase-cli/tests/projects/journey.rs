@@ -118,8 +118,11 @@ fn bump(project: &Project) {
         "error: was `name` renamed to `full_name`?\n  \
            help: there is no terminal to ask on; say `--rename <old>=<new>`, `--remove <old>`, or `--yes`\n"
     );
+    let text = project.answer(&["bump", "User", "--yes"]);
+    let chapter = include_str!("../../../src/guide/evolving_your_schema.md");
+    assert!(chapter.contains(&text), "the guide does not show {text}");
     assert_eq!(
-        project.answer(&["bump", "User", "--yes"]),
+        text,
         "`User` is at version 2 now:\n\
          \x20   + full_name: String\n    ~ age: String -> u32\n    + nickname: Option<String>\n    - name: String\n\
          \x20 migrate(1 => 2, rename(name => full_name), convert(age, with = convert_age), add(nickname = None))\n\

@@ -6,3 +6,4 @@ mod cases;
 mod chains;
 mod journey;
 mod project;
+mod rust_analyzer;

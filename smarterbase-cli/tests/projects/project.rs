@@ -109,7 +109,8 @@ impl Project {
         (output.status.success(), shown(&output))
     }
 
-    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+    /// A program in the project.
+    pub(crate) fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command
             .args(arguments)
