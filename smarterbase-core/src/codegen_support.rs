@@ -52,7 +52,7 @@ pub use crate::{
     migration::{Change, Migration, Representation, Step as MigrationStep, VariantChange},
     schema::{
         DocumentType, Schema, chore,
-        closed_world::{check as check_closed_world, slots as embedded_slots},
+        closed_world::{Message, check as check_closed_world, slots as embedded_slots},
         fixture, lock,
     },
 };

@@ -114,9 +114,12 @@ impl List {
         // Panics of the check are shown at the name.
         let span = Span::mixed_site().located_at(name.span());
         let check = quote_spanned! {span=>
-            const _: () = __sb::check_closed_world::<{
+            const __SB_MISTAKE: __sb::Option<__sb::Message> = __sb::check_closed_world::<{
                 __sb::embedded_slots(<#name as __sb::Schema>::TYPES)
             }>(<#name as __sb::Schema>::NAME, <#name as __sb::Schema>::TYPES);
+            const _: () = if let __sb::Some(mistake) = __SB_MISTAKE {
+                ::core::panic!("{}", mistake.text())
+            };
         };
         quote! {
             #[doc(hidden)]

@@ -9,28 +9,30 @@ use crate::document::{
     seal::{embedded_digest, same_text},
 };
 
-/// Refuses a list in which two types have the same stored name. `SLOTS` is [`slots`] of the list.
-///
-/// # Panics
-/// While the program is compiled, with the name.
-pub const fn check<const SLOTS: usize>(schema: &str, types: &[DocumentType]) {
-    let mut position = 0;
-    while position < types.len() {
-        check_collection(schema, types, position);
-        position += 1;
+/// What is wrong with a list: the text of an error, when two of its types have the same stored name. The list panics with
+/// it itself, so that the error is one at its own place. `SLOTS` is [`slots`] of the list.
+#[must_use]
+pub const fn check<const SLOTS: usize>(schema: &str, types: &[DocumentType]) -> Option<Message> {
+    if let Some(name) = shared_collection(types) {
+        return Some(
+            Message::new()
+                .add("two types of `")
+                .add(schema)
+                .add("` are stored in the collection `")
+                .add(name)
+                .add("`: give one of them another `name`"),
+        );
     }
-    let mut names = Names {
-        slots: [None; SLOTS],
-    };
-    let mut position = 0;
-    while position < types.len() {
-        let fields = types[position].spec.fields;
-        let mut field = 0;
-        while field < fields.len() {
-            names.add(schema, fields[field].shape);
-            field += 1;
-        }
-        position += 1;
+    match shared_name::<SLOTS>(types) {
+        None => None,
+        Some(name) => Some(
+            Message::new()
+                .add("two embedded types in `")
+                .add(schema)
+                .add("` have the stored name `")
+                .add(name)
+                .add("`: give one of them `#[embedded(name = \"..\")]`"),
+        ),
     }
 }
 
@@ -50,21 +52,38 @@ pub const fn slots(types: &[DocumentType]) -> usize {
     found * 2 + 1
 }
 
-const fn check_collection(schema: &str, types: &[DocumentType], position: usize) {
-    let name = types[position].spec.collection;
-    let mut earlier = 0;
-    while earlier < position {
-        if same_text(types[earlier].spec.collection, name) {
-            let message = Message::new()
-                .add("two types of `")
-                .add(schema)
-                .add("` are stored in the collection `")
-                .add(name)
-                .add("`: give one of them another `name`");
-            panic!("{}", message.text());
+const fn shared_collection(types: &[DocumentType]) -> Option<&'static str> {
+    let mut position = 0;
+    while position < types.len() {
+        let name = types[position].spec.collection;
+        let mut earlier = 0;
+        while earlier < position {
+            if same_text(types[earlier].spec.collection, name) {
+                return Some(name);
+            }
+            earlier += 1;
         }
-        earlier += 1;
+        position += 1;
     }
+    None
+}
+
+const fn shared_name<const SLOTS: usize>(types: &[DocumentType]) -> Option<&'static str> {
+    let mut names = Names {
+        slots: [None; SLOTS],
+        shared: None,
+    };
+    let mut position = 0;
+    while position < types.len() {
+        let fields = types[position].spec.fields;
+        let mut field = 0;
+        while field < fields.len() {
+            names.add(fields[field].shape);
+            field += 1;
+        }
+        position += 1;
+    }
+    names.shared
 }
 
 const fn count(shape: &Shape) -> usize {
@@ -95,36 +114,38 @@ const fn count_parts(parts: &[(&str, &Shape)]) -> usize {
 /// The embedded types that were seen, by their names: a table with open addressing, since constants have no maps.
 struct Names<const SLOTS: usize> {
     slots: [Option<&'static EmbeddedSpec>; SLOTS],
+    /// The name of two different types.
+    shared: Option<&'static str>,
 }
 
 impl<const SLOTS: usize> Names<SLOTS> {
-    const fn add(&mut self, schema: &str, shape: &'static Shape) {
+    const fn add(&mut self, shape: &'static Shape) {
         match shape {
             Shape::Leaf(_) | Shape::Opaque => {}
             Shape::Generic(_, parameters) => {
                 let mut position = 0;
                 while position < parameters.len() {
-                    self.add(schema, parameters[position]);
+                    self.add(parameters[position]);
                     position += 1;
                 }
             }
-            Shape::Members(parts) => self.add_parts(schema, parts),
+            Shape::Members(parts) => self.add_parts(parts),
             Shape::Embedded(spec) => {
-                self.add_type(schema, spec);
-                self.add_parts(schema, spec.parts);
+                self.add_type(spec);
+                self.add_parts(spec.parts);
             }
         }
     }
 
-    const fn add_parts(&mut self, schema: &str, parts: &'static [(&'static str, &'static Shape)]) {
+    const fn add_parts(&mut self, parts: &'static [(&'static str, &'static Shape)]) {
         let mut position = 0;
         while position < parts.len() {
-            self.add(schema, parts[position].1);
+            self.add(parts[position].1);
             position += 1;
         }
     }
 
-    const fn add_type(&mut self, schema: &str, spec: &'static EmbeddedSpec) {
+    const fn add_type(&mut self, spec: &'static EmbeddedSpec) {
         let mut slot = (digest::of(spec.name) % SLOTS as u64) as usize;
         loop {
             match self.slots[slot] {
@@ -134,7 +155,7 @@ impl<const SLOTS: usize> Names<SLOTS> {
                 }
                 Some(known) if same_text(known.name, spec.name) => {
                     if !is_same(known, spec) {
-                        refuse(schema, spec.name);
+                        self.shared = Some(spec.name);
                     }
                     return;
                 }
@@ -142,16 +163,6 @@ impl<const SLOTS: usize> Names<SLOTS> {
             }
         }
     }
-}
-
-const fn refuse(schema: &str, name: &str) {
-    let message = Message::new()
-        .add("two embedded types in `")
-        .add(schema)
-        .add("` have the stored name `")
-        .add(name)
-        .add("`: give one of them `#[embedded(name = \"..\")]`");
-    panic!("{}", message.text());
 }
 
 /// Whether two descriptions are of one type. Those of a generic type differ in what its parameters are, so only the names
@@ -182,7 +193,8 @@ const fn same_names(one: &[(&str, &Shape)], other: &[(&str, &Shape)]) -> bool {
 }
 
 /// A text that is put together in a constant. What does not fit is cut.
-struct Message {
+#[derive(Clone, Copy, Debug)]
+pub struct Message {
     bytes: [u8; 512],
     length: usize,
 }
@@ -206,7 +218,9 @@ impl Message {
         self
     }
 
-    const fn text(&self) -> &str {
+    /// The text.
+    #[must_use]
+    pub const fn text(&self) -> &str {
         match std::str::from_utf8(self.bytes.split_at(self.length).0) {
             Ok(text) => text,
             Err(_) => "two types have the same stored name",
