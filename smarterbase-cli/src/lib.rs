@@ -164,6 +164,11 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     }
 }
 
+#[allow(clippy::print_stdout, reason = "the answer of a command line tool")]
+fn say(text: &str) {
+    print!("{text}");
+}
+
 #[cfg(test)]
 mod tests {
     use std::{fs, path::Path};
@@ -190,9 +195,4 @@ mod tests {
             }
         }
     }
-}
-
-#[allow(clippy::print_stdout, reason = "the answer of a command line tool")]
-fn say(text: &str) {
-    print!("{text}");
 }
