@@ -72,9 +72,10 @@ pub use smarterbase_core::{
         transaction::TransactionCounts,
     },
     query::{Cursor, Page},
+    schema::{DocumentType, Schema},
 };
 pub use smarterbase_core::{maintenance, port, store};
-pub use smarterbase_derive::{Document, Embedded};
+pub use smarterbase_derive::{Document, Embedded, schema};
 #[cfg(feature = "redis")]
 pub use smarterbase_redis as redis;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]

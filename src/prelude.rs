@@ -6,6 +6,7 @@ pub use smarterbase_core::{
     db::{Db, DocumentExt, Session, StoredExt, Tx},
     document::{Document, Field, Id, Stored, Timestamp},
     query::{Cursor, Page},
+    schema::Schema,
 };
 pub use smarterbase_derive::{Document, Embedded};
 pub use validator::Validate;

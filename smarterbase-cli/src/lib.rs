@@ -1,9 +1,14 @@
 //! The commands of `smarterbase` and `cargo smarterbase`.
 
 mod blocks;
+mod bump;
 mod check;
+mod chore;
 mod difference;
+mod edit;
+mod export;
 mod folder;
+mod migrate;
 mod seal;
 mod show;
 
@@ -11,7 +16,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-/// Seals, checks and shows the schema locks of a package.
+/// Seals, checks and shows the schema locks of a package, and upgrades its collections.
 #[derive(Debug, Parser)]
 #[command(name = "smarterbase", bin_name = "cargo smarterbase", version)]
 struct Arguments {
@@ -35,7 +40,24 @@ enum Command {
         #[arg(last = true)]
         cargo: Vec<String>,
     },
-    /// Checks that every lock can be read and has its seal, and that the crates fit to them
+    /// Writes the next version of a type, and the migration that leads to it, into its attribute
+    Bump {
+        /// The type, by its Rust or its stored name
+        name: String,
+        /// Answers every question with yes
+        #[arg(long)]
+        yes: bool,
+        /// A part that has another name now
+        #[arg(long, value_name = "OLD=NEW")]
+        rename: Vec<String>,
+        /// A part that is gone, and was not renamed
+        #[arg(long, value_name = "OLD")]
+        remove: Vec<String>,
+        /// What to hand on to `cargo check`
+        #[arg(last = true)]
+        cargo: Vec<String>,
+    },
+    /// Checks that every lock can be read and has its seal, that the crates fit to them, and that golden fixtures are read
     Check {
         /// Drafts are errors too
         #[arg(long)]
@@ -47,6 +69,19 @@ enum Command {
     /// Shows locks
     #[command(subcommand)]
     Schema(Schema),
+    /// Upgrades collections, by the program that `schema!` stands in
+    #[command(subcommand)]
+    Migrate(Migrate),
+}
+
+#[derive(Debug, Subcommand)]
+enum Migrate {
+    /// Counts what there is to do: one GET for each document, and nothing is written
+    Plan(migrate::Database),
+    /// Writes every document of an older version again, while others read and write
+    Run(migrate::Run),
+    /// Shows how far each collection is, and which versions it takes from writers
+    Status(migrate::Database),
 }
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +102,18 @@ enum Schema {
         #[arg(long)]
         to: Option<u32>,
     },
+    /// Writes the last version of every type for other languages, or as a diagram
+    Export {
+        /// The format
+        #[arg(long = "as")]
+        format: export::Format,
+        /// As the crates have them now, drafts too
+        #[arg(long)]
+        drafts: bool,
+        /// What to hand on to `cargo check`
+        #[arg(last = true)]
+        cargo: Vec<String>,
+    },
 }
 
 /// Runs the tool. What it finds out goes to standard output, what went wrong to standard error.
@@ -83,11 +130,27 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
             ..
         } => seal::repair(&schema_dir, &types),
         Command::Seal { types, cargo, .. } => seal::seal(&types, &cargo),
+        Command::Bump {
+            name,
+            yes,
+            rename,
+            remove,
+            cargo,
+        } => bump::Answers::new(yes, &rename, &remove)
+            .and_then(|answers| bump::bump(&name, &answers, &cargo)),
         Command::Check { deny_drafts, cargo } => check::check(&schema_dir, deny_drafts, &cargo),
         Command::Schema(Schema::Show { name }) => show::show(&schema_dir, name.as_deref()),
         Command::Schema(Schema::Diff { name, from, to }) => {
             difference::show(&schema_dir, &name, from, to)
         }
+        Command::Schema(Schema::Export {
+            format,
+            drafts,
+            cargo,
+        }) => export::export(&schema_dir, format, drafts, &cargo),
+        Command::Migrate(Migrate::Plan(database)) => database.ask("plan"),
+        Command::Migrate(Migrate::Status(database)) => database.ask("status"),
+        Command::Migrate(Migrate::Run(run)) => run.run(),
     };
     match done {
         Ok(text) => {
@@ -104,4 +167,32 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
 #[allow(clippy::print_stdout, reason = "the answer of a command line tool")]
 fn say(text: &str) {
     print!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use clap::Parser as _;
+
+    use super::Arguments;
+
+    #[test]
+    fn every_command_of_the_guide_is_one_of_the_tool() {
+        let chapter =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/guide/evolving_your_schema.md");
+        let chapter = fs::read_to_string(chapter).unwrap();
+        let commands: Vec<Vec<&str>> = chapter
+            .lines()
+            .filter(|line| line.starts_with("cargo smarterbase "))
+            .map(|line| line.split('#').next().unwrap_or_default())
+            .map(|line| line.split_whitespace().skip(1).collect())
+            .collect();
+        assert!(commands.len() > 10, "{commands:?}");
+        for command in commands {
+            if let Err(error) = Arguments::try_parse_from(&command) {
+                panic!("{command:?}: {error}");
+            }
+        }
+    }
 }

@@ -7,6 +7,7 @@ use smarterbase_schema::{Lock, difference};
 
 use crate::{
     blocks::{self, Block},
+    chore::Chore,
     folder,
 };
 
@@ -14,15 +15,20 @@ use crate::{
 pub(crate) fn seal(types: &[String], cargo: &[String]) -> anyhow::Result<String> {
     let mut report = String::new();
     let mut left: Vec<&String> = types.iter().collect();
-    for block in blocks::collect(cargo)? {
+    let found = blocks::collect(cargo)?;
+    for block in &found.blocks {
         let name = &block.today.name;
         if types.is_empty() || types.contains(name) {
             left.retain(|wanted| *wanted != name);
-            report.push_str(&seal_one(&block)?);
+            report.push_str(&seal_one(block)?);
         }
     }
     if let Some(name) = left.first() {
         bail!("`{name}` is no draft of these crates");
+    }
+    // The samples are made of the program's own types, so the program writes them.
+    if !found.lists.is_empty() {
+        report.push_str(&Chore::new("fixtures").run(&found.lists, cargo)?);
     }
     if report.is_empty() {
         report.push_str("nothing to seal\n");

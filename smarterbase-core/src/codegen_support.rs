@@ -50,7 +50,19 @@ pub use crate::{
     },
     error::{Error, Violation},
     migration::{Change, Migration, Representation, Step as MigrationStep, VariantChange},
+    schema::{
+        DocumentType, Schema, chore,
+        closed_world::{Message, check as check_closed_world, slots as embedded_slots},
+        fixture, lock,
+    },
 };
+
+/// The future of a function that opens a database, as tools take it.
+pub fn boxed<Output>(
+    future: impl Future<Output = Output> + Send + 'static,
+) -> futures::future::BoxFuture<'static, Output> {
+    Box::pin(future)
+}
 
 /// The form of the keys of `T`.
 #[must_use]

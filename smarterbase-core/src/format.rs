@@ -18,7 +18,7 @@ pub mod record;
 pub mod schema;
 pub mod upgrade;
 
-mod json;
+pub(crate) mod json;
 
 pub use envelope::Envelope;
 pub use nonce::Nonce;

@@ -29,6 +29,8 @@ pub mod maintenance;
 
 pub mod db;
 
+pub mod schema;
+
 #[doc(hidden)]
 pub mod codegen_support;
 

@@ -15,6 +15,7 @@ const ORDER: &[&[&str]] = &[
     &["query"],
     &["maintenance"],
     &["db"],
+    &["schema"],
     &["codegen_support"],
 ];
 

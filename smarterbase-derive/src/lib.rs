@@ -11,6 +11,7 @@ mod expand;
 mod history;
 mod model;
 mod names;
+mod schema;
 
 use proc_macro::TokenStream;
 
@@ -24,6 +25,12 @@ pub fn derive_document(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Embedded, attributes(embedded, field))]
 pub fn derive_embedded(input: TokenStream) -> TokenStream {
     run(input.into(), expand::embedded).into()
+}
+
+#[doc = include_str!("../docs/schema.md")]
+#[proc_macro]
+pub fn schema(input: TokenStream) -> TokenStream {
+    schema::schema(input.into()).into()
 }
 
 fn run(

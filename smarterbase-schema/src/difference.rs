@@ -116,12 +116,43 @@ pub fn list(changes: &[Change]) -> String {
 /// one part came and one of the same type went.
 #[must_use]
 pub fn steps(form: Form, changes: &[Change]) -> Vec<String> {
-    let added: Vec<&Part> = changes.iter().filter_map(Change::added).collect();
+    match &renames(changes)[..] {
+        [(old, new)] if is_only(changes, old, new) => {
+            steps_with(form, changes, &[(old.clone(), new.clone())])
+        }
+        _ => steps_with(form, changes, &[]),
+    }
+}
+
+/// The pairs of a part that went and one of the same type that came: each could be a rename, and only a person knows.
+#[must_use]
+pub fn renames(changes: &[Change]) -> Vec<(String, String)> {
     let removed: Vec<&Part> = changes.iter().filter_map(Change::removed).collect();
-    let renamed = match (&added[..], &removed[..]) {
-        ([new], [old]) if new.canonical() == old.canonical() => Some((*old, *new)),
-        _ => None,
+    let added: Vec<&Part> = changes.iter().filter_map(Change::added).collect();
+    let new_names = |old: &Part| -> Vec<(String, String)> {
+        let alike = added
+            .iter()
+            .filter(|new| new.canonical() == old.canonical());
+        alike
+            .map(|new| (old.name.clone(), new.name.clone()))
+            .collect()
     };
+    removed.into_iter().flat_map(new_names).collect()
+}
+
+/// Whether nothing else came or went.
+fn is_only(changes: &[Change], old: &str, new: &str) -> bool {
+    changes.iter().all(|change| {
+        change.added().is_none_or(|part| part.name == new)
+            && change.removed().is_none_or(|part| part.name == old)
+    })
+}
+
+/// The steps that would follow the changes, when these parts were renamed.
+#[must_use]
+pub fn steps_with(form: Form, changes: &[Change], renamed: &[(String, String)]) -> Vec<String> {
+    let is_old = |part: &Part| renamed.iter().any(|(old, _)| *old == part.name);
+    let is_new = |part: &Part| renamed.iter().any(|(_, new)| *new == part.name);
     let is_variant = form == Form::Enum;
     let of = |word: &str| {
         if is_variant {
@@ -131,29 +162,34 @@ pub fn steps(form: Form, changes: &[Change]) -> Vec<String> {
         }
     };
     let mut steps = Vec::new();
-    if let Some((old, new)) = renamed {
+    for (old, new) in renamed {
         steps.push(format!("{}({} => {})", of("rename"), name(old), name(new)));
     }
     for change in changes {
         match change {
-            Change::Added(_) | Change::Removed(_) if renamed.is_some() => {}
-            Change::Added(part) if is_variant => steps.push(format!("add_variant({})", name(part))),
-            Change::Added(part) => steps.push(format!("add({} = {})", name(part), default(part))),
+            Change::Added(part) if is_new(part) => {}
+            Change::Removed(part) if is_old(part) => {}
+            Change::Added(part) if is_variant => {
+                steps.push(format!("add_variant({})", name(&part.name)))
+            }
+            Change::Added(part) => {
+                steps.push(format!("add({} = {})", name(&part.name), default(part)))
+            }
             Change::Removed(part) if is_variant => steps.push(format!(
                 "remove_variant({0}, with = replace_{1})",
-                name(part),
+                name(&part.name),
                 part.name.to_lowercase()
             )),
-            Change::Removed(part) => steps.push(format!("remove({})", name(part))),
+            Change::Removed(part) => steps.push(format!("remove({})", name(&part.name))),
             Change::Retyped(before, after) if before.parsed().widens_to(&after.parsed()) => {
-                steps.push(format!("widen({})", name(after)));
+                steps.push(format!("widen({})", name(&after.name)));
             }
             Change::Retyped(before, after) if before.is_opaque() != after.is_opaque() => {
-                steps.push(format!("rekind({})", name(after)));
+                steps.push(format!("rekind({})", name(&after.name)));
             }
             Change::Retyped(_, after) => steps.push(format!(
                 "convert({}, with = convert_{})",
-                name(after),
+                name(&after.name),
                 after.name.to_lowercase()
             )),
             Change::Represented(..) => steps.push("rekind".to_owned()),
@@ -179,15 +215,14 @@ impl Change {
 }
 
 /// A name as it is written in a step: a string where it is no identifier.
-fn name(part: &Part) -> String {
-    let is_identifier = part
-        .name
+fn name(name: &str) -> String {
+    let is_identifier = name
         .chars()
         .all(|letter| letter.is_alphanumeric() || letter == '_');
-    if is_identifier && !part.name.is_empty() {
-        part.name.clone()
+    if is_identifier && !name.is_empty() {
+        name.to_owned()
     } else {
-        format!("{:?}", part.name)
+        format!("{name:?}")
     }
 }
 

@@ -65,6 +65,16 @@ const fn embedded(digest: Digest, spec: &EmbeddedSpec) -> Digest {
     digest.number(members(spec.parts))
 }
 
+/// 64 bits that stand for everything that an embedded type stores.
+pub(crate) const fn embedded_digest(spec: &EmbeddedSpec) -> u64 {
+    embedded(Digest::new(), spec).finish()
+}
+
+/// Whether two texts are equal, in a constant.
+pub(crate) const fn same_text(one: &str, other: &str) -> bool {
+    one.len() == other.len() && word(one, other.as_bytes(), 0).is_some()
+}
+
 const fn form(digest: Digest, form: EmbeddedForm) -> Digest {
     match form {
         EmbeddedForm::Struct => digest.text("struct"),

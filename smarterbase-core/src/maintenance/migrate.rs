@@ -82,6 +82,12 @@ pub(crate) async fn plan(
     }
 }
 
+/// The lowest version that the collection still takes from writers.
+pub(crate) async fn floor(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<u32> {
+    let agreement = agreement::renew(engine, collection).await?;
+    Ok(agreement.catalog.writable_from)
+}
+
 /// Upgrades every document after the checkpoint.
 pub(crate) async fn migrate(
     engine: &Arc<Engine>,

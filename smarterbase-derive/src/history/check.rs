@@ -32,9 +32,9 @@ pub(crate) fn check(subject: &Subject<'_>, errors: &mut Errors) -> History {
     };
     let is_right = found.is_empty();
     errors.append(found);
+    write_block(subject, &source, last_steps(subject, &history), is_right);
     if is_right {
         history.shape = Some(subject.shape.clone());
-        write_block(subject, &source, last_steps(subject, &history));
     } else {
         history.links.clear();
         history.draft = None;

@@ -75,11 +75,21 @@ fn read(path: &Path) -> Option<String> {
     crate::tests::LOCKS.with_borrow(|locks| locks.get(name).cloned())
 }
 
-/// Writes today's version of a type as a lock of one version, for `seal` to collect. The first line says where its lock is.
-pub(crate) fn write_block(subject: &Subject<'_>, source: &Source, steps: Option<u64>) {
-    let Ok(folder) = std::env::var("SMARTERBASE_SEAL_OUT") else {
+/// Where the derives and `schema!` write what the command line tool asks for.
+const OUT: &str = "SMARTERBASE_SEAL_OUT";
+
+/// Writes today's version of a type as a lock of one version, for the command line tool to collect. The lines before it say
+/// where its lock is, what the type is called and where it stands. One whose history is not right is called `changed`: it
+/// cannot be sealed, but `bump` mends it.
+pub(crate) fn write_block(
+    subject: &Subject<'_>,
+    source: &Source,
+    steps: Option<u64>,
+    is_right: bool,
+) {
+    if std::env::var_os(OUT).is_none() {
         return;
-    };
+    }
     let block = Lock {
         kind: subject.kind,
         name: subject.name.to_owned(),
@@ -90,8 +100,44 @@ pub(crate) fn write_block(subject: &Subject<'_>, source: &Source, steps: Option<
             steps,
         }],
     };
-    let text = format!("# lock {}\n{}", source.path.display(), block.write());
-    let name = format!("{}.toml", digest::hex(digest::of(&text)));
-    // The command notices a missing block: a failure here is not a reason to fail a build.
-    let _ = std::fs::write(Path::new(&folder).join(name), text);
+    let text = format!(
+        "# lock {}\n# type {}\n# at {}\n{}",
+        source.path.display(),
+        subject.type_name,
+        place(subject.span),
+        block.write()
+    );
+    write(&text, if is_right { "toml" } else { "changed" });
+}
+
+/// Writes that this crate has a list of its types.
+pub(crate) fn write_marker(name: &str) {
+    let of = |variable| std::env::var(variable).unwrap_or_default();
+    // Only binaries have the third name.
+    let text = format!(
+        "{}\n{}\n{name}\n{}\n",
+        of("CARGO_PKG_NAME"),
+        of("CARGO_CRATE_NAME"),
+        of("CARGO_BIN_NAME")
+    );
+    write(&text, "schema");
+}
+
+/// The file and the line of a name, as the compiler was told them.
+fn place(span: proc_macro2::Span) -> String {
+    if !proc_macro::is_available() {
+        return String::new();
+    }
+    let span = span.unwrap();
+    let file = span.local_file().unwrap_or_default();
+    let file = std::env::current_dir().unwrap_or_default().join(file);
+    format!("{}:{}", file.display(), span.line())
+}
+
+/// The command notices what is missing: a failure here is not a reason to fail a build.
+fn write(text: &str, extension: &str) {
+    if let Ok(folder) = std::env::var(OUT) {
+        let name = format!("{}.{extension}", digest::hex(digest::of(text)));
+        let _ = std::fs::write(Path::new(&folder).join(name), text);
+    }
 }

@@ -140,3 +140,36 @@ fn what_only_the_compiler_can_compare_is_asked_of_it() {
     assert!(text.contains(check), "{text}");
     assert!(!text.contains("compile_error"), "{text}");
 }
+
+#[test]
+fn a_type_that_does_not_fit_to_its_lock_keeps_its_whole_interface() {
+    // An editor completes what the expansion has, also while the user is writing the migration.
+    let input = |age: &str| {
+        let ty: TokenStream = age.parse().expect("a type");
+        quote! {
+            #[document(name = "users", schema_dir = "schema", new(NewUser))]
+            struct User { #[key(auto)] id: String, #[unique] name: String, #[index(range)] age: #ty }
+        }
+    };
+    let right = with_lock(&users(), document, input("String"));
+    assert!(!right.contains("compile_error"), "{right}");
+    let wrong = with_lock(&users(), document, input("u32"));
+    assert_eq!(wrong.matches("compile_error").count(), 1, "{wrong}");
+    for item in [
+        "impl__sb::DocumentforUser",
+        "constFIELDS:",
+        "find_by_name",
+        "find_by_age_in",
+        "count_by_age",
+        "structNewUser",
+        "age:__sb::Field::new(",
+    ] {
+        let name = item.to_owned();
+        assert_eq!(
+            right.matches(&name).count(),
+            wrong.matches(&name).count(),
+            "{item}"
+        );
+        assert!(wrong.contains(item), "{item} is not in {wrong}");
+    }
+}

@@ -95,6 +95,15 @@ impl<'a, T: Document> Migrate<'a, T> {
         migrate::plan(engine, &engine.collection::<T>()).await
     }
 
+    /// The lowest version that the collection still takes from writers: [`raise_floor`](Self::raise_floor) raises it. One GET.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
+    pub async fn floor(self) -> Result<u32> {
+        let engine = &self.db.engine;
+        migrate::floor(engine, &engine.collection::<T>()).await
+    }
+
     async fn run(mut self) -> Result<MigrationProgress> {
         let engine = &self.db.engine;
         if let Some(checkpoint) = &self.checkpoint {

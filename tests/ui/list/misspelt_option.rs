@@ -1,0 +1,6 @@
+smarterbase::schema! {
+    #[schema(folder = "locks")]
+    Shop {}
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+smarterbase::schema! { Shop { User } }
+
+struct User;
+
+fn main() {}

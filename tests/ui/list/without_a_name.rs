@@ -1,0 +1,3 @@
+smarterbase::schema! { { User } }
+
+fn main() {}
