@@ -853,3 +853,58 @@ fn s13_an_entry_without_a_tag_is_not_judged_here() {
     );
     assert_eq!(judged(&without_tag, None, 9_999), Staleness::Keep);
 }
+
+/// Where puts fail and reads work, an object is left to the medic after a few tries, each after a pause.
+#[test]
+fn finishing_gives_up_after_a_few_pauses() {
+    use smarterbase_core::{
+        format::{
+            intent::{Attempt as Name, Author, Home, Operation, Priority},
+            record::Decision,
+        },
+        protocol::{FinishMachine, FinishPlan},
+    };
+    let author = Author {
+        transaction: Name::new(nonce(7), 0),
+        home: Home::Record,
+        members: 1,
+        priority: Priority::last(),
+    };
+    let mut locked = envelope(1, 1, None);
+    locked.intent = Some(Intent::hold(&author, Operation::Lock, 1, nonce(8)));
+    let object = Object {
+        version: version(1),
+        bytes: locked.seal(&Bytes::from_static(b"{}")),
+    };
+    let mut machine: FinishMachine = FinishMachine::new(FinishPlan {
+        key: document(),
+        transaction: author.transaction,
+        decision: Decision::Aborted,
+        placed: None,
+        staged: None,
+    });
+    let (mut reply, mut puts, mut pauses) = (Reply::Start, 0, 0);
+    let rng = Counting::default();
+    while let Step::Do(request) = machine.step(reply, &rng) {
+        reply = match request {
+            Request::Put { .. } => {
+                puts += 1;
+                let busy = StoreError::new(StoreErrorKind::Throttled, "slow down");
+                Reply::Put(Attempt::Unknown(busy))
+            }
+            Request::Pause(_) => {
+                pauses += 1;
+                Reply::Rested
+            }
+            _ => Reply::Got(Ok(Some(object.clone()))),
+        };
+        assert!(puts < 100, "it never ends");
+    }
+    assert_eq!(
+        (puts, pauses),
+        (
+            FinishMachine::<Shipped>::MOST_PAUSES + 1,
+            FinishMachine::<Shipped>::MOST_PAUSES
+        )
+    );
+}

@@ -564,3 +564,153 @@ async fn a_transaction_of_one_document_waits_for_a_lock_on_it() {
     db.close().await;
     other.close().await;
 }
+
+/// Two documents with intents of a transaction that died before it was decided.
+async fn left_undecided() -> (World, Db) {
+    let keys = ["ada", "eve"];
+    let call = call_at(&keys, "_tx/", change_plans).await;
+    let (world, db) = open(&keys).await;
+    dies(&world, call, Fault::CrashBefore, change_plans).await;
+    (world, db)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_transaction_is_aborted_within_the_time_of_whoever_waits() {
+    let (world, db) = left_undecided().await;
+    db.close().await;
+    let limits = Limits {
+        write_deadline: Duration::from_secs(3), // Shorter than the lease.
+        ..Limits::default()
+    };
+    let builder = world.builder(7, world.store.clone()).limits(limits);
+    let hasty = builder.open().await.unwrap();
+    disturb(&hasty, "ada").await.unwrap();
+    hasty.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_may_not_write_aborts_nobody() {
+    let (world, db) = left_undecided().await;
+    db.close().await;
+    let before = object(&world, "users/ada.json").await;
+    let builder = world.builder(7, world.store.clone()).read_only(true);
+    let reader = builder.open().await.unwrap();
+    let ada = User::get(&reader, &id("ada")).required().await.unwrap();
+    assert_eq!(ada.plan, "free");
+    let strict = User::get(&reader, &id("ada")).strict().await;
+    assert_eq!(strict.unwrap_err().code(), "SB-CONTENTION");
+    assert_eq!(object(&world, "users/ada.json").await, before);
+    let records = world.store.list(&Prefix::new("_tx/"), None, 1).await;
+    assert_eq!(records.unwrap().objects.len(), 0);
+    reader.close().await;
+}
+
+/// What the dropped future has sent so far: nothing, the settling reads, or the lock itself.
+#[tokio::test(start_paused = true)]
+async fn locks_are_given_back_wherever_a_transaction_is_dropped() {
+    for after in (0..400).step_by(9) {
+        let (world, db) = open(&["ada", "eve"]).await;
+        let latencies = smarterbase_testkit::sweep::Latencies::CONTRACT;
+        let far = smarterbase_testkit::sweep::LatentStore::exact(world.store.clone(), latencies);
+        let slow = world.builder(6, Arc::new(far)).open().await.unwrap();
+        let db_ref = &db;
+        let running = slow.transaction(|tx| async move {
+            let ada = User::get(&tx, &id("ada")).required().await?;
+            if tx.attempt() == 1 {
+                disturb(db_ref, "ada").await?;
+            }
+            let mut eve = User::get(&tx, &id("eve")).required().await?;
+            eve.age = ada.age;
+            eve.save(&tx).await
+        });
+        let time = Duration::from_millis(after);
+        drop(tokio::time::timeout(time, running.into_future()).await);
+        slow.close().await;
+        let text = object(&world, "users/ada.json").await;
+        assert!(!text.contains("intent"), "dropped after {after} ms: {text}");
+        db.close().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_medic_keeps_staged_bodies_of_committed_transactions_and_aborts_before_it_removes() {
+    use smarterbase_core::{
+        format::{
+            Nonce,
+            intent::Attempt,
+            path,
+            record::{Decision, Record},
+        },
+        port::Expect,
+    };
+    let (world, db) = open(&["ada"]).await;
+    let attempt = |number| Attempt::new(Nonce::from_random([number; 13]), 0);
+    let (committed, nobodys) = (attempt(1), attempt(2));
+    let put = async |key: &Key, body: bytes::Bytes| {
+        world.store.put(key, &Expect::Absent, body).await;
+    };
+    for owner in [&committed, &nobodys] {
+        put(&path::staged(owner, 0), bytes::Bytes::from_static(b"{}")).await;
+    }
+    let objects = vec![Key::from_stored("users/not json.json")];
+    put(
+        &objects[0].clone(),
+        bytes::Bytes::from_static(b"no document"),
+    )
+    .await;
+    let record = Record {
+        transaction: committed.clone(),
+        decision: Decision::Committed,
+        objects, // One that cannot be read is never clean, so neither the record nor the body may go.
+        staged: vec![path::staged(&committed, 0)],
+    };
+    put(
+        &path::record(&committed),
+        record.seal(Nonce::from_random([3; 13])),
+    )
+    .await;
+    tokio::time::sleep(Duration::from_secs(8 * 24 * 3_600)).await;
+    let report = db.settle_transactions().await.unwrap();
+    assert_eq!((report.staged, report.removed), (1, 0));
+    let staged = world
+        .store
+        .list(&Prefix::new("_stage/"), None, 9)
+        .await
+        .unwrap();
+    assert_eq!(staged.objects.len(), 1);
+    assert_eq!(staged.objects[0].key, path::staged(&committed, 0));
+    let aborted = object(&world, path::record(&nobodys).as_str()).await;
+    assert!(
+        aborted.contains("aborted"),
+        "its owner may still be about to commit"
+    );
+    db.close().await;
+}
+
+/// That a value is held may be true of another moment than what the transaction read.
+#[tokio::test(start_paused = true)]
+async fn a_held_unique_value_is_an_error_only_with_what_was_read() {
+    let (world, db) = open(&["ada"]).await;
+    let other = world.open(6).await;
+    let other_ref = &other;
+    let run = db.transaction(|tx| async move {
+        let mut ada = User::get(&tx, &id("ada")).required().await?;
+        if ada.email == "ada@example.org" {
+            // "new" is taken, and at the same instant ada gets another value.
+            let moving = other_ref.transaction(|tx| async move {
+                let mut ada = User::get(&tx, &id("ada")).required().await?;
+                ada.email = "moved@example.org".into();
+                ada.save(&tx).await?;
+                User::create(&tx, User::new("eve").email("new@example.org")).await?;
+                Ok(())
+            });
+            moving.await?;
+            ada.email = "new@example.org".into();
+        }
+        ada.save(&tx).await?;
+        Ok((tx.attempt(), ada.email.clone()))
+    });
+    assert_eq!(run.await.unwrap(), (2, "moved@example.org".to_owned()));
+    other.close().await;
+    db.close().await;
+}

@@ -644,6 +644,21 @@ async fn a_transaction_that_is_too_large_is_refused() {
     };
     write(2).await.unwrap();
     assert_eq!(write(3).await.unwrap_err().code(), "SB-BUDGET");
+    let notes = ["a", "b", "c"].map(|key| Note {
+        id: id(key),
+        text: id("t"),
+    });
+    let answers = db.transaction(|tx| {
+        let notes = notes.clone();
+        async move { Note::create_many(&tx, notes).await }
+    });
+    let answers = answers.await.unwrap();
+    let is_refused: Vec<bool> = answers.iter().map(std::result::Result::is_err).collect();
+    assert_eq!(is_refused, [false, false, true]);
+    assert!(
+        !Note::exists(&db, &id("c")).await.unwrap(),
+        "it was answered that it is not written"
+    );
     let large = db
         .transaction(|tx| async move {
             Note::create(
