@@ -44,8 +44,8 @@ impl Db {
     /// reported by the commit.
     ///
     /// `body` runs again, from its beginning, when others were faster: at most
-    /// [`TransactionLimits::attempts`](crate::operation::limits::TransactionLimits::attempts) times, 64 by default, and for
-    /// at most a minute. So it must be pure but for its reads and writes, and must clone what it moves. An error of `body`
+    /// [`TransactionLimits::attempts`](crate::operation::limits::TransactionLimits::attempts) times, 64 by default, and it
+    /// begins no attempt after a minute. So it must be pure but for its reads and writes, and must clone what it moves. An error of `body`
     /// leaves everything as it was and comes back; errors that only came of reads which do not fit together never do, and where
     /// that cannot be found out, the store's failure comes back instead.
     /// [`Error::abort`](crate::Error::abort) carries an application's own error out.

@@ -21,7 +21,6 @@ use crate::{
     },
     protocol::{
         claim::{ClaimMachine, ClaimOutcome, ClaimPlan, TakenClaim},
-        drive,
         release::{ReleaseMachine, SeeClaimMachine},
     },
 };
@@ -153,15 +152,7 @@ async fn claim(
         create_first: true,
         settler: engine.settler(),
     });
-    match drive(
-        &*engine.store,
-        &*engine.clock,
-        &*engine.rng,
-        engine.deadline(),
-        machine,
-    )
-    .await
-    {
+    match engine.drive(machine).await {
         ClaimOutcome::Taken(claim) => Ok(claim),
         ClaimOutcome::Failed(error) => Err(error),
         ClaimOutcome::Held(holder) => Err(held(collection, value, collection.id_of(&holder))),
@@ -200,14 +191,7 @@ async fn see(
 ) -> Option<TakenClaim> {
     let machine = SeeClaimMachine::new(value.claim.clone(), collection.key(id));
     // A claim that cannot be read is not released; it is stolen when somebody wants it.
-    drive(
-        &*engine.store,
-        &*engine.clock,
-        &*engine.rng,
-        engine.deadline(),
-        machine,
-    )
-    .await
+    engine.drive(machine).await
 }
 
 fn split(claimed: Vec<Result<TakenClaim>>) -> (Vec<TakenClaim>, Option<Error>) {
@@ -255,14 +239,7 @@ pub(crate) async fn undo(engine: &Engine, collection: &Collection, secured: &Sec
 pub(crate) async fn release(engine: &Engine, claim: &TakenClaim) {
     let machine = ReleaseMachine::new(claim.clone(), engine.nonce());
     // Losing is fine: an ineffective claim is stolen when somebody wants it.
-    drive(
-        &*engine.store,
-        &*engine.clock,
-        &*engine.rng,
-        engine.deadline(),
-        machine,
-    )
-    .await;
+    engine.drive(machine).await;
 }
 
 async fn withdraw(collection: &Collection, plan: &Plan, backend: &BackendPlan) {

@@ -196,7 +196,7 @@ async fn rest(engine: &Engine, number: u32, lost: Option<Lost>, to_lock: &[Key])
     }
 }
 
-/// Waits, holding nothing, until the transaction is decided whose intent is in the way. Should that fail, the next attempt
+/// Waits, with no intent of its own anywhere, until the transaction is decided whose intent is in the way. Should that fail, the next attempt
 /// finds out.
 async fn let_pass(engine: &Engine, key: Key, intent: Nonce) {
     let settling: SettleMachine = SettleMachine::replace(key, engine.settler());

@@ -22,7 +22,7 @@ pub struct TransactionCounts {
     pub conflicts: u64,
     /// How many attempts were aborted by a transaction or a write that they kept waiting.
     pub wounded: u64,
-    /// How many attempts took locks before they ran.
+    /// How many attempts locked first all that the one before them touched.
     pub escalated: u64,
 }
 
