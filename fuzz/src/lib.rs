@@ -49,5 +49,6 @@ pub static SPEC: DocumentSpec = DocumentSpec {
         index(IndexKind::Unique, &[COMPONENT]),
     ],
     unknown: UnknownMembers::Keep,
+    keeps_history: false,
     history: History::none(1, "id", &[]),
 };

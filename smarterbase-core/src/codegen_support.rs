@@ -43,8 +43,8 @@ pub use crate::{
     document::{
         Adoption, ComponentSpec, Document, DocumentKey, DocumentSpec, EmbeddedForm, EmbeddedSpec,
         Field, FieldSpec, FieldType, History, Id, IndexArg, IndexKind, IndexRange, IndexSink,
-        IndexSpec, IndexValue, IntoDocument, KeyKind, KeyText, Moment, OnBad, Policy, Scalar,
-        SealedShape, Shape, Standing, Timestamp, UnknownMembers, Upgrade,
+        IndexSpec, IndexValue, IntoDocument, KeepsHistory, KeyKind, KeyText, Moment, OnBad, Policy,
+        Scalar, SealedShape, Shape, Standing, Timestamp, UnknownMembers, Upgrade,
         field::{AnswersEquality, AnswersRanges, Indexed, Ranged, Unindexed},
         index_value::{Encoding, PresentValue},
     },

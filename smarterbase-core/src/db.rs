@@ -9,7 +9,8 @@ pub mod verbs;
 pub use builder::DbBuilder;
 pub use request::{
     Count, Create, CreateMany, Delete, DeleteMany, Exists, FindKeys, FindMany, FindOne, FindPage,
-    Get, GetMany, GetRequired, List, Overwrite, Query, Reload, Remove, Save, Scan, Update, Upsert,
+    Get, GetMany, GetRequired, List, Overwrite, Query, ReadHistory, Reload, Remove, Save, Scan,
+    Update, Upsert,
 };
 pub use session::Session;
 pub use transaction::{Transaction, Tx};

@@ -28,6 +28,17 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::Violation;
 
+/// A document whose replaced versions are kept: `#[document(history)]`.
+///
+/// Before a version is replaced or deleted, by whatever verb or transaction, it is copied to
+/// `_history/<collection>/<id>/<revision>-<write>.json`: one PUT more, beside the announcements of indexes. Nothing removes
+/// the copies.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` keeps no history",
+    note = "write `#[document(history)]` on it; versions that were replaced before that are gone"
+)]
+pub trait KeepsHistory: Document {}
+
 /// A struct that is stored as one JSON object. Implemented by `#[derive(Document)]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a document",

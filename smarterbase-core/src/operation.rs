@@ -5,6 +5,7 @@ pub(crate) mod attach;
 pub(crate) mod change;
 pub(crate) mod collection;
 pub(crate) mod engine;
+pub(crate) mod history;
 pub mod limits;
 pub(crate) mod plan;
 pub(crate) mod published;

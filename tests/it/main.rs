@@ -9,6 +9,7 @@ mod brittle;
 mod cost;
 mod faults;
 mod histories;
+mod history;
 mod keys;
 mod list_append;
 mod maintenance;

@@ -1,6 +1,7 @@
 //! Requests: what verbs and finders return. Nothing happens until they are awaited; then one boxed future runs.
 
 pub mod find;
+pub mod history;
 pub mod list;
 pub mod many;
 pub mod migrate;
@@ -8,6 +9,7 @@ pub mod one;
 pub mod query;
 
 pub use find::{Count, DeleteMany, FindKeys, FindMany, FindOne, FindPage};
+pub use history::ReadHistory;
 pub use list::List;
 pub use many::{CreateMany, GetMany};
 pub use migrate::Migrate;

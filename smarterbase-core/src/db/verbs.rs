@@ -1,14 +1,14 @@
 //! The verbs of documents, as trait methods: a type's own method of the same name wins.
 
 use super::{
-    Session,
+    Db, Session,
     request::{
-        Create, CreateMany, Delete, Exists, Get, GetMany, List, Overwrite, Query, Reload, Remove,
-        Save, Update, Upsert,
+        Create, CreateMany, Delete, Exists, Get, GetMany, List, Overwrite, Query, ReadHistory,
+        Reload, Remove, Save, Update, Upsert,
     },
 };
 use crate::{
-    document::{Document, IntoDocument, Stored},
+    document::{Document, IntoDocument, KeepsHistory, Stored},
     error::Result,
 };
 
@@ -83,6 +83,22 @@ pub trait DocumentExt: Document {
     /// Whether the document is there: 1 GET.
     fn exists<'a>(session: impl Into<Session<'a>>, key: &Self::Key) -> Exists<'a, Self> {
         Exists::new(session.into(), key)
+    }
+
+    /// What the document was: every version, the oldest first; the current one, if it lives, is the last. 1 GET for the
+    /// current version, a LIST for each 1,000 older ones, and a GET for each of those. Steps of migrations apply.
+    ///
+    /// Versions that were replaced before the type kept its history are not there. A version is in it once the write that
+    /// replaced it was acknowledged, by this or any other process. Where an id lives again after its tombstone was swept,
+    /// the revisions of both lives are there.
+    ///
+    /// # Errors
+    /// [`Refused`](crate::ErrorKind::Refused) (`SB-TOO-MANY`) where there are as many as one call may collect (1,000).
+    fn history<'a>(db: &'a Db, key: &Self::Key) -> ReadHistory<'a, Self>
+    where
+        Self: KeepsHistory,
+    {
+        ReadHistory::new(db, key)
     }
 
     /// All documents by id: pages, a stream, keys.

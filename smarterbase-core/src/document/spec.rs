@@ -24,6 +24,8 @@ pub struct DocumentSpec {
     pub indexes: &'static [IndexSpec],
     /// What happens to members of the stored JSON that the type does not have.
     pub unknown: UnknownMembers,
+    /// Whether every version that is replaced is kept: see [`KeepsHistory`](super::KeepsHistory).
+    pub keeps_history: bool,
     /// How documents of older versions become documents of this one.
     pub history: History,
 }

@@ -249,6 +249,19 @@ pub fn is_system(key: &Key) -> bool {
     key.as_str().starts_with("_sys/")
 }
 
+/// `_history/<collection>/<id>/`: the versions of one document that were replaced.
+#[must_use]
+pub fn history(collection: &str, id: &EncodedId) -> Prefix {
+    Prefix(format!("_history/{collection}/{id}/").into())
+}
+
+/// `_history/<collection>/<id>/<revision>-<write>.json`. The revision has 20 digits, so that a listing is in the order of
+/// revisions; the write id tells the lives of an id apart (rule S16).
+#[must_use]
+pub fn replaced(collection: &str, id: &EncodedId, revision: u64, write: Nonce) -> Key {
+    Key(format!("_history/{collection}/{id}/{revision:020}-{write}.json").into())
+}
+
 /// `_tx/`: every record.
 #[must_use]
 pub fn records() -> Prefix {

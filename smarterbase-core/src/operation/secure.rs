@@ -1,4 +1,5 @@
-//! Before the put: entries are announced and unique values claimed, all at the same time. All of it can be undone.
+//! Before the put: entries are announced, unique values claimed, and what is replaced is kept where its type keeps history;
+//! all at the same time. All of it can be undone, or stays true.
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use futures::{
 use super::{
     Collection, Engine, attach,
     engine::store_failure,
+    history,
     plan::{BackendPlan, Plan, UniqueValue},
 };
 use crate::{
@@ -53,10 +55,13 @@ pub(crate) async fn secure(
     );
     let seen = see_losses(engine, collection, &plan);
     // The futures are large; boxing them keeps the write's own future small.
-    let ((announced, claimed), seen) = join(join(announced, claimed).boxed(), seen.boxed()).await;
+    let kept = history::keep(engine, collection, &plan.change);
+    let ((announced, claimed), (seen, kept)) =
+        join(join(announced, claimed).boxed(), join(seen, kept).boxed()).await;
 
     let (taken, refused) = split(claimed);
     let (lost, failed) = judge(announced);
+    let failed = failed.or(kept.err().map(store_failure));
     let secured = Secured { plan, taken, seen };
     if let Some(error) = refused.or(failed) {
         undo(engine, collection, &secured).await;
@@ -73,7 +78,7 @@ pub(crate) async fn secure(
     Ok(None)
 }
 
-/// Announces the entries of one document of a transaction. `false` when a backend lost entries or does not answer: it was
+/// Announces the entries of one document of a transaction, and keeps what it replaces. `false` when a backend lost entries or does not answer: it was
 /// marked down, and the transaction must run again.
 ///
 /// # Errors
@@ -83,7 +88,10 @@ pub(crate) async fn announce_all(
     collection: &Arc<Collection>,
     plan: &Plan,
 ) -> Result<bool, StoreError> {
-    let announced = join_all(plan.backends.iter().map(|backend| announce(plan, backend))).await;
+    let announced = join_all(plan.backends.iter().map(|backend| announce(plan, backend)));
+    let kept = history::keep(engine, collection, &plan.change);
+    let (announced, kept) = join(announced, kept).await;
+    kept?;
     let mut is_complete = true;
     for (backend, outcome) in plan.backends.iter().zip(announced) {
         match outcome {

@@ -200,3 +200,18 @@ fn an_intent_without_a_usable_body_is_corrupt() {
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{from}");
     }
 }
+
+#[test]
+fn replaced_versions_lie_in_the_order_of_revisions() {
+    let id = path::EncodedId::parse("0199c7f5").unwrap();
+    let key = path::replaced("users", &id, 7, nonce('v'));
+    assert_eq!(
+        key.as_str(),
+        "_history/users/0199c7f5/00000000000000000007-vvvvvvvvvvvvvvvvvvvv.json"
+    );
+    assert!(
+        key.as_str()
+            .starts_with(path::history("users", &id).as_str())
+    );
+    assert!(key < path::replaced("users", &id, 10, nonce('a')));
+}

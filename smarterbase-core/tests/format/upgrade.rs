@@ -101,6 +101,7 @@ static SPEC: DocumentSpec = DocumentSpec {
     fields: &FIELDS,
     indexes: &[],
     unknown: UnknownMembers::Keep,
+    keeps_history: false,
     history: History {
         seal: 7,
         readable_from: 2,

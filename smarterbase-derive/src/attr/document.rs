@@ -27,6 +27,7 @@ const DOCUMENT: Grammar = Grammar {
         "shards",
         "new",
         "unknown",
+        "history",
         "crate",
     ],
     planned: &[
@@ -65,6 +66,8 @@ pub(crate) struct DocumentOptions {
     pub(crate) shards: Option<Spanned<u32>>,
     pub(crate) new: Option<NewOptions>,
     pub(crate) unknown: Option<Unknown>,
+    /// `history`: every version that is replaced is kept.
+    pub(crate) keeps_history: Option<Span>,
     pub(crate) crate_path: Option<Path>,
     pub(crate) indexes: Vec<CompositeOptions>,
 }
@@ -120,6 +123,7 @@ impl DocumentOptions {
             "name" => set(&mut self.name, item.word(errors), &key, errors),
             "shards" => set(&mut self.shards, item.number(errors), &key, errors),
             "unknown" => set(&mut self.unknown, read_unknown(&item, errors), &key, errors),
+            "history" => set(&mut self.keeps_history, item.flag(errors), &key, errors),
             "crate" => set(&mut self.crate_path, item.path(errors), &key, errors),
             "new" => set(&mut self.new, NewOptions::read(item, errors), &key, errors),
             "index" => self.indexes.extend(CompositeOptions::read(item, errors)),

@@ -27,6 +27,7 @@ pub(super) fn document(input: &DeriveInput) -> TokenStream {
                 fields: &[],
                 indexes: &[],
                 unknown: __sb::UnknownMembers::Keep,
+                keeps_history: false,
                 history: __sb::History::none(1, "", &[]),
             };
             impl __sb::Document for #ident {

@@ -28,7 +28,10 @@ pub(super) fn expand(model: &DocumentModel, past: &migrations::Subject<'_>) -> T
         Unknown::Drop => quote!(Drop),
         Unknown::Deny => quote!(Deny),
     };
+    let keeps_history = model.keeps_history;
+    let kept = keeps_history.then(|| quote!(impl __sb::KeepsHistory for #ident {}));
     quote! {
+        #kept
         const __SB_FIELDS: &[__sb::FieldSpec] = &[#(#fields),*];
         static __SB_SPEC: __sb::DocumentSpec = __sb::DocumentSpec {
             type_name: #type_name,
@@ -40,6 +43,7 @@ pub(super) fn expand(model: &DocumentModel, past: &migrations::Subject<'_>) -> T
             fields: __SB_FIELDS,
             indexes: &[#(#indexes),*],
             unknown: __sb::UnknownMembers::#unknown,
+            keeps_history: #keeps_history,
             history: #history,
         };
     }

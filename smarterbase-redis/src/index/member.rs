@@ -120,6 +120,7 @@ mod tests {
             components: &PAIR,
         }],
         unknown: UnknownMembers::Keep,
+        keeps_history: false,
         history: History::none(1, "id", &[]),
     };
 

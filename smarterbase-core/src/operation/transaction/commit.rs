@@ -26,6 +26,7 @@ use crate::{
         Collection, Engine,
         agreement::Agreement,
         change::Base,
+        history,
         plan::plan,
         secure::{self, Secured},
         write::{self, agree, write_now},
@@ -316,19 +317,20 @@ fn commit_plan(
         locked,
         reads,
         ranges: closed.ranges.len(),
-        announces: documents.iter().any(|document| {
-            document
-                .secured
-                .plan
-                .backends
-                .iter()
-                .any(|backend| !backend.is_unchanged())
-        }),
+        announces: documents.iter().any(announces),
         staged: stage.keys.clone(),
         in_order: closed.is_escalated(),
         author,
         writes,
     }
+}
+
+/// Whether something must be durable before the document is replaced: entries, or the version that it has.
+fn announces(document: &Document) -> bool {
+    let plan = &document.secured.plan;
+    let mut backends = plan.backends.iter();
+    backends.any(|backend| !backend.is_unchanged())
+        || history::keeps(&document.collection, &plan.change)
 }
 
 fn put(author: &Author, document: &Document, content: Content) -> Write {
