@@ -3,19 +3,19 @@
 use super::request;
 use crate::{
     db::Db,
-    document::{KeepsHistory, Stored},
+    document::{Document, Stored},
     operation::{history, verb::encode_key},
 };
 
 /// Reads every version of a document.
 #[derive(Debug)]
 #[must_use = "a request does nothing until it is awaited"]
-pub struct ReadHistory<'a, T: KeepsHistory> {
+pub struct ReadHistory<'a, T: Document> {
     db: &'a Db,
     key: T::Key,
 }
 
-impl<'a, T: KeepsHistory> ReadHistory<'a, T> {
+impl<'a, T: Document> ReadHistory<'a, T> {
     pub(crate) fn new(db: &'a Db, key: &T::Key) -> Self {
         Self {
             db,
@@ -24,7 +24,7 @@ impl<'a, T: KeepsHistory> ReadHistory<'a, T> {
     }
 }
 
-request!(impl['a, T: KeepsHistory] ReadHistory<'a, T> => Vec<Stored<T>>, |this| async move {
+request!(impl['a, T: Document] ReadHistory<'a, T> => Vec<Stored<T>>, |this| async move {
     let engine = &this.db.engine;
     let collection = engine.collection::<T>();
     let id = encode_key(&collection, &this.key)?;
