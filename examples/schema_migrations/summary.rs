@@ -56,10 +56,13 @@ pub(crate) fn end(options: &RunOptions, journal: &Journal, findings: &Findings) 
     }
 }
 
+/// What is counted, of which program, and what belongs to it.
+type Row = (&'static str, Program, fn(&Said) -> bool);
+
 fn programs(journal: &Journal) {
     println!();
     println!("                                    before  deploy   after");
-    let rows: [(&str, Program, fn(&Said) -> bool); 7] = [
+    let rows: [Row; 7] = [
         ("older program: reads", Program::Old, is_read),
         ("older program: writes", Program::Old, is_write),
         ("older program: refusals", Program::Old, Said::is_refusal),
