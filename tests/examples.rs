@@ -11,5 +11,7 @@ mod bank;
 mod crate_catalog;
 #[path = "examples/program.rs"]
 mod program;
+#[path = "examples/schema_migrations.rs"]
+mod schema_migrations;
 #[path = "examples/torture.rs"]
 mod torture;

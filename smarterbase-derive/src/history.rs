@@ -134,7 +134,7 @@ fn made_of(typed: &Typed, name: &str) -> Made {
         Step::Rename(from, to) if to == name => Made::Renamed(from.clone()),
         Step::Rename(..) | Step::Widen(_) => Made::Untouched,
         Step::Custom(keeps) if keeps.iter().any(|kept| kept == name) => Made::Untouched,
-        _ if typed.gives.iter().any(|part| part.name == name) => Made::New,
+        _ if typed.gives_by_name().contains(&name) => Made::New,
         _ => Made::Untouched,
     }
 }

@@ -295,6 +295,31 @@ impl<'a> State<'a> {
     }
 }
 
+impl Typed {
+    /// The names of what it takes at the moment when it runs: a part that an earlier step of the migration renamed has its new
+    /// name by then.
+    #[must_use]
+    pub fn takes_by_name(&self) -> Vec<&str> {
+        match self.step {
+            Step::Custom(_) => names(&self.takes),
+            _ => self.step.takes(),
+        }
+    }
+
+    /// The names of what it gives when it has run: a later step of the migration may rename it.
+    #[must_use]
+    pub fn gives_by_name(&self) -> Vec<&str> {
+        match self.step {
+            Step::Custom(_) => names(&self.gives),
+            _ => self.step.gives(),
+        }
+    }
+}
+
+fn names(parts: &[Part]) -> Vec<&str> {
+    parts.iter().map(|part| part.name.as_str()).collect()
+}
+
 impl Link {
     /// 64 bits that stand for what the steps do: operation, stored names and types. Not for how functions are called, nor
     /// for the order in which types are spelled.

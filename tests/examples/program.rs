@@ -13,7 +13,7 @@ pub(crate) fn example(name: &str) -> Command {
 }
 
 /// Next to this test's own folder, `target/<profile>/deps`.
-fn built(name: &str) -> PathBuf {
+pub(crate) fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let profile = test.ancestors().nth(2).expect("cargo's folders");
     let program = profile

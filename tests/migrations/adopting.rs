@@ -4,7 +4,7 @@
 use smarterbase::{Db, prelude::*};
 use smarterbase_testkit::sweep::World;
 
-use crate::world::{json, put, settle, text};
+use crate::world::{json, put, settle, swap, text};
 
 /// Its name splits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
@@ -305,4 +305,48 @@ async fn a_version_of_tomorrow_is_refused_and_never_overwritten() {
         assert_eq!(error.code(), "SB-UNSUPPORTED-SCHEMA", "{error}");
     }
     assert_eq!(text(&world, &path).await, newer);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_reads_and_saves_them() {
+    let (world, db) = library().await;
+    db.transaction(|tx| async move {
+        for digits in [10, 13] {
+            let mut product = Product::get(&tx, &id(digits)).required().await?;
+            product.stock += 1;
+            product.save(&tx).await?;
+        }
+        Ok(())
+    })
+    .await
+    .unwrap();
+    for (digits, stock) in [(10, 1), (13, 3)] {
+        let stored = json(&world, &format!("products/{}.json", number(digits))).await;
+        assert_eq!(
+            (&stored["stock"], &stored["_sb"]["schema"]),
+            (&stock.into(), &4.into())
+        );
+        assert_eq!(stored.get("_v"), None);
+    }
+}
+
+/// An intent needs an envelope; a body around which there was none has no version all the same.
+#[tokio::test(start_paused = true)]
+async fn an_intent_of_a_transaction_that_died_makes_them_no_documents_of_ours() {
+    let (world, db) = library().await;
+    let path = format!("products/{}.json", number(10));
+    let before = Product::get(&db, &id(10)).await.unwrap().unwrap();
+    // What is left when the intent is gone again.
+    let body = text(&world, &path).await;
+    let enveloped = format!(
+        r#"{{"_sb":{{"put":"{0}","format":1,"needs":[],"schema":0,"state":"live","rev":0,"write":"{0}","prev":[]}},{1}"#,
+        "p".repeat(20),
+        body.trim().trim_start_matches('{'),
+    );
+    swap(&world, &path, &enveloped).await;
+    let product = Product::get(&db, &id(10)).await.unwrap().unwrap();
+    assert_eq!((&*product, product.meta().schema_version), (&*before, 1));
+    let run = db.migrate::<Product>().await.unwrap();
+    assert_eq!(run.upgraded, 4);
+    assert_eq!(json(&world, &path).await.get("_v"), None);
 }

@@ -3,6 +3,7 @@
 use smarterbase::prelude::*;
 
 use crate::{
+    tasks::world_with,
     v1, v2, v4,
     world::{ada, assert_sound, replace, stored, text, with_ada},
 };
@@ -204,4 +205,56 @@ async fn an_older_program_refuses_what_a_newer_one_wrote() {
         assert_eq!(refused.kind(), ErrorKind::Unsupported);
     }
     assert!(v2::Person::get(&db, &ada()).await.unwrap().is_some());
+}
+
+/// Values that change before and after their name does, in one migration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(
+    name = "tasks",
+    schema_dir = "tests/migrations/schema/tasks",
+    version = 2,
+    migrate(
+        1 => 2,
+        rename(title => name),
+        convert(name, with = louder),
+        convert(hours, with = crate::tasks::parse),
+        rename(hours => duration),
+    ),
+)]
+struct RenamedTask {
+    #[key]
+    id: String,
+    #[unique]
+    slug: String,
+    #[index]
+    name: String,
+    #[index]
+    duration: u32,
+}
+
+fn louder(old: String) -> String {
+    format!("{old}!")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_field_changes_before_and_after_it_is_renamed_in_one_migration() {
+    let world = world_with(&["a"]).await;
+    let db = world.open(1).await;
+    let id = "a".to_owned();
+    let task = RenamedTask::get(&db, &id).await.unwrap().unwrap();
+    assert_eq!((&*task.name, task.duration), ("Title a!", 8));
+    db.migrate::<RenamedTask>().raise_floor().await.unwrap();
+    let built = db.rebuild_indexes::<RenamedTask>().await.unwrap().built;
+    assert_eq!(
+        built.len(),
+        2,
+        "both hold values that a step made: {built:?}"
+    );
+    for found in [
+        RenamedTask::find_by_name(&db, "Title a!").await.unwrap(),
+        RenamedTask::find_by_duration(&db, 8).await.unwrap(),
+    ] {
+        assert_eq!(found.len(), 1);
+    }
+    assert_sound::<RenamedTask>(&world).await;
 }

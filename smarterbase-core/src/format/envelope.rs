@@ -126,6 +126,15 @@ pub struct Opened {
     pub body: Bytes,
 }
 
+impl Opened {
+    /// Whether a program wrote the body at a schema version. A body from somewhere else has none, also when a transaction put
+    /// an envelope around it to place its intent there: that one says 0.
+    #[must_use]
+    pub const fn has_version(&self) -> bool {
+        self.envelope.schema > 0
+    }
+}
+
 impl Envelope {
     /// How many earlier versions `prev` keeps.
     pub const PREVIOUS: usize = 8;

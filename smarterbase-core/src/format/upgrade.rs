@@ -40,7 +40,7 @@ pub fn current(spec: &DocumentSpec, shape: &BodyShape, opened: &Opened) -> Resul
     if is_current(spec, shape, opened) {
         return Ok(opened.body.clone());
     }
-    if !opened.has_envelope {
+    if !opened.has_version() {
         return match spec.history.policy.adopt {
             Some(adoption) => adopted(spec, adoption, &opened.body),
             None => Ok(opened.body.clone()),
@@ -75,7 +75,7 @@ pub fn is_current(spec: &DocumentSpec, shape: &BodyShape, opened: &Opened) -> bo
 /// As [`current`].
 pub fn version_of(spec: &DocumentSpec, opened: &Opened) -> Result<u32> {
     match spec.history.policy.adopt {
-        Some(adoption) if !opened.has_envelope => {
+        Some(adoption) if !opened.has_version() => {
             adopted_version(adoption, read(&opened.body)?.get(adoption.version_field))
         }
         _ => Ok(opened.envelope.schema),

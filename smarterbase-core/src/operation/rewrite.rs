@@ -42,7 +42,7 @@ pub(crate) fn rewritten<T: Document>(
 /// alone, unless the type adopts the documents of another library.
 pub(crate) fn is_outdated(collection: &Collection, fetched: &Fetched) -> bool {
     let opened = &fetched.settled.opened;
-    let has_version = opened.has_envelope || collection.spec.history.policy.adopt.is_some();
+    let has_version = opened.has_version() || collection.spec.history.policy.adopt.is_some();
     has_version && !upgrade::is_current(collection.spec, &collection.shape, opened)
 }
 

@@ -151,7 +151,7 @@ impl StepContext<'_> {
 
     fn change(&self) -> TokenStream {
         let step = self.text();
-        let (takes, gives) = (names(&self.typed.takes), names(&self.typed.gives));
+        let (takes, gives) = (self.typed.takes_by_name(), self.typed.gives_by_name());
         let run = self.run();
         quote! {
             Change(__sb::Change { step: #step, takes: &[#(#takes),*], gives: &[#(#gives),*], run: #run })
@@ -175,15 +175,14 @@ impl StepContext<'_> {
     /// The step as it was written, for errors at run time.
     fn text(&self) -> String {
         let word = self.typed.step.word();
-        let taken = if self.typed.takes.is_empty() {
-            &self.typed.gives
-        } else {
-            &self.typed.takes
-        };
+        let mut names = self.typed.takes_by_name();
+        if names.is_empty() {
+            names = self.typed.gives_by_name();
+        }
         if matches!(self.typed.step, Step::Custom(_)) {
             return word.to_owned();
         }
-        format!("{word}({})", names(taken).join(", "))
+        format!("{word}({})", names.join(", "))
     }
 }
 

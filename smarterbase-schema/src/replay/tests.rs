@@ -121,6 +121,16 @@ fn a_field_can_be_renamed_after_it_was_made() {
     let link =
         run(&shape(&[("a", "u8")]), &shape(&[("b", "String")]), &steps).expect("it leads on");
     assert_eq!(link.steps[0].gives, [Part::new("b", "String")]);
+    assert_eq!(link.steps[0].gives_by_name(), ["a"]);
+}
+
+#[test]
+fn a_field_can_be_changed_after_it_was_renamed() {
+    let steps = [Rename(text("a"), text("b")), Convert(text("b"))];
+    let link =
+        run(&shape(&[("a", "u8")]), &shape(&[("b", "String")]), &steps).expect("it leads on");
+    assert_eq!(link.steps[1].takes, [Part::new("a", "u8")]);
+    assert_eq!(link.steps[1].takes_by_name(), ["b"]);
 }
 
 #[test]
