@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,7 +17,7 @@ use crate::{
     catalogue::Catalogue,
     journal::{Journal, Phase, Program, Said, Shared},
     model::Product,
-    old_program::OldProgram,
+    old_program::{self, OldProgram},
     options::RunOptions,
     report::Line,
     store, summary, watch,
@@ -40,6 +41,7 @@ pub(crate) async fn run(options: &RunOptions, catalogue: &Catalogue) -> anyhow::
     let deploy = Deploy {
         options,
         catalogue,
+        program: old_program::find(options).await?,
         store: store.clone(),
         journal: Shared::new(options.copies),
         start: Instant::now(),
@@ -57,6 +59,8 @@ pub(crate) async fn run(options: &RunOptions, catalogue: &Catalogue) -> anyhow::
 struct Deploy<'a> {
     options: &'a RunOptions,
     catalogue: &'a Catalogue,
+    /// The older program, built.
+    program: PathBuf,
     store: Arc<dyn CasStore>,
     journal: Shared,
     start: Instant,
@@ -70,7 +74,7 @@ impl Deploy<'_> {
         ))
         .await?;
         let ids = self.catalogue.busy(0..=2);
-        let old = OldProgram::start(self.options, ids, &self.journal).await?;
+        let old = OldProgram::start(&self.program, &self.options.url, ids, &self.journal)?;
         self.until(&old, self.options.enough.served, Phase::Before, is_write)
             .await;
         self.tell("the older program, which knows v2, reads and writes")

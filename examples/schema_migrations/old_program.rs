@@ -1,6 +1,9 @@
 //! The older program as a process.
 
-use std::{path::PathBuf, process::Stdio};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use anyhow::{Context, ensure};
 use tokio::{
@@ -26,18 +29,15 @@ pub(crate) struct OldProgram {
 
 impl OldProgram {
     /// Starts it on these products.
-    pub(crate) async fn start(
-        options: &RunOptions,
+    pub(crate) fn start(
+        program: &Path,
+        url: &str,
         ids: Vec<String>,
         journal: &Shared,
     ) -> anyhow::Result<Self> {
-        let program = match &options.old {
-            Some(program) => program.clone(),
-            None => built().await?,
-        };
-        let mut child = Command::new(&program)
+        let mut child = Command::new(program)
             .arg("--url")
-            .arg(store::database(&options.url))
+            .arg(store::database(url))
             .args(ids)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -69,6 +69,14 @@ impl OldProgram {
         self.reading.await??;
         ensure!(status.success(), "the older program ended with {status}");
         Ok(())
+    }
+}
+
+/// Where it is: where the options say, or where cargo builds it now.
+pub(crate) async fn find(options: &RunOptions) -> anyhow::Result<PathBuf> {
+    match &options.old {
+        Some(program) => Ok(program.clone()),
+        None => built().await,
     }
 }
 
