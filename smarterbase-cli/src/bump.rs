@@ -14,6 +14,7 @@ use smarterbase_schema::{
 use crate::{
     blocks::{Block, Look, Messages},
     edit::{self, Target},
+    seal,
 };
 
 /// What was said about renames before anybody is asked.
@@ -211,7 +212,7 @@ fn write(
     };
     let edited = edit::bumped(&source, &target, to, &migration)
         .with_context(|| by_hand(block, word, to, &migration))?;
-    fs::write(file, edited).with_context(|| file.display().to_string())?;
+    seal::replace(file, &edited)?;
     Ok(format!(
         "`{}` is at version {to} now:\n{}\n  {migration}\n{}",
         block.type_name,

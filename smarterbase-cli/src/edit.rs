@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use anyhow::{Context, bail};
-use proc_macro2::{Span, TokenTree};
-use syn::{Attribute, Item, Meta, Visibility, spanned::Spanned as _};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use syn::{Attribute, File, Item, Meta, Visibility, spanned::Spanned as _};
 
 /// The type whose attribute is edited.
 pub(crate) struct Target<'a> {
@@ -22,7 +22,9 @@ pub(crate) fn bumped(
     version: u32,
     migration: &str,
 ) -> anyhow::Result<String> {
-    let file = syn::parse_file(source).context("the file is not Rust")?;
+    // A shebang or a byte order mark is no part of what spans count from.
+    let tokens: TokenStream = source.parse().ok().context("the file is not Rust")?;
+    let file: File = syn::parse2(tokens).context("the file is not Rust")?;
     let declaration = find(&file.items, target)
         .with_context(|| format!("there is no `{}` in line {}", target.type_name, target.line))?;
     let edits = match declaration.attribute(target.word) {

@@ -42,11 +42,24 @@ fn seal_one(block: &Block) -> anyhow::Result<String> {
     let version = today.last().context("a block has a version")?;
     let mut lock = match fs::read_to_string(path) {
         Ok(text) => Lock::parse(&text).with_context(|| path.display().to_string())?,
-        Err(_) => Lock {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Lock {
             versions: Vec::new(),
             ..today.clone()
         },
+        Err(error) => return Err(error).with_context(|| path.display().to_string()),
     };
+    if (&lock.name, lock.kind, &lock.crate_name) != (&today.name, today.kind, &today.crate_name) {
+        bail!(
+            "{} is the lock of `{}` in the crate `{}`, not of `{}` in `{}`; where the crate was renamed, write its new name into the lock \
+             and run `cargo smarterbase seal --repair {}`",
+            path.display(),
+            lock.name,
+            lock.crate_name,
+            today.name,
+            today.crate_name,
+            today.name
+        );
+    }
     let last = lock.last().map_or(0, |last| last.version);
     if last == version.version {
         return Ok(String::new());
@@ -104,5 +117,15 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
-    fs::write(path, text).with_context(|| path.display().to_string())
+    replace(path, text)
+}
+
+/// Writes a file whole or not at all: what was there stays when the disk is full.
+pub(crate) fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let new = Path::new(&name);
+    fs::write(new, text)
+        .and_then(|()| fs::rename(new, path))
+        .with_context(|| path.display().to_string())
 }

@@ -62,7 +62,7 @@ pub struct DocumentType {
 /// Told after every batch how far an upgrade is.
 pub type Report<'a> = Box<dyn FnMut(&MigrationProgress) + Send + 'a>;
 
-/// How a collection is upgraded: the settings of [`Migrate`](crate::db::Migrate) as data.
+/// How a collection is upgraded: the settings of [`Migrate`](crate::db::request::Migrate) as data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Upgrade {
     /// Goes on behind the checkpoint of an earlier run.
@@ -119,7 +119,7 @@ impl DocumentType {
     /// How many documents of which version there are: one GET for each document.
     ///
     /// # Errors
-    /// As [`Migrate::plan`](crate::db::Migrate::plan).
+    /// As [`Migrate::plan`](crate::db::request::Migrate::plan).
     #[must_use]
     pub fn plan<'a>(&self, db: &'a Db) -> BoxFuture<'a, Result<MigrationPlan>> {
         (self.plan)(db)

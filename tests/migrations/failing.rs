@@ -3,10 +3,13 @@
 use std::error::Error as _;
 
 use smarterbase::prelude::*;
-use smarterbase_core::migration::{Failure, failure::Cause};
+use smarterbase_core::{
+    document::OnBad,
+    migration::{Failure, failure::Cause},
+};
 
 use crate::{
-    v2, v4,
+    v1, v2, v4,
     world::{ada, replace, text, with_ada},
 };
 
@@ -132,4 +135,32 @@ async fn one_document_that_fails_fails_the_query_and_is_never_skipped() {
         v2::Person::get(&db, &ada()).await.unwrap().unwrap(),
         v2::ada()
     );
+}
+
+/// The document's version stays when an embedded type moves on, so that one must be looked at too.
+#[tokio::test(start_paused = true)]
+async fn a_newer_embedded_type_is_refused_and_never_replaced_or_moved_aside() {
+    let (world, db) = with_ada().await;
+    let stored = text(&world, "people/ada.json").await;
+    let at = stored.find("\"seal\":\"").unwrap() + "\"seal\":\"".len();
+    let mut newer = stored.clone();
+    newer.replace_range(at..at + 16, "0123456789abcdef");
+    let newer = newer.replacen("\"seal\":", "\"embedded\":{\"Address\":7},\"seal\":", 1);
+    replace(&world, &newer).await;
+
+    let answers = [
+        v1::Person::get(&db, &ada()).await.map(drop),
+        v1::Person::overwrite(&db, v1::ada()).await.map(drop),
+        v1::Person::update(&db, &ada(), |_| Ok(())).await.map(drop),
+        db.migrate::<v1::Person>()
+            .on_bad(OnBad::Quarantine)
+            .await
+            .map(drop),
+    ];
+    for answer in answers {
+        let refused = answer.unwrap_err();
+        assert_eq!(refused.code(), "SB-UNSUPPORTED-SCHEMA", "{refused}");
+        assert!(refused.to_string().contains("`Address`"), "{refused}");
+    }
+    assert_eq!(text(&world, "people/ada.json").await, newer);
 }

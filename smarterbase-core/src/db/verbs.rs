@@ -90,10 +90,12 @@ pub trait DocumentExt: Document {
     ///
     /// Versions that were replaced before the type kept its history are not there. A version is in it once the write that
     /// replaced it was acknowledged, by this or any other process. Where an id lives again after its tombstone was swept,
-    /// the revisions of both lives are there.
+    /// the versions of the earlier life come first, and revisions begin anew.
     ///
     /// # Errors
-    /// [`Refused`](crate::ErrorKind::Refused) (`SB-TOO-MANY`) where there are as many as one call may collect (1,000).
+    /// - [`Refused`](crate::ErrorKind::Refused) (`SB-TOO-MANY`) where there are as many as one call may collect (1,000).
+    /// - As [`get`](Self::get), where one of the versions cannot be read as today's type: never a shorter answer. Raising
+    ///   `min_version` gives up the versions below it also here.
     fn history<'a>(db: &'a Db, key: &Self::Key) -> ReadHistory<'a, Self>
     where
         Self: KeepsHistory,

@@ -68,6 +68,25 @@ pub fn is_stale(shape: &Shape, versions: &Versions) -> bool {
     }
 }
 
+/// An embedded type in a shape of which a document was written with a newer version than this program knows.
+#[must_use]
+pub fn newer_part(shape: &'static Shape, versions: &Versions) -> Option<&'static EmbeddedSpec> {
+    match shape {
+        Shape::Leaf(_) | Shape::Opaque => None,
+        Shape::Generic(_, parameters) => parameters
+            .iter()
+            .find_map(|part| newer_part(part, versions)),
+        Shape::Members(parts) => parts
+            .iter()
+            .find_map(|(_, part)| newer_part(part, versions)),
+        Shape::Embedded(spec) if versions.of(spec.name) > spec.version => Some(spec),
+        Shape::Embedded(spec) => {
+            let mut parts = spec.parts.iter();
+            parts.find_map(|(_, part)| newer_part(part, versions))
+        }
+    }
+}
+
 /// Adds the versions of the embedded types in a shape that are not at version 1.
 pub fn note_versions(shape: &Shape, versions: &mut Versions) {
     match shape {

@@ -53,6 +53,7 @@ pub fn current(spec: &DocumentSpec, shape: &BodyShape, opened: &Opened) -> Resul
         ..
     } = &opened.envelope.shape;
     check_version(spec, stored, *readable_by)?;
+    check_parts(spec, versions)?;
     if stored >= spec.schema_version && !has_stale_part(spec, versions) {
         return Ok(opened.body.clone());
     }
@@ -135,11 +136,30 @@ fn check_version(spec: &DocumentSpec, stored: u32, readable_by: Option<u32>) -> 
 /// A document of a newer version may be readable; it is never written.
 ///
 /// # Errors
-/// [`Unsupported`](crate::ErrorKind::Unsupported): the document is of a newer version than the type.
+/// [`Unsupported`](crate::ErrorKind::Unsupported): the document is of a newer version than the type, or one of its embedded
+/// types is.
 pub fn check_replaceable(spec: &DocumentSpec, opened: &Opened) -> Result<()> {
     match opened.envelope.schema {
         stored if stored > spec.schema_version => Err(unreadable(spec, stored)),
-        _ => Ok(()),
+        _ => check_parts(spec, &opened.envelope.shape.embedded),
+    }
+}
+
+/// An embedded type has versions of its own, and the document's stays as it is when that one moves on.
+fn check_parts(spec: &DocumentSpec, versions: &Versions) -> Result<()> {
+    let mut fields = spec.fields.iter();
+    match fields.find_map(|field| upgrade::newer_part(field.shape, versions)) {
+        None => Ok(()),
+        Some(part) => {
+            let text = format!(
+                "written with version {} of the embedded `{}`, but `{}` reads it up to {}",
+                versions.of(part.name),
+                part.name,
+                spec.type_name,
+                part.version
+            );
+            Err(Error::new(Code::UNSUPPORTED_SCHEMA, text))
+        }
     }
 }
 

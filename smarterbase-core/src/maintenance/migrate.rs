@@ -7,9 +7,8 @@ use futures::{StreamExt, stream};
 
 use super::quarantine::{self, BadDocument};
 use crate::{
-    ErrorKind,
     document::OnBad,
-    error::{Error, Result},
+    error::{Code, Error, Result},
     format::{path::EncodedId, upgrade},
     operation::{
         Collection, Engine, View,
@@ -96,11 +95,11 @@ pub(crate) async fn migrate(
     report: &mut (dyn FnMut(&MigrationProgress) + Send),
 ) -> Result<MigrationProgress> {
     engine.check_writable()?;
-    if settings.raise_floor {
-        raise_floor(engine, collection).await?;
-    }
+    let is_raised = settings.raise_floor && raise_floor(engine, collection).await?;
+    // Before the floor was raised an older program may have written behind any checkpoint.
+    let after = settings.after.as_ref().filter(|_| !is_raised);
     let view = View::plain(engine.clone());
-    let mut walk = IdWalk::new(&view, collection, settings.after.as_ref(), usize::MAX);
+    let mut walk = IdWalk::new(&view, collection, after, usize::MAX);
     let mut progress = MigrationProgress::default();
     let batch = batch_size(engine, settings);
     loop {
@@ -201,9 +200,9 @@ async fn upgrade_one(
     Err(contention(collection, id, engine.limits.update_attempts))
 }
 
-/// Whether the document is to be moved aside: only when its own content cannot be upgraded.
+/// Whether the document is to be moved aside: only when a step fails on what it holds.
 fn is_bad(error: &Error, on_bad: OnBad) -> bool {
-    on_bad == OnBad::Quarantine && error.kind() == ErrorKind::Corrupt
+    on_bad == OnBad::Quarantine && error.code() == Code::MIGRATION.text()
 }
 
 /// What the first use of an eager type does: the whole collection, in the background. Whatever ends it early is logged; the
@@ -226,10 +225,10 @@ pub(crate) fn begin(engine: &Arc<Engine>, collection: Arc<Collection>) {
 }
 
 /// From here on no older program writes: the catalog says so, every writer's copy of it is renewed, and what was sent before
-/// has landed or never will.
-async fn raise_floor(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<(), Error> {
+/// has landed or never will. Gives whether the floor was lower before.
+async fn raise_floor(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<bool> {
     // The catalog must know this program's definitions first.
-    agreement::renew(engine, collection).await?;
+    let before = agreement::renew(engine, collection).await?;
     let version = collection.spec.schema_version;
     let changed = attach::change(engine, collection, None, |catalog| {
         let raises = catalog.writable_from < version;
@@ -242,5 +241,5 @@ async fn raise_floor(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Resu
         .clock
         .sleep(MAX_AGE + engine.database.in_flight_bound)
         .await;
-    Ok(())
+    Ok(before.catalog.writable_from < version)
 }

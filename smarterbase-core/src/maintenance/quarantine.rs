@@ -127,7 +127,13 @@ async fn restore_one<T: Document>(
     let Some(object) = engine.store.get(place).await.map_err(store_failure)? else {
         return Ok(());
     };
-    let copy = Quarantined::open(&object.bytes)?;
+    let copy = match Quarantined::open(&object.bytes) {
+        Ok(copy) => copy,
+        Err(error) => {
+            report.bad.push(unreadable(place, &error));
+            return Ok(());
+        }
+    };
     let Some(id) = EncodedId::parse(&copy.id) else {
         return Ok(());
     };
@@ -141,12 +147,32 @@ async fn restore_one<T: Document>(
     match put_back::<T>(engine, collection, &id, &current, &copy).await {
         Ok(Verdict::Written(_)) => report.restored.push(copy.id),
         Ok(Verdict::Lost(_)) => {}
-        Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unique) => {
-            report.bad.push(bad(&id, place, &error));
-        }
-        Err(error) => return Err(error),
+        Err(error) if ends_all(&error) => return Err(error),
+        Err(error) => report.bad.push(bad(&id, place, &error)),
     }
     Ok(())
+}
+
+/// Whether an error is not about the one document.
+fn ends_all(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Unavailable
+            | ErrorKind::OutcomeUnknown
+            | ErrorKind::Denied
+            | ErrorKind::Refused
+            | ErrorKind::Misconfigured
+    )
+}
+
+/// A copy that is none; the folder that it lies in is named after the document.
+fn unreadable(place: &Key, error: &Error) -> BadDocument {
+    let mut folders = place.as_str().rsplit('/');
+    BadDocument {
+        id: folders.nth(1).unwrap_or_default().to_owned(),
+        place: place.as_str().to_owned(),
+        error: error.to_string(),
+    }
 }
 
 async fn put_back<T: Document>(

@@ -3,7 +3,7 @@
 //! A version that is about to be replaced is copied first, beside the announcements, so there are no gaps. A copy whose write
 //! was lost or never came is one of a version that is still current: reading history tells them apart by the write id.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -11,12 +11,13 @@ use super::{
     Collection, Engine,
     change::Change,
     engine::store_failure,
+    published,
     read::{self, Fetched, at},
 };
 use crate::{
-    document::{Document, Stored},
+    document::{Document, Stored, Timestamp},
     error::{Code, Error, Result},
-    format::{Key, Nonce, path, path::EncodedId},
+    format::{Envelope, Key, Nonce, path, path::EncodedId},
     port::StoreError,
     protocol::KeepMachine,
 };
@@ -54,13 +55,14 @@ fn replaced(change: &Change) -> Option<Fetched> {
 ///
 /// The current one is read first: what replaces it meanwhile keeps it, so that no version is missing that was there before.
 pub(crate) async fn load<T: Document>(
-    engine: &Engine,
+    engine: &Arc<Engine>,
     collection: &Collection,
     id: &EncodedId,
 ) -> Result<Vec<Stored<T>>> {
+    published::agree(engine, collection).await?;
     let current = read::peek(engine, collection.key(id)).await;
     let current = current.map_err(|error| at(collection, id, error))?;
-    let mut versions: BTreeMap<(u64, Nonce), Stored<T>> = BTreeMap::new();
+    let mut versions: BTreeMap<Place, Stored<T>> = BTreeMap::new();
     let reading = stream::iter(copies(engine, collection, id).await?)
         .map(|key| async move { read::peek(engine, key).await })
         .buffer_unordered(engine.limits.concurrent_reads);
@@ -70,11 +72,29 @@ pub(crate) async fn load<T: Document>(
         .map_err(|error| at(collection, id, error))?;
     for fetched in read.into_iter().flatten().chain(current) {
         if fetched.is_live() {
-            let version = (fetched.envelope().rev, fetched.envelope().write);
-            versions.insert(version, read::decode(collection, id, fetched)?);
+            let place = Place::of(fetched.envelope());
+            versions.insert(place, read::decode(collection, id, fetched)?);
         }
     }
     Ok(versions.into_values().collect())
+}
+
+/// Where a version stands in a history. An id may live again, counting from 1: then its lives differ in when they began.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    created: Option<Timestamp>,
+    rev: u64,
+    write: Nonce,
+}
+
+impl Place {
+    fn of(envelope: &Envelope) -> Self {
+        Self {
+            created: envelope.created,
+            rev: envelope.rev,
+            write: envelope.write,
+        }
+    }
 }
 
 /// The paths of the copies, at most as many as one call may collect.

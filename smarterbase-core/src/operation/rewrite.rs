@@ -53,15 +53,34 @@ pub(crate) fn offer(view: &View, collection: &Collection, id: &EncodedId, fetche
     {
         return;
     }
-    if let Some(collection) = collection
-        .shared()
-        .filter(|shared| shared.begin_rewrite(id))
-    {
-        let (engine, id, fetched) = (view.engine().clone(), id.clone(), fetched.clone());
-        view.tasks.spawn(async move {
-            write_back(&engine, &collection, &id, &fetched).await;
-            collection.end_rewrite(&id);
-        });
+    let shared = collection.shared();
+    let Some(place) = shared.and_then(|shared| Place::take(shared, id)) else {
+        return;
+    };
+    let (engine, fetched) = (view.engine().clone(), fetched.clone());
+    view.tasks.spawn(async move {
+        write_back(&engine, &place.collection, &place.id, &fetched).await;
+    });
+}
+
+/// A place among the write-backs of a collection; given back also when a step of a migration panics.
+struct Place {
+    collection: Arc<Collection>,
+    id: EncodedId,
+}
+
+impl Place {
+    fn take(collection: Arc<Collection>, id: &EncodedId) -> Option<Self> {
+        collection.begin_rewrite(id).then(|| Self {
+            id: id.clone(),
+            collection,
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.collection.end_rewrite(&self.id);
     }
 }
 

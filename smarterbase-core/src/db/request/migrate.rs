@@ -50,7 +50,8 @@ impl<'a, T: Document> Migrate<'a, T> {
         }
     }
 
-    /// Goes on behind the checkpoint of an earlier run.
+    /// Goes on behind the checkpoint of an earlier run. Where this run raises the floor it begins anew: an older program may
+    /// have written behind the checkpoint.
     pub fn after(mut self, checkpoint: impl Into<String>) -> Self {
         self.checkpoint = Some(checkpoint.into());
         self
