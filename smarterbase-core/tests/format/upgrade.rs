@@ -227,7 +227,9 @@ fn versions_that_are_too_old_or_too_new_are_unsupported() {
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{version}");
     }
     let newer = opened(4, None, &[("Place", 3)], r#"{"home":{}}"#);
-    assert_eq!(current(&newer).unwrap_err().code(), "SB-MIGRATION");
+    let refused = current(&newer).unwrap_err();
+    assert_eq!(refused.code(), "SB-UNSUPPORTED-SCHEMA");
+    assert!(refused.to_string().contains("`Place`"), "{refused}");
 }
 
 #[test]
