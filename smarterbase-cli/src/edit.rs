@@ -218,6 +218,13 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_moves_nothing() {
+        let source = "#[document(version = 2)]\npub struct User { a: u8 }\n";
+        let marked = format!("\u{feff}{source}");
+        assert_eq!(edited(&marked), format!("\u{feff}{}", edited(source)));
+    }
+
+    #[test]
     fn one_line_gets_the_migration_behind_a_comma() {
         assert_eq!(
             edited(

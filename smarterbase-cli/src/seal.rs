@@ -94,7 +94,12 @@ fn changes(lock: &Lock) -> String {
 /// Writes new seals on the locks of these types, or on all that were edited.
 pub(crate) fn repair(schema: &Path, types: &[String]) -> anyhow::Result<String> {
     let mut report = String::new();
-    for file in folder::files(schema)? {
+    let files = folder::files(schema)?;
+    let is_there = |name: &&String| files.iter().any(|file| file.is_of(name));
+    if let Some(name) = types.iter().find(|name| !is_there(name)) {
+        bail!("no lock in `{}` is called `{name}`", schema.display());
+    }
+    for file in files {
         let is_meant = types.is_empty() || types.iter().any(|name| file.is_of(name));
         if !is_meant || file.lock().is_ok() {
             continue;
@@ -128,4 +133,56 @@ pub(crate) fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
     fs::write(new, text)
         .and_then(|()| fs::rename(new, path))
         .with_context(|| path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use smarterbase_schema::{Form, Kind, Sealed, Shape};
+
+    use super::*;
+
+    fn today(crate_name: &str) -> Lock {
+        Lock {
+            kind: Kind::Document,
+            name: "users".to_owned(),
+            crate_name: crate_name.to_owned(),
+            versions: vec![Sealed {
+                version: 1,
+                shape: Shape::new(Form::Struct),
+                steps: None,
+            }],
+        }
+    }
+
+    fn block(lock_path: &Path, crate_name: &str) -> Block {
+        Block {
+            lock_path: lock_path.to_owned(),
+            type_name: "User".to_owned(),
+            place: None,
+            today: today(crate_name),
+        }
+    }
+
+    #[test]
+    fn a_lock_of_another_crate_is_no_lock_of_this_type() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.toml");
+        seal_one(&block(&path, "app")).unwrap();
+        let before = fs::read_to_string(&path).unwrap();
+        let refused = seal_one(&block(&path, "renamed")).unwrap_err().to_string();
+        assert!(
+            refused.contains("`app`") && refused.contains("`renamed`"),
+            "{refused}"
+        );
+        assert_eq!(fs::read_to_string(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn a_lock_that_cannot_be_read_is_not_taken_for_an_absent_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.toml");
+        fs::write(&path, [0xff, 0xfe]).unwrap();
+        assert!(seal_one(&block(&path, "app")).is_err());
+        assert_eq!(fs::read(&path).unwrap(), [0xff, 0xfe]);
+    }
 }

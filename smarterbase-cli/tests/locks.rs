@@ -155,6 +155,8 @@ fn a_lock_that_was_edited_is_refused_until_it_is_repaired() {
         answer(folder.path(), &["seal", "--repair"]),
         "no lock needs a repair\n"
     );
+    let text = complaint(folder.path(), &["seal", "--repair", "usres"]);
+    assert_eq!(text, "error: no lock in `schema` is called `usres`\n");
 }
 
 #[test]
