@@ -172,7 +172,7 @@ impl Db {
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
     pub async fn settle_transactions(&self) -> Result<MedicReport> {
-        medic::run(&self.engine).await
+        medic::run(&self.engine, &mut Default::default()).await
     }
 
     /// Refuses new writes and waits until every write has ended, detached ones and their clean-up included.

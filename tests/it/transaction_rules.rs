@@ -477,6 +477,24 @@ async fn the_medic_finishes_what_a_crash_left_and_removes_old_records() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_medic_reads_a_record_that_says_aborted_once() {
+    let (world, db) = left_undecided().await;
+    disturb(&db, "ada").await.unwrap(); // Aborts the dead transaction, and leaves its record.
+    db.transaction(|tx| async move { User::delete(&tx, &id("nobody")).await.map(drop) })
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(200)).await;
+    let looked = db.request_counts().snapshot();
+    tokio::time::sleep(Duration::from_secs(900)).await;
+    let looks = db.request_counts().snapshot() - looked;
+    assert!(looks.lists >= 18, "it stopped looking: {looks:?}");
+    assert_eq!(looks.gets, 0, "{looks:?}");
+    let records = world.store.list(&Prefix::new("_tx/"), None, 9).await;
+    assert_eq!(records.unwrap().objects.len(), 1);
+    db.close().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_medic_works_in_the_background() {
     let keys = ["ada", "eve"];
     let call = call_at(&keys, "_tx/", change_plans).await;

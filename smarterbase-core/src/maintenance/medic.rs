@@ -5,6 +5,7 @@
 //! to commit must not be carried out later than seven days after its transaction began.
 
 use std::{
+    collections::HashSet,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -46,44 +47,60 @@ pub struct MedicReport {
     pub staged: u64,
 }
 
+/// Records that said `aborted` at the last look: they are not read again before they are old. At most [`MOST_KNOWN`].
+pub(crate) type KnownAborted = HashSet<Key>;
+
+/// How many names of records the medic remembers, about a megabyte; the others are read at every look.
+const MOST_KNOWN: usize = 10_000;
+
 /// Looks at every record once.
-pub(crate) async fn run(engine: &Engine) -> Result<MedicReport> {
+pub(crate) async fn run(engine: &Engine, known: &mut KnownAborted) -> Result<MedicReport> {
     engine.check_writable()?;
     let mut report = MedicReport::default();
+    let mut aborted = KnownAborted::new();
     let mut after = None;
     loop {
         let page = list(engine, &path::records(), after.as_ref()).await?;
         report.records += page.0.len() as u64;
         after = page.0.last().map(|record| record.key.clone());
-        let looks = page.0.iter().map(|record| look(engine, record));
+        let looks = page.0.iter().map(|record| look(engine, record, known));
         let fates: Vec<Fate> = stream::iter(looks.collect::<Vec<_>>())
             .buffered(engine.limits.concurrent_reads)
             .try_collect()
             .await?;
-        report.finished += count(&fates, |fate| fate.is_finished);
-        report.removed += count(&fates, |fate| fate.is_removed);
+        for (record, fate) in page.0.iter().zip(&fates) {
+            report.finished += u64::from(fate.is_finished);
+            report.removed += u64::from(fate.is_removed);
+            if fate.is_aborted && !fate.is_removed && aborted.len() < MOST_KNOWN {
+                aborted.insert(record.key.clone());
+            }
+        }
         if !page.1 {
             break;
         }
     }
+    *known = aborted;
     report.staged = remove_staged(engine).await?;
     Ok(report)
-}
-
-fn count(fates: &[Fate], is: impl Fn(&Fate) -> bool) -> u64 {
-    fates.iter().filter(|fate| is(fate)).count() as u64
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Fate {
     is_finished: bool,
+    is_aborted: bool,
     is_removed: bool,
 }
 
 /// Young records are their owners', and are not read.
-async fn look(engine: &Engine, listed: &Listed) -> Result<Fate> {
+async fn look(engine: &Engine, listed: &Listed, known: &KnownAborted) -> Result<Fate> {
     if !is_older(engine, listed, UNFINISHED) {
         return Ok(Fate::default());
+    }
+    if known.contains(&listed.key) && !is_older(engine, listed, LATEST) {
+        return Ok(Fate {
+            is_aborted: true,
+            ..Fate::default()
+        });
     }
     let Some(object) = engine.store.get(&listed.key).await.map_err(store_failure)? else {
         return Ok(Fate::default());
@@ -106,6 +123,7 @@ async fn finish(engine: &Engine, listed: &Listed, record: Record) -> Result<Fate
     let is_clean = clear::finish_record(engine, record, removes_record).await;
     Ok(Fate {
         is_finished: is_clean,
+        is_aborted: false,
         is_removed: is_clean && removes_record,
     })
 }
@@ -117,6 +135,7 @@ async fn remove_aborted(engine: &Engine, listed: &Listed) -> Result<Fate> {
     }
     Ok(Fate {
         is_finished: false,
+        is_aborted: true,
         is_removed,
     })
 }
@@ -196,6 +215,7 @@ pub(crate) fn watch(engine: &Arc<Engine>) {
     let jitter = Duration::from_millis(engine.rng.below(INTERVAL.as_millis() as u64 / 2));
     let engine_of_others: Weak<Engine> = Arc::downgrade(engine);
     engine.tasks.spawn(async move {
+        let mut known = KnownAborted::new();
         loop {
             tokio::select! {
                 () = closing.cancelled() => return,
@@ -204,7 +224,7 @@ pub(crate) fn watch(engine: &Arc<Engine>) {
             let Some(engine) = engine_of_others.upgrade() else {
                 return;
             };
-            if let Err(error) = run(&engine).await {
+            if let Err(error) = run(&engine, &mut known).await {
                 tracing::warn!(%error, "the medic could not look at the transactions");
             }
         }
