@@ -16,10 +16,9 @@ use crate::{
         change::{Base, Change},
         engine::store_failure,
         read::{self, Fetched},
-        verb::contention,
-        write::{Verdict, outcome_unknown, write_now},
+        write::{Verdict, write_now},
     },
-    protocol::{PutMachine, PutOutcome, Settled},
+    protocol::{KeepMachine, Settled},
 };
 
 /// A document that was moved aside.
@@ -86,14 +85,9 @@ async fn copy(
 ) -> Result<()> {
     let now = engine.now();
     let copy = Quarantined::of(collection.name(), id.as_str(), &fetched.bytes, error, now)?;
-    let envelope = Envelope::first(engine.nonce());
-    let machine: PutMachine = PutMachine::new(place.clone(), None, envelope, &copy.body());
-    match engine.drive(machine).await {
-        PutOutcome::Applied(_) | PutOutcome::Lost(Some(_)) => Ok(()),
-        PutOutcome::Lost(None) => Err(contention(collection, id, 1)),
-        PutOutcome::Refused(error) => Err(store_failure(error)),
-        PutOutcome::Unknown(error) => Err(outcome_unknown(error)),
-    }
+    let bytes = Envelope::first(engine.nonce()).seal(&copy.body());
+    let kept = engine.drive(KeepMachine::new(place.clone(), bytes)).await;
+    kept.map_err(store_failure)
 }
 
 /// Puts every document back that can be upgraded by now.

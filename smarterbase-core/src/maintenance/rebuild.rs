@@ -16,8 +16,8 @@ use crate::{
         Collection, Engine, View,
         agreement::{self, Agreement, MAX_AGE, Site},
         attach,
-        change::{Base, Change},
         read::{self, Fetched},
+        rewrite,
         verb::contention,
         write::{Verdict, write_now},
     },
@@ -473,11 +473,7 @@ async fn claim_by_rewrite<T: Document>(
     fetched: &Fetched,
     document: Stored<T>,
 ) -> Result<Rewritten> {
-    let base = Base::of::<T>(collection, id, fetched)?;
-    let unknown = read::unknown_members(collection, id, fetched)?;
-    let mut change = Change::write(engine, collection, id, Some(base), &*document, &unknown)?;
-    change.envelope.rewrite = true;
-    change.envelope.updated = fetched.envelope().updated;
+    let change = rewrite::again(engine, collection, id, fetched, &*document)?;
     match write_now(engine, collection, change).await {
         Ok(Verdict::Written(_)) => Ok(Rewritten::Claimed),
         Ok(Verdict::Lost(_)) => Ok(Rewritten::Lost),

@@ -118,6 +118,14 @@ pub(crate) fn decode_for_reader<T: Document>(
     decode(collection, id, fetched)
 }
 
+/// How a document is fetched outside of a transaction.
+#[derive(Clone, Copy)]
+enum How {
+    Peek,
+    Strictly,
+    ToReplace,
+}
+
 /// Fetches the object at a document's path as a reader sees it, whatever its state: outside of a transaction without
 /// waiting for anybody, inside of one as the transaction sees it.
 pub(crate) async fn fetch(
@@ -125,13 +133,7 @@ pub(crate) async fn fetch(
     collection: &Collection,
     id: &EncodedId,
 ) -> Result<Option<Fetched>> {
-    published::agree(view, collection).await?;
-    let key = collection.key(id);
-    let fetched = match view.attempt() {
-        Some(attempt) => attempt.fetch(&key).await,
-        None => peek(view, key).await,
-    };
-    fetched.map_err(|error| at(collection, id, error))
+    fetch_as(How::Peek, view, collection, id).await
 }
 
 /// Fetches the object at a document's path as it can be replaced: outside of a transaction, one that is in the way is
@@ -141,13 +143,7 @@ pub(crate) async fn fetch_to_replace(
     collection: &Collection,
     id: &EncodedId,
 ) -> Result<Option<Fetched>> {
-    published::agree(view, collection).await?;
-    let key = collection.key(id);
-    let fetched = match view.attempt() {
-        Some(attempt) => attempt.fetch(&key).await,
-        None => settle(view, SettleMachine::replace(key, view.settler())).await,
-    };
-    fetched.map_err(|error| at(collection, id, error))
+    fetch_as(How::ToReplace, view, collection, id).await
 }
 
 /// Fetches the object at a document's path once no write of a transaction is undecided on it: what was acknowledged to
@@ -157,11 +153,23 @@ pub(crate) async fn fetch_strictly(
     collection: &Collection,
     id: &EncodedId,
 ) -> Result<Option<Fetched>> {
+    fetch_as(How::Strictly, view, collection, id).await
+}
+
+/// Nothing is read before the type fits to what is published.
+async fn fetch_as(
+    how: How,
+    view: &View,
+    collection: &Collection,
+    id: &EncodedId,
+) -> Result<Option<Fetched>> {
     published::agree(view, collection).await?;
     let key = collection.key(id);
-    let fetched = match view.attempt() {
-        Some(attempt) => attempt.fetch(&key).await,
-        None => settle(view, SettleMachine::read(key, view.settler())).await,
+    let fetched = match (view.attempt(), how) {
+        (Some(attempt), _) => attempt.fetch(&key).await,
+        (None, How::Peek) => peek(view, key).await,
+        (None, How::Strictly) => settle(view, SettleMachine::read(key, view.settler())).await,
+        (None, How::ToReplace) => settle(view, SettleMachine::replace(key, view.settler())).await,
     };
     fetched.map_err(|error| at(collection, id, error))
 }

@@ -29,10 +29,21 @@ pub(crate) fn rewritten<T: Document>(
     id: &EncodedId,
     fetched: &Fetched,
 ) -> Result<Change> {
+    let document = read::decode::<T>(collection, id, fetched.clone())?;
+    again(engine, collection, id, fetched, &*document)
+}
+
+/// The same of a document that is decoded already.
+pub(crate) fn again<T: Document>(
+    engine: &Engine,
+    collection: &Collection,
+    id: &EncodedId,
+    fetched: &Fetched,
+    document: &T,
+) -> Result<Change> {
     let base = Base::of::<T>(collection, id, fetched)?;
     let unknown = read::unknown_members(collection, id, fetched)?;
-    let document = read::decode::<T>(collection, id, fetched.clone())?;
-    let mut change = Change::write(engine, collection, id, Some(base), &*document, &unknown)?;
+    let mut change = Change::write(engine, collection, id, Some(base), document, &unknown)?;
     change.envelope.rewrite = true;
     change.envelope.updated = fetched.envelope().updated;
     Ok(change)
