@@ -2,11 +2,11 @@
 
 pub mod automatic;
 pub mod component;
-pub mod list;
 pub mod migration;
 pub mod newtype;
 
 pub use std::{
+    any::Any,
     assert,
     borrow::Cow,
     clone::Clone,
@@ -28,7 +28,6 @@ pub use std::{
 pub use crate::format::lower::LATEST as LOWER;
 pub use automatic::{AutomaticKey, AutomaticRevision, AutomaticTime, revision_of};
 pub use component::{Component, component};
-pub use list::IndexList;
 pub use migration::{
     StepOutput, Untracked, added, converted, custom, is_lock, may_be_draft, split,
 };
@@ -42,10 +41,10 @@ pub use crate::{
     document::seal::{is_stored_as, seal},
     document::{
         Adoption, ComponentSpec, Document, DocumentKey, DocumentSpec, EmbeddedForm, EmbeddedSpec,
-        Field, FieldSpec, FieldType, History, Id, IndexArg, IndexKind, IndexRange, IndexSink,
-        IndexSpec, IndexValue, IntoDocument, KeepsHistory, KeyKind, KeyText, Moment, OnBad, Policy,
+        Field, FieldSpec, FieldType, History, Id, IndexArg, IndexKind, IndexList, IndexRange,
+        IndexSink, IndexSpec, IndexValue, IntoDocument, KeepsHistory, KeyKind, KeyText, Moment, OnBad, Policy,
         Scalar, SealedShape, Shape, Standing, Timestamp, UnknownMembers, Upgrade,
-        field::{AnswersEquality, AnswersRanges, Indexed, Ranged, Unindexed},
+        field::{Indexed, Ranged, Unindexed},
         index_value::{Encoding, PresentValue},
     },
     error::{Error, Violation},

@@ -8,9 +8,9 @@ pub mod verbs;
 
 pub use builder::DbBuilder;
 pub use request::{
-    Count, Create, CreateMany, Delete, DeleteMany, Exists, FindKeys, FindMany, FindOne, FindPage,
-    Get, GetMany, GetRequired, List, Overwrite, Query, ReadHistory, Reload, Remove, Save, Scan,
-    Update, Upsert,
+    Count, Create, CreateMany, Delete, DeleteMany, EstimateCount, Exists, FindAny, FindFirst,
+    FindKeys, FindLimited, FindMany, FindOne, FindOnly, FindPage, FindSorted, Get, GetMany,
+    GetRequired, List, Overwrite, Query, ReadHistory, Reload, Remove, Save, Update, Upsert,
 };
 pub use session::Session;
 pub use transaction::{Transaction, Tx};

@@ -3,6 +3,7 @@
 pub mod field;
 pub mod id;
 pub mod index_value;
+pub mod list;
 pub mod moment;
 pub mod policy;
 pub mod revision;
@@ -15,6 +16,7 @@ pub mod upgrade;
 pub use field::{EmbeddedForm, EmbeddedSpec, Field, FieldType, Shape};
 pub use id::{DocumentKey, Id, KeyKind, KeyText};
 pub use index_value::{IndexArg, IndexRange, IndexSink, IndexValue, Scalar};
+pub use list::IndexList;
 pub use moment::{IntoDocument, Moment};
 pub use policy::{Adoption, OnBad, Policy, SealedShape, Standing, Upgrade};
 pub use revision::Version;
@@ -23,6 +25,8 @@ pub use spec::{
 };
 pub use stored::{Meta, Stored};
 pub use timestamp::Timestamp;
+
+use std::any::Any;
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -58,6 +62,12 @@ pub trait Document: Serialize + DeserializeOwned + Send + Sync + Sized + 'static
 
     /// The document's key.
     fn key(&self) -> &Self::Key;
+
+    /// The value of the stored field at `position` in [`DocumentSpec::fields`]; queries compare it.
+    ///
+    /// # Panics
+    /// There is no such field.
+    fn field(&self, position: u16) -> &dyn Any;
 
     /// Pushes the components of every index and unique definition, once per entry.
     fn index_values(&self, sink: &mut dyn IndexSink);

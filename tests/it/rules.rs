@@ -581,7 +581,7 @@ async fn s27_lists_have_no_order_pages_have_no_duplicates_and_none_is_not_claime
         .await
         .unwrap();
     let found = User::query(&db)
-        .filter(|user| user.tags.eq("b"))
+        .filter(|user| user.tags.has("b"))
         .await
         .unwrap();
     assert_eq!(found.len(), 2);

@@ -8,7 +8,10 @@ pub mod migrate;
 pub mod one;
 pub mod query;
 
-pub use find::{Count, DeleteMany, FindKeys, FindMany, FindOne, FindPage};
+pub use find::{
+    Count, DeleteMany, EstimateCount, FindAny, FindFirst, FindKeys, FindLimited, FindMany, FindOne,
+    FindOnly, FindPage, FindSorted,
+};
 pub use history::ReadHistory;
 pub use list::List;
 pub use many::{CreateMany, GetMany};
@@ -16,7 +19,7 @@ pub use migrate::Migrate;
 pub use one::{
     Create, Delete, Exists, Get, GetRequired, Overwrite, Reload, Remove, Save, Update, Upsert,
 };
-pub use query::{Query, Scan};
+pub use query::Query;
 
 /// Implements `IntoFuture` by an async block over `self`, and `Debug` by the type's name.
 macro_rules! request {

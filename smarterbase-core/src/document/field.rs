@@ -14,48 +14,29 @@ use crate::migration::{Migration, Representation};
 /// [`Ranged`].
 pub struct Field<T, V, C> {
     name: &'static str,
-    ordinal: Option<u16>,
     types: Types<T, V, C>,
 }
 
 /// No value of these types is held: a handle is `Send` and `Sync` whatever they are.
 type Types<T, V, C> = PhantomData<fn() -> (T, V, C)>;
 
-/// The field has no index: it can be read in a scan only.
+/// The field has no index: a condition on it is checked on the documents that another condition finds, or that a scan reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Unindexed;
-/// The field has an index that answers equality.
+/// The field has an index that answers equality. Also: an index answers the condition.
 #[derive(Clone, Copy, Debug)]
 pub struct Indexed;
 /// The field has an index that answers equality, ranges and order.
 #[derive(Clone, Copy, Debug)]
 pub struct Ranged;
 
-/// A capability that answers equality.
-#[diagnostic::on_unimplemented(
-    message = "this field has no index, so it cannot be used in a query",
-    note = "add `#[index]` to the field, or say `.scan()` and filter with a closure"
-)]
-pub trait AnswersEquality {}
-impl AnswersEquality for Indexed {}
-impl AnswersEquality for Ranged {}
-
-/// A capability that answers ranges and order.
-#[diagnostic::on_unimplemented(
-    message = "this field has no range index, so it cannot be compared or ordered by",
-    note = "write `#[index(range)]` on the field"
-)]
-pub trait AnswersRanges: AnswersEquality {}
-impl AnswersRanges for Ranged {}
-
 impl<T, V, C> Field<T, V, C> {
-    /// The handle of the stored field `name`, served by the definition at `ordinal`. For the derive.
+    /// The handle of the stored field `name`. For the derive.
     #[doc(hidden)]
     #[must_use]
-    pub const fn new(name: &'static str, ordinal: Option<u16>) -> Self {
+    pub const fn new(name: &'static str) -> Self {
         Self {
             name,
-            ordinal,
             types: PhantomData,
         }
     }
@@ -64,11 +45,6 @@ impl<T, V, C> Field<T, V, C> {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
-    }
-
-    /// The ordinal of the definition that serves the field.
-    pub(crate) const fn ordinal(&self) -> Option<u16> {
-        self.ordinal
     }
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use self::component::{Component, Limit};
 use super::lower;
 use crate::{
-    document::{ComponentSpec, DocumentSpec, IndexKind, IndexSink, IndexSpec, Scalar},
+    document::{DocumentSpec, IndexKind, IndexSink, IndexSpec, Scalar},
     error::{Error, Result},
 };
 
@@ -159,12 +159,12 @@ fn encode_component(
     limit: Limit,
 ) -> Result<Component> {
     let spec = &index.components[position];
-    component::encode(&folded(spec, scalar), limit).map_err(|error| error.on_field(spec.field))
+    component::encode(&fold(spec.lower, scalar), limit).map_err(|error| error.on_field(spec.field))
 }
 
-/// The scalar as the definition wants it: text in lower case where it says so.
-fn folded<'a>(spec: &ComponentSpec, scalar: &'a Scalar<'_>) -> Cow<'a, Scalar<'a>> {
-    match (spec.lower, scalar) {
+/// The scalar as a definition wants it: text in lower case where it names a table.
+fn fold<'a>(lower: Option<u8>, scalar: &'a Scalar<'_>) -> Cow<'a, Scalar<'a>> {
+    match (lower, scalar) {
         (Some(version), Scalar::Text(text)) => {
             Cow::Owned(Scalar::Text(lower::fold(version, text).into()))
         }
@@ -242,4 +242,37 @@ fn encode_under(index: &IndexSpec, components: &[Scalar<'_>], limit: Limit) -> R
         bytes.extend(encode_component(index, position, scalar, limit)?.bytes);
     }
     Ok(bytes)
+}
+
+/// The bytes of one scalar by itself, without any cut; text is folded by the table `lower`, if there is one.
+///
+/// # Errors
+/// As [`encode_value`], without a field.
+pub fn exact_scalar(scalar: &Scalar<'_>, lower: Option<u8>) -> Result<Vec<u8>> {
+    Ok(component::encode(&fold(lower, scalar), Limit::Uncut)?.bytes)
+}
+
+/// The range of the bytes of [`exact_scalar`] between two bounds.
+///
+/// # Errors
+/// As [`exact_scalar`].
+pub fn exact_bounds(
+    lower: Bound<Scalar<'_>>,
+    upper: Bound<Scalar<'_>>,
+    table: Option<u8>,
+) -> Result<ValueRange> {
+    let bound = |bound: Bound<Scalar<'_>>| {
+        transpose(bound.map(|scalar| component::encode(&fold(table, &scalar), Limit::Uncut)))
+    };
+    Ok(range::between(&[], 1, &bound(lower)?, &bound(upper)?))
+}
+
+/// What documents are ordered by where they are ordered by one field: the value of an index over it alone, cut by rule
+/// S26.
+///
+/// # Errors
+/// As [`exact_scalar`].
+pub fn sort_value(scalar: &Scalar<'_>, lower: Option<u8>) -> Result<EncodedValue> {
+    let component = component::encode(&fold(lower, scalar), Limit::Kept(KEPT[0]))?;
+    Ok(EncodedValue(component.bytes.into()))
 }

@@ -318,6 +318,23 @@ impl IndexStore for ObjectIndex {
         Ok(entries)
     }
 
+    /// One LIST.
+    async fn estimate(
+        &self,
+        collection: &IndexedCollection,
+        placed: &Placed,
+        range: &ValueRange,
+    ) -> Result<u64, IndexError> {
+        let prefix = path::entries(&collection.name, &placed.definition);
+        let mut entries = 0;
+        self.walk(&prefix, range, None, LIST_PAGE, |_| {
+            entries += 1;
+            Walk::Enough
+        })
+        .await?;
+        Ok(entries)
+    }
+
     async fn remove_stale(
         &self,
         collection: &IndexedCollection,

@@ -9,8 +9,10 @@ pub struct Limits {
     pub document_bytes: usize,
     /// How many documents one call may collect (1,000); pages and streams are not bound by it.
     pub collect: usize,
-    /// How many documents a query without a ready index may read (10,000).
+    /// How many documents a query may read that no ready index finds, or that must be sorted (10,000).
     pub scan_documents: usize,
+    /// How many ids of one range a query holds that asks for another order than the range's own (100,000).
+    pub candidates: usize,
     /// How many documents one request reads at the same time (32).
     pub concurrent_reads: usize,
     /// How many writes run at the same time, detached ones included (256).
@@ -68,6 +70,7 @@ impl Default for Limits {
             document_bytes: 16 * 1024 * 1024,
             collect: 1_000,
             scan_documents: 10_000,
+            candidates: 100_000,
             concurrent_reads: 32,
             concurrent_writes: 256,
             write_deadline: Duration::from_secs(15),

@@ -99,6 +99,20 @@ pub trait IndexStore: Send + Sync + std::fmt::Debug + 'static {
         range: &ValueRange,
     ) -> Result<u64, IndexError>;
 
+    /// About how many entries there are in the range, with one request: for choosing between indexes. A backend that would
+    /// need more gives a number that is too small, but at least 1,000.
+    ///
+    /// # Errors
+    /// As [`announce`](Self::announce).
+    async fn estimate(
+        &self,
+        collection: &IndexedCollection,
+        placed: &Placed,
+        range: &ValueRange,
+    ) -> Result<u64, IndexError> {
+        self.count(collection, placed, range).await
+    }
+
     /// Removes an entry that the caller found to be stale by rule S13, after reading the document.
     ///
     /// # Errors

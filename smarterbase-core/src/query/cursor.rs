@@ -4,9 +4,10 @@ use bytes::Bytes;
 
 use super::{
     Cursor,
-    selection::{Place, Selection},
+    selection::{By, Place, Selection},
 };
 use crate::{
+    document::Document,
     error::{Code, Error, Result},
     format::{
         cursor::{CursorKeys, Position},
@@ -18,15 +19,15 @@ use crate::{
 };
 
 /// The cursor after a place of a selection.
-pub(crate) async fn seal(
+pub(crate) async fn seal<T: Document>(
     engine: &Engine,
     collection: &Collection,
-    selection: &Selection,
+    selection: &Selection<'_, T>,
     place: &Place,
 ) -> Result<Cursor> {
     let position = Position {
         query: selection.fingerprint(),
-        definition: definition(collection, selection).to_owned(),
+        definition: ordered_by(collection, selection),
         descending: selection.descending,
         value: place.value.0.clone(),
         id: place.id.as_str().to_owned(),
@@ -35,20 +36,20 @@ pub(crate) async fn seal(
 }
 
 /// The place that a cursor of this selection goes on after.
-pub(crate) async fn open(
+pub(crate) async fn open<T: Document>(
     engine: &Engine,
     collection: &Collection,
-    selection: &Selection,
+    selection: &Selection<'_, T>,
     cursor: &Cursor,
 ) -> Result<Place> {
     let position = decrypt(engine, collection, cursor).await?;
     let expected = (
-        definition(collection, selection),
+        ordered_by(collection, selection),
         selection.fingerprint(),
         selection.descending,
     );
     if (
-        position.definition.as_str(),
+        position.definition.clone(),
         position.query,
         position.descending,
     ) != expected
@@ -90,8 +91,14 @@ pub(crate) async fn open_id(
     id(collection, &position.id)
 }
 
-fn definition<'a>(collection: &'a Collection, selection: &Selection) -> &'a str {
-    &collection.definitions[usize::from(selection.ordinal)].name
+/// What gives the values of the places: a definition, or one field with its encoding. Not the plan, which may be another
+/// one for the next page.
+fn ordered_by<T: Document>(collection: &Collection, selection: &Selection<'_, T>) -> String {
+    match &selection.order {
+        By::Id => String::new(),
+        By::Entry(range) => collection.definitions[usize::from(range.ordinal)].name.clone(),
+        By::Field(reader) => format!("@{}/{}", reader.field, reader.lower.unwrap_or(0)),
+    }
 }
 
 /// A walk by id is named by its collection, so that a cursor does not fit another one.

@@ -1,19 +1,16 @@
-//! Candidates of an index: fetched in pages, loaded side by side, each checked on the document.
+//! Entries of an index: asked for in pages, their documents loaded side by side, stale entries swept.
 
 use std::{collections::VecDeque, sync::Arc};
 
-use futures::{StreamExt, TryStreamExt, stream};
-
-use super::{
-    selection::{Place, Selection},
-    walk::Found,
-};
+use super::{range::IndexRange, selection::Place};
 use crate::{
-    document::Document,
-    error::{Error, Result},
+    document::{Document, Stored},
+    error::{Code, Error, Result},
+    format::path::EncodedId,
     operation::{
         Collection, Engine, View,
-        agreement::{Agreement, Site},
+        agreement::{self, Agreement, Site},
+        attach,
         read::{self, Fetched},
         transaction::range::Range,
     },
@@ -27,17 +24,28 @@ use crate::{
 /// The greatest page that an index backend gives.
 pub(crate) const LARGEST_SCAN: usize = 1_000;
 
+/// How often an index is asked again because the agreement grew too old meanwhile (rule S4).
+const TRIES: usize = 4;
+
+/// Where entries were found: which definition, on which backend.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) ordinal: u16,
+    pub(crate) site: Site,
+}
+
+/// One page of entries.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) source: Source,
+    pub(crate) page: ScanPage,
+}
+
 /// One value of one document, with every entry that says so: several announcements may.
 #[derive(Debug)]
 pub(crate) struct Candidate {
-    place: Place,
-    entries: Vec<Hit>,
-}
-
-impl Candidate {
-    pub(crate) fn place(&self) -> &Place {
-        &self.place
-    }
+    pub(crate) place: Place,
+    pub(crate) entries: Vec<Hit>,
 }
 
 /// Groups the entries of one page, which are in order.
@@ -59,80 +67,88 @@ pub(crate) fn group(hits: Vec<Hit>) -> VecDeque<Candidate> {
     candidates
 }
 
-/// Why an index gave no candidates.
-pub(crate) enum Failure {
-    /// The index failed.
-    Index(IndexError),
-    /// The transaction that asks has ended, or is too large.
-    Transaction(Error),
-}
-
-impl From<IndexError> for Failure {
-    fn from(error: IndexError) -> Self {
-        Self::Index(error)
-    }
-}
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Transaction(error)
-    }
-}
-
-/// The next candidates; `None` when the agreement is too old to believe them (rule S4).
-pub(crate) async fn scan(
+/// Asks for the entries of a range, strictly after `after`. `None`: no index answers, so documents must be scanned.
+pub(crate) async fn ask(
     view: &View,
     collection: &Arc<Collection>,
-    selection: &Selection,
-    site: &Site,
-    agreement: &Agreement,
+    range: &IndexRange,
+    descending: bool,
     after: Option<&Place>,
     limit: usize,
-) -> Result<Option<ScanPage>, Failure> {
-    let scan = Scan {
-        placed: site.placed.clone(),
-        range: selection.entries.clone(),
-        after: after.map(|place| (place.value.clone(), place.id.clone())),
-        descending: selection.descending,
-        limit: limit.clamp(1, LARGEST_SCAN),
+) -> Result<Option<Answer>> {
+    for _ in 0..TRIES {
+        let agreement = agreement::current(view, collection).await?;
+        let Some(site) = agreement.ready(view, collection, usize::from(range.ordinal)) else {
+            return Ok(None);
+        };
+        let scan = Scan {
+            placed: site.placed.clone(),
+            range: range.entries.clone(),
+            after: after.map(|place| (place.value.clone(), place.id.clone())),
+            descending,
+            limit: limit.clamp(1, LARGEST_SCAN),
+        };
+        match site.backend.scan(&site.collection, &scan).await {
+            // The answer came too late to be believed.
+            Ok(_) if !agreement.is_current(view) => collection.catalog.forget(),
+            Ok(page) => {
+                remember(view, collection, range.ordinal, &site, &scan, &page)?;
+                let source = Source {
+                    ordinal: range.ordinal,
+                    site,
+                };
+                return Ok(Some(Answer { source, page }));
+            }
+            Err(error) => {
+                failed(view, collection, &site, &agreement, error).await?;
+                return Ok(None);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// A transaction checks when it commits that the range still holds the same.
+fn remember(
+    view: &View,
+    collection: &Arc<Collection>,
+    ordinal: u16,
+    site: &Site,
+    scan: &Scan,
+    page: &ScanPage,
+) -> Result<()> {
+    let Some(attempt) = view.attempt() else {
+        return Ok(());
     };
-    let page = site.backend.scan(&site.collection, &scan).await?;
-    if !agreement.is_current(view) {
-        return Ok(None);
-    }
-    if let Some(attempt) = view.attempt() {
-        let ordinal = usize::from(selection.ordinal);
-        attempt.remember_range(Range::of_index(collection, ordinal, site, &scan, &page))?;
-    }
-    Ok(Some(page))
+    let range = Range::of_index(collection, usize::from(ordinal), site, scan, page);
+    attempt.remember_range(range)
 }
 
-/// Loads candidates side by side and gives those that match, in order.
-pub(crate) async fn verify<T: Document>(
+/// A lost index is marked down; entries that cannot be understood are an error; else the query scans.
+async fn failed(
     view: &View,
     collection: &Arc<Collection>,
-    selection: &Selection,
     site: &Site,
-    candidates: impl Iterator<Item = Candidate>,
-) -> Result<Vec<Found<T>>> {
-    let checks: Vec<_> = candidates
-        .map(|candidate| check::<T>(view, collection, selection, site, candidate))
-        .collect();
-    let checked: Vec<_> = stream::iter(checks)
-        .buffered(view.limits.concurrent_reads)
-        .try_collect()
-        .await?;
-    Ok(checked.into_iter().flatten().collect())
+    agreement: &Agreement,
+    error: IndexError,
+) -> Result<()> {
+    if let IndexError::Corrupt(text) = error {
+        return Err(Error::new(Code::CORRUPT, text).in_collection(collection.name()));
+    }
+    tracing::warn!(collection = collection.name(), %error, "an index cannot be used; the query scans");
+    if matches!(error, IndexError::Lost(_)) && view.check_writable().is_ok() {
+        attach::mark_down(view, collection, site.backend.name(), agreement).await?;
+    }
+    Ok(())
 }
 
-/// Loads one candidate; `None` when it does not match at the candidate's value any more, or stands elsewhere in the order.
-async fn check<T: Document>(
+/// Loads the document that entries name, if it is live, and sweeps those that say what it does not have.
+pub(crate) async fn load<T: Document>(
     view: &View,
     collection: &Arc<Collection>,
-    selection: &Selection,
-    site: &Site,
-    candidate: Candidate,
-) -> Result<Option<Found<T>>> {
-    let id = &candidate.place.id;
+    id: &EncodedId,
+    entries: &[(&Source, &Hit)],
+) -> Result<Option<Stored<T>>> {
     let fetched = read::fetch(view, collection, id).await?;
     let document = match &fetched {
         Some(fetched) if fetched.is_live() => Some(read::decode_for_reader::<T>(
@@ -143,26 +159,18 @@ async fn check<T: Document>(
         )?),
         _ => None,
     };
-    let has_value = match &document {
-        Some(document) => read::index_entries(collection, &**document)?.values
-            [usize::from(selection.ordinal)]
-        .contains(&candidate.place.value),
-        None => false,
-    };
     // What a transaction sees is not what is stored.
-    if view.attempt().is_none() {
-        for entry in &candidate.entries {
-            sweep(view, collection, site, entry, fetched.as_ref(), has_value);
+    if view.attempt().is_none() && !entries.is_empty() {
+        let values = match &document {
+            Some(document) => read::index_entries(collection, &**document)?.values,
+            None => read::no_entries(collection).values,
+        };
+        for (source, hit) in entries {
+            let has_value = values[usize::from(source.ordinal)].contains(&hit.value);
+            sweep(view, collection, &source.site, hit, fetched.as_ref(), has_value);
         }
     }
-    let Some(document) = document else {
-        return Ok(None);
-    };
-    // A document with several matching values stands at the first of them.
-    let place = selection
-        .place(&*document, id)?
-        .filter(|place| *place == candidate.place);
-    Ok(place.map(|place| Found { document, place }))
+    Ok(document)
 }
 
 /// Removes an entry in the background, where rule S13 says that no write can need it any more. Where entries have tags,

@@ -40,7 +40,7 @@ pub(crate) fn ids_after(
 pub(crate) fn add_own<T: Document>(
     view: &View,
     collection: &Arc<Collection>,
-    selection: &Selection,
+    selection: &Selection<'_, T>,
     after: Option<&Place>,
     most: usize,
     found: &mut Vec<Found<T>>,
@@ -68,7 +68,7 @@ pub(crate) fn add_own<T: Document>(
 pub(crate) fn matches<T: Document>(
     view: &View,
     collection: &Collection,
-    selection: &Selection,
+    selection: &Selection<'_, T>,
 ) -> Result<Vec<(Stored<T>, Place)>> {
     let Some(attempt) = view.attempt() else {
         return Ok(Vec::new());
@@ -80,7 +80,7 @@ pub(crate) fn matches<T: Document>(
             continue;
         }
         let document = read::decode::<T>(collection, &write.change.id, fetched)?;
-        if let Some(place) = selection.place(&*document, &write.change.id)? {
+        if let Some(place) = selection.place(&document, &write.change.id)? {
             found.push((document, place));
         }
     }

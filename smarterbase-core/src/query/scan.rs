@@ -1,129 +1,16 @@
-//! Scanning: every document is read and checked, under a budget. Same results in the same order as an index.
+//! Scanning: every document is read, under a budget.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{
-    id_walk::IdWalk,
-    overlay,
-    selection::{Place, Selection},
-    walk::Found,
-};
+use super::{id_walk::IdWalk, overlay};
 use crate::{
     document::{Document, Stored},
     error::{Code, Error, Result},
     format::path::EncodedId,
     operation::{Collection, View, read},
 };
-
-/// Up to `most` documents strictly after `after`, by scanning.
-pub(crate) async fn page<T: Document>(
-    view: &View,
-    collection: &Arc<Collection>,
-    selection: &Selection,
-    after: Option<&Place>,
-    most: usize,
-) -> Result<Vec<Found<T>>> {
-    let mut kept = Kept {
-        selection,
-        after,
-        most,
-        found: BTreeMap::new(),
-    };
-    let mut documents = documents_after(view, collection, selection, after);
-    while let Some(batch) = documents.next::<T>(view.limits.concurrent_reads).await? {
-        for (id, document) in batch {
-            kept.offer(&id, document)?;
-        }
-        if is_in_id_order(selection) && kept.found.len() >= most {
-            break;
-        }
-    }
-    Ok(kept.into_found())
-}
-
-/// The places of all matches strictly after `after`, in order; no more than the budget, and no documents.
-pub(crate) async fn places<T: Document>(
-    view: &View,
-    collection: &Arc<Collection>,
-    selection: &Selection,
-    after: Option<&Place>,
-) -> Result<Vec<Place>> {
-    let mut places = Vec::new();
-    let mut documents = documents_after(view, collection, selection, after);
-    while let Some(batch) = documents.next::<T>(view.limits.concurrent_reads).await? {
-        for (id, document) in batch {
-            let place = selection.place(&*document, &id)?;
-            let is_after =
-                |place: &Place| after.is_none_or(|after| selection.precedes(after, place));
-            places.extend(place.filter(is_after));
-        }
-    }
-    places.sort_by_cached_key(Place::sort_key);
-    if selection.descending {
-        places.reverse();
-    }
-    Ok(places)
-}
-
-/// Where all matches have one value, their order is the order of ids: a scan begins after the cursor and may end early.
-fn is_in_id_order(selection: &Selection) -> bool {
-    selection.is_one_value() && !selection.descending
-}
-
-fn documents_after(
-    view: &View,
-    collection: &Arc<Collection>,
-    selection: &Selection,
-    after: Option<&Place>,
-) -> Documents {
-    let start = after.filter(|_| is_in_id_order(selection));
-    Documents::new(view, collection, start.map(|place| &place.id))
-}
-
-/// The first `most` matches after the cursor: memory is bounded by the page.
-struct Kept<'a, T> {
-    selection: &'a Selection,
-    after: Option<&'a Place>,
-    most: usize,
-    found: BTreeMap<(crate::format::index_key::EncodedValue, String), Found<T>>,
-}
-
-impl<T: Document> Kept<'_, T> {
-    fn offer(&mut self, id: &EncodedId, document: Stored<T>) -> Result<()> {
-        let Some(place) = self.selection.place(&*document, id)? else {
-            return Ok(());
-        };
-        if self
-            .after
-            .is_some_and(|after| !self.selection.precedes(after, &place))
-        {
-            return Ok(());
-        }
-        self.found
-            .insert(place.sort_key(), Found { document, place });
-        if self.found.len() > self.most {
-            if self.selection.descending {
-                self.found.pop_first()
-            } else {
-                self.found.pop_last()
-            };
-        }
-        Ok(())
-    }
-
-    fn into_found(self) -> Vec<Found<T>> {
-        let mut found: Vec<Found<T>> = self.found.into_values().collect();
-        if self.selection.descending {
-            found.reverse();
-        }
-        found
-    }
-}
 
 /// The live documents of a collection by id, read side by side, under the budget of [`Limits::scan_documents`].
 ///
@@ -185,7 +72,7 @@ impl Documents {
         }
         self.read += ids.len();
         if self.read > self.budget {
-            return Err(self.over_budget());
+            return Err(over_budget(&self.collection, self.budget));
         }
         let (view, collection) = (&self.view, &self.collection);
         let reads = ids.into_iter().map(|id| async move {
@@ -222,13 +109,12 @@ impl Documents {
         ids.dedup();
         Ok(ids)
     }
+}
 
-    fn over_budget(&self) -> Error {
-        let text = format!(
-            "the query has no ready index and would read more than {} documents; add an index, build it with \
-             `rebuild_indexes`, or raise `scan_documents`",
-            self.budget
-        );
-        Error::new(Code::BUDGET, text).in_collection(self.collection.name())
-    }
+pub(crate) fn over_budget(collection: &Collection, budget: usize) -> Error {
+    let text = format!(
+        "the query would read more than {budget} documents before it is done: no index that is ready finds few enough, or gives \
+         the order; add an index, build it with `rebuild_indexes`, or raise `scan_documents`"
+    );
+    Error::new(Code::BUDGET, text).in_collection(collection.name())
 }

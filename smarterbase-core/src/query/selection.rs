@@ -1,96 +1,128 @@
-//! What is selected: a definition, equal leading components, bounds on the next one, and a direction.
-
-use std::{borrow::Cow, ops::Bound};
+//! What is selected: a condition, and an order in which every document that meets it has one place.
 
 use sha2::{Digest, Sha256};
 
+use super::{comparison::Reader, condition::Condition, range::IndexRange};
 use crate::{
-    document::{Document, DocumentSpec, IndexSink, Scalar},
-    error::{Error, Result},
+    document::Document,
+    error::Result,
     format::{
-        index_key::{self, EncodedValue, ValueRange},
+        index_key::{self, EncodedValue},
         path::EncodedId,
     },
 };
 
-/// Documents with an index value in a range.
-#[derive(Clone, Debug)]
-pub(crate) struct Selection {
-    pub(crate) spec: &'static DocumentSpec,
-    pub(crate) ordinal: u16,
+/// The documents that a query asks for, and their order.
+pub(crate) struct Selection<'a, T> {
+    pub(crate) condition: Condition<'a, T>,
+    pub(crate) order: By<T>,
     pub(crate) descending: bool,
-    /// The entries to look at.
-    pub(crate) entries: ValueRange,
-    /// What a document's value must lie in: uncut.
-    exact: ValueRange,
+    /// How documents are found.
+    pub(crate) access: Access,
+    /// How many documents may be read that do not come in order; `None`: as many as the limits say.
+    pub(crate) budget: Option<usize>,
 }
 
-/// A place in the order of a selection: by (value, id).
+/// What documents are ordered by before their ids.
+pub(crate) enum By<T> {
+    /// Nothing.
+    Id,
+    /// The first of their values that lies in a range of one definition. Others are not selected.
+    Entry(IndexRange),
+    /// One field.
+    Field(Reader<T>),
+}
+
+/// How the documents of a selection are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// By the best index that is ready; without one by reading all documents.
+    Best,
+    /// By reading all documents.
+    Scan,
+}
+
+/// A place in the order of a selection: by (value, id). The value is empty where the order is by id alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) value: EncodedValue,
     pub(crate) id: EncodedId,
 }
 
-/// Two bounds of one component.
-pub(crate) type Bounds<'a> = (Bound<Scalar<'a>>, Bound<Scalar<'a>>);
-
-impl Selection {
-    /// Selects by the definition at `ordinal`. Without bounds, everything that begins with `prefix`.
-    pub(crate) fn new(
-        spec: &'static DocumentSpec,
-        ordinal: u16,
-        prefix: &[Scalar<'_>],
-        bounds: Option<Bounds<'_>>,
-    ) -> Result<Self> {
-        let (lower, upper) = bounds.unwrap_or((Bound::Unbounded, Bound::Unbounded));
-        let entries = index_key::encode_range(spec, ordinal, prefix, lower.clone(), upper.clone())?;
-        let exact = index_key::exact_range(spec, ordinal, prefix, lower, upper)?;
-        Ok(Self {
-            spec,
-            ordinal,
-            descending: false,
-            entries,
-            exact,
-        })
+impl<'a, T: Document> Selection<'a, T> {
+    /// What meets the condition, by id.
+    pub(crate) fn by_id(condition: Condition<'a, T>) -> Self {
+        Self::ordered(condition, By::Id)
     }
 
-    /// Where a document stands in the selection's order: at its first matching value, in the walk's direction. `None`
-    /// when it does not match. A document stands in one place only, however many of its values match.
-    pub(crate) fn place<T: Document>(&self, document: &T, id: &EncodedId) -> Result<Option<Place>> {
-        let mut matcher = Matcher {
-            selection: self,
-            best: None,
-            failure: None,
-        };
-        document.index_values(&mut matcher);
-        match matcher.failure {
-            Some(error) => Err(error),
-            None => Ok(matcher.best.map(|value| Place {
-                value,
-                id: id.clone(),
-            })),
+    /// What has a value in the range, by that value.
+    pub(crate) fn by_entry(range: IndexRange) -> Self {
+        Self::ordered(Condition::All, By::Entry(range))
+    }
+
+    fn ordered(condition: Condition<'a, T>, order: By<T>) -> Self {
+        Self {
+            condition,
+            order,
+            descending: false,
+            access: Access::Best,
+            budget: None,
         }
     }
 
-    /// Whether all matching documents have the same value, so that their order is the order of ids.
-    pub(crate) fn is_one_value(&self) -> bool {
-        self.entries.exact
+    /// The same, and this condition as well.
+    pub(crate) fn and(mut self, condition: Condition<'a, T>) -> Self {
+        self.condition = self.condition.and(condition);
+        self
+    }
+
+    /// The same documents in the order of a field.
+    pub(crate) fn ordered_by(mut self, reader: Reader<T>, descending: bool) -> Self {
+        let order = std::mem::replace(&mut self.order, By::Field(reader));
+        if let By::Entry(range) = order {
+            self.condition = Condition::Entries(range).and(self.condition);
+        }
+        self.descending = descending;
+        self
+    }
+
+    /// Where a document stands in the selection's order; `None` when it does not match.
+    pub(crate) fn place(&self, document: &T, id: &EncodedId) -> Result<Option<Place>> {
+        if !self.condition.holds(document)? {
+            return Ok(None);
+        }
+        let value = match &self.order {
+            By::Id => Some(EncodedValue(bytes::Bytes::new())),
+            By::Entry(range) => range.first_value(document, self.descending)?,
+            By::Field(reader) => Some(sort_value(reader, document)?),
+        };
+        Ok(value.map(|value| Place {
+            value,
+            id: id.clone(),
+        }))
+    }
+
+    /// Whether the order is that of ids, from the smallest up: then a scan begins behind a cursor and may end early.
+    pub(crate) fn is_in_id_order(&self) -> bool {
+        let has_one_value = match &self.order {
+            By::Id => true,
+            By::Entry(range) => range.is_one_value(),
+            By::Field(_) => false,
+        };
+        has_one_value && !self.descending
     }
 
     /// What a cursor must have been made by: 8 bytes of a hash of the selection.
     pub(crate) fn fingerprint(&self) -> [u8; 8] {
         let mut hash = Sha256::new();
-        hash.update(self.spec.collection);
+        hash.update(T::SPEC.collection);
         hash.update([0, u8::from(self.descending)]);
-        for bytes in [
-            &self.exact.lower,
-            self.exact.upper.as_ref().unwrap_or(&bytes::Bytes::new()),
-        ] {
-            hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
+        if let By::Entry(range) = &self.order {
+            range.hash_into(&mut hash);
         }
-        hash.update([u8::from(self.exact.upper.is_some())]);
+        if !self.condition.is_all() {
+            self.condition.hash_into(&mut hash);
+        }
         let digest = hash.finalize();
         let mut short = [0; 8];
         short.copy_from_slice(&digest[..8]);
@@ -107,70 +139,14 @@ impl Selection {
     }
 }
 
+fn sort_value<T: Document>(reader: &Reader<T>, document: &T) -> Result<EncodedValue> {
+    let value = index_key::sort_value(&reader.scalar(document), reader.lower);
+    value.map_err(|error| error.on_field(reader.field))
+}
+
 impl Place {
     /// Value, then the bytes of `<encoded id>.json` (rule S22).
     pub(crate) fn sort_key(&self) -> (EncodedValue, String) {
         (self.value.clone(), format!("{}.json", self.id))
-    }
-}
-
-/// Keeps the first matching value, in the walk's direction.
-struct Matcher<'a> {
-    selection: &'a Selection,
-    best: Option<EncodedValue>,
-    failure: Option<Error>,
-}
-
-impl IndexSink for Matcher<'_> {
-    fn entry(&mut self, ordinal: u16, components: &[Scalar<'_>]) {
-        if ordinal == self.selection.ordinal
-            && let Err(error) = self.offer(components)
-        {
-            self.failure.get_or_insert(error);
-        }
-    }
-}
-
-impl Matcher<'_> {
-    fn offer(&mut self, components: &[Scalar<'_>]) -> Result<()> {
-        let Selection {
-            spec,
-            ordinal,
-            descending,
-            exact,
-            ..
-        } = self.selection;
-        if !exact.contains(&index_key::exact_value(spec, *ordinal, components)?) {
-            return Ok(());
-        }
-        let Some(value) = index_key::encode_value(spec, *ordinal, components)? else {
-            return Ok(());
-        };
-        let is_better = self.best.as_ref().is_none_or(|best| {
-            if *descending {
-                value > *best
-            } else {
-                value < *best
-            }
-        });
-        if is_better {
-            self.best = Some(value);
-        }
-        Ok(())
-    }
-}
-
-/// A scalar that owns its text and bytes.
-pub(crate) fn owned(scalar: Scalar<'_>) -> Scalar<'static> {
-    match scalar {
-        Scalar::Text(text) => Scalar::Text(Cow::Owned(text.into_owned())),
-        Scalar::Bytes(bytes) => Scalar::Bytes(Cow::Owned(bytes.into_owned())),
-        Scalar::Null => Scalar::Null,
-        Scalar::Bool(value) => Scalar::Bool(value),
-        Scalar::Signed(value) => Scalar::Signed(value),
-        Scalar::Unsigned(value) => Scalar::Unsigned(value),
-        Scalar::Float(value) => Scalar::Float(value),
-        Scalar::Uuid(value) => Scalar::Uuid(value),
-        Scalar::Timestamp(seconds, nanoseconds) => Scalar::Timestamp(seconds, nanoseconds),
     }
 }

@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{overlay, scan, selection::Selection};
+use super::{
+    gather, overlay,
+    plan::Plan,
+    range::IndexRange,
+    selection::Selection,
+};
 use crate::{
     document::{Document, Scalar, Stored},
     error::{Code, Error, Result},
@@ -32,7 +37,8 @@ pub(crate) async fn find<T: Document>(
     let Some(value) = index_key::encode_value(collection.spec, ordinal, components)? else {
         return Ok(None);
     };
-    let selection = Selection::new(collection.spec, ordinal, components, None)?;
+    let range = IndexRange::new(collection.spec, ordinal, components, None)?;
+    let selection = Selection::<T>::by_entry(range);
     let own = overlay::matches::<T>(view, collection, &selection)?;
     if let Some((document, _)) = own.into_iter().next() {
         return Ok(Some(document));
@@ -42,7 +48,8 @@ pub(crate) async fn find<T: Document>(
     for _ in 0..FRESH_TRIES {
         let agreement = agreement::current(view, collection).await?;
         if !agreement.unique_is_ready(collection, usize::from(ordinal)) {
-            let found = scan::page::<T>(view, collection, &selection, None, 1).await?;
+            let supply = gather::supply(view, collection, &selection, Plan::Scan, None);
+            let found = gather::page(view, &selection, supply, None, 1).await?;
             return Ok(found.into_iter().next().map(|found| found.document));
         }
         let found = find_holder(view, collection, definition, &hash, &selection).await?;
@@ -59,7 +66,7 @@ async fn find_holder<T: Document>(
     collection: &Collection,
     definition: &str,
     hash: &str,
-    selection: &Selection,
+    selection: &Selection<'_, T>,
 ) -> Result<Option<Stored<T>>> {
     let claim = path::claim(collection.name(), definition, hash);
     let mut seen: Option<(u64, Nonce)> = None;
@@ -74,7 +81,7 @@ async fn find_holder<T: Document>(
             && holds(&fetched, definition, hash)
         {
             let document = read::decode_for_reader::<T>(view, collection, &owner, fetched)?;
-            let matches = selection.place(&*document, &owner)?.is_some();
+            let matches = selection.place(&document, &owner)?.is_some();
             return if matches {
                 Ok(Some(document))
             } else {

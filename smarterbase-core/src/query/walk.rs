@@ -1,23 +1,23 @@
-//! Walking a selection: over an index that is ready, else by scanning.
+//! Walking a selection: in the order of an index that is ready, else by id, else by sorting what was found.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    index_walk::{self, Candidate, Failure, LARGEST_SCAN},
-    overlay, scan,
+    access::InOrder,
+    gather,
+    index_walk::LARGEST_SCAN,
+    ordered::Ordered,
+    overlay,
+    plan::{self, Plan},
     selection::{Place, Selection},
+    supply::Supplied,
 };
 use crate::{
     document::{Document, Stored},
-    error::{Code, Error, Result},
-    operation::{
-        Collection, View,
-        agreement::{self, Site},
-        attach, read,
-    },
-    port::IndexError,
+    error::{Error, Result},
+    operation::{Collection, View, read},
 };
 
 /// A verified result and its place in the order.
@@ -34,96 +34,156 @@ pub(crate) struct Batch<T> {
     pub(crate) has_more: bool,
 }
 
-/// How often an index is asked again because the agreement grew too old meanwhile (rule S4).
-const TRIES: usize = 4;
-
 /// Up to `limit` documents strictly after `after`. Short only at the end.
 pub(crate) async fn page<T: Document>(
     view: &View,
     collection: &Arc<Collection>,
-    selection: &Selection,
+    selection: &Selection<'_, T>,
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Batch<T>> {
-    let mut walk = Walk::new(view.clone(), collection.clone(), selection.clone());
-    walk.after = after.cloned();
     // One more than asked tells whether more follow.
     let most = limit.saturating_add(1);
-    let mut found = walk
-        .take(most, |wanted| wanted.saturating_add(wanted / 4))
-        .await?;
-    if found.len() < most && walk.needs_scan() {
-        let rest = most - found.len();
-        let after = walk.after.as_ref();
-        found.extend(scan::page(view, collection, selection, after, rest).await?);
-    }
+    let mut found = match plan::choose(view, collection, selection, most).await? {
+        Plan::InOrder(plan) => page_in_order(view, collection, selection, plan, after, most).await?,
+        other => {
+            let supply = gather::supply(view, collection, selection, other, after);
+            gather::page(view, selection, supply, after, most).await?
+        }
+    };
     overlay::add_own(view, collection, selection, after, most, &mut found)?;
     let has_more = found.len() > limit;
     found.truncate(limit);
     Ok(Batch { found, has_more })
 }
 
-/// A walk from a place on. Holds the names of one page of candidates; or, without an index, of the matches.
-#[derive(Debug)]
-pub(crate) struct Walk {
+/// What the index cannot give any more is scanned for.
+async fn page_in_order<T: Document>(
+    view: &View,
+    collection: &Arc<Collection>,
+    selection: &Selection<'_, T>,
+    plan: InOrder,
+    after: Option<&Place>,
+    most: usize,
+) -> Result<Vec<Found<T>>> {
+    let mut entries = Ordered::new(view, collection, plan, after.cloned());
+    let page = |wanted: usize| wanted.saturating_add(wanted / 4);
+    let mut found = entries.take(selection, most, page).await?;
+    if found.len() < most && entries.is_lost() {
+        let (rest, after) = (most - found.len(), entries.after().cloned());
+        let supply = gather::supply(view, collection, selection, Plan::Scan, after.as_ref());
+        found.extend(gather::page(view, selection, supply, after.as_ref(), rest).await?);
+    }
+    Ok(found)
+}
+
+/// A walk from a place on. Holds the names of one page of candidates; or, where results must be sorted, of the matches.
+pub(crate) struct Walk<'a, T> {
     view: View,
     collection: Arc<Collection>,
-    selection: Selection,
+    selection: Selection<'a, T>,
     after: Option<Place>,
     source: Source,
 }
 
-#[derive(Debug)]
 enum Source {
-    /// The index is asked when the candidates run out.
-    Index {
-        page: Option<(Site, VecDeque<Candidate>)>,
-        has_more: bool,
-    },
-    /// No index is ready: the rest comes from a scan.
-    Scan(Option<VecDeque<Place>>),
+    /// Nothing was asked for yet.
+    Begin,
+    /// Entries come in the order of the results.
+    InOrder(Ordered),
+    /// Documents come in the order of the results.
+    ById(Supplied),
+    /// The places of all results were found.
+    Places(VecDeque<Place>),
 }
 
-impl Walk {
-    pub(crate) fn new(view: View, collection: Arc<Collection>, selection: Selection) -> Self {
+impl<'a, T: Document> Walk<'a, T> {
+    pub(crate) fn new(view: View, collection: Arc<Collection>, selection: Selection<'a, T>) -> Self {
         Self {
             view,
             collection,
             selection,
             after: None,
-            source: Source::Index {
-                page: None,
-                has_more: true,
-            },
+            source: Source::Begin,
         }
     }
 
-    /// The next documents, as many as are read side by side; empty at the end. Without an index the matches are found
-    /// first, under the budget, and read again in their order.
-    pub(crate) async fn next<T: Document>(&mut self) -> Result<Vec<Found<T>>> {
+    pub(crate) fn selection(&self) -> &Selection<'a, T> {
+        &self.selection
+    }
+
+    /// About how many entries there are.
+    pub(crate) async fn count_estimate(&self) -> Result<u64> {
+        plan::estimate(&self.view, &self.collection, &self.selection).await
+    }
+
+    /// The next documents, as many as are read side by side; empty at the end.
+    pub(crate) async fn next(&mut self) -> Result<Vec<Found<T>>> {
         let most = self.view.limits.concurrent_reads;
         if self.view.attempt().is_some() {
             return self.next_in_transaction(most).await;
         }
-        let found = self.take(most, |_| LARGEST_SCAN).await?;
-        if !found.is_empty() || !self.needs_scan() {
-            return Ok(found);
-        }
-        self.scan_places::<T>().await?;
         loop {
-            let wave = self.next_places(most);
-            if wave.is_empty() {
-                return Ok(Vec::new());
-            }
-            let found = self.load_places(wave).await?;
+            let found = match &mut self.source {
+                Source::Begin => {
+                    self.begin().await?;
+                    continue;
+                }
+                Source::InOrder(entries) => {
+                    let found = entries.take(&self.selection, most, |_| LARGEST_SCAN).await?;
+                    if found.is_empty() && entries.is_lost() {
+                        self.after = entries.after().cloned();
+                        self.begin_with(Plan::Scan).await?;
+                        continue;
+                    }
+                    return Ok(found);
+                }
+                Source::ById(supply) => match supply.next::<T>(most, LARGEST_SCAN).await? {
+                    Some(batch) => self.placed(batch)?,
+                    None => return Ok(Vec::new()),
+                },
+                Source::Places(places) => {
+                    let wave: Vec<_> = places.drain(..most.min(places.len())).collect();
+                    if wave.is_empty() {
+                        return Ok(Vec::new());
+                    }
+                    self.load_places(wave).await?
+                }
+            };
             if !found.is_empty() {
                 return Ok(found);
             }
         }
     }
 
+    async fn begin(&mut self) -> Result<()> {
+        let (view, collection) = (&self.view, &self.collection);
+        let plan = plan::choose(view, collection, &self.selection, usize::MAX).await?;
+        self.begin_with(plan).await
+    }
+
+    async fn begin_with(&mut self, plan: Plan) -> Result<()> {
+        let (view, collection) = (&self.view, &self.collection);
+        self.source = match plan {
+            Plan::InOrder(plan) => {
+                Source::InOrder(Ordered::new(view, collection, plan, self.after.clone()))
+            }
+            other => {
+                let after = self.after.as_ref();
+                let supply = gather::supply(view, collection, &self.selection, other, after);
+                if self.selection.is_in_id_order() {
+                    Source::ById(supply)
+                } else {
+                    let places = gather::places(view, &self.selection, supply, after).await?;
+                    Source::Places(places.into())
+                }
+            }
+        };
+        Ok(())
+    }
+
     /// Page by page, so that what the transaction wrote itself stands where it belongs.
-    async fn next_in_transaction<T: Document>(&mut self, most: usize) -> Result<Vec<Found<T>>> {
+    async fn next_in_transaction(&mut self, most: usize) -> Result<Vec<Found<T>>> {
         let (view, collection) = (&self.view, &self.collection);
         let after = self.after.as_ref();
         let batch = page(view, collection, &self.selection, after, most).await?;
@@ -134,144 +194,49 @@ impl Walk {
     }
 
     /// How many documents there are from here on.
-    pub(crate) async fn count<T: Document>(mut self) -> Result<u64> {
-        let most = self.view.limits.concurrent_reads;
+    pub(crate) async fn count(mut self) -> Result<u64> {
         let mut count = 0;
-        while self.view.attempt().is_some() {
-            match self.next_in_transaction::<T>(LARGEST_SCAN).await?.len() {
+        loop {
+            // Places are enough: their documents were read when they were found.
+            if let Source::Places(places) = &self.source {
+                return Ok(count + places.len() as u64);
+            }
+            if matches!(self.source, Source::Begin) && self.view.attempt().is_none() {
+                self.begin().await?;
+                continue;
+            }
+            match self.next_to_count().await?.len() {
+                0 if matches!(self.source, Source::Places(_)) => {}
                 0 => return Ok(count),
                 found => count += found as u64,
             }
         }
-        loop {
-            let found = self.take::<T>(most, |_| LARGEST_SCAN).await?.len();
-            count += found as u64;
-            if found == 0 {
-                break;
-            }
-        }
-        if self.needs_scan() {
-            count += self.scan_places::<T>().await?;
-        }
-        Ok(count)
     }
 
-    fn needs_scan(&self) -> bool {
-        matches!(self.source, Source::Scan(_))
+    async fn next_to_count(&mut self) -> Result<Vec<Found<T>>> {
+        if self.view.attempt().is_some() {
+            return self.next_in_transaction(LARGEST_SCAN).await;
+        }
+        self.next().await
     }
 
-    /// Up to `most` further documents from the index; fewer at its end, or when it cannot be used any more. `page` says
-    /// how many candidates to ask for when that many documents are wanted.
-    async fn take<T: Document>(
-        &mut self,
-        most: usize,
-        page: impl Fn(usize) -> usize,
-    ) -> Result<Vec<Found<T>>> {
+    fn placed(&self, batch: Vec<(crate::format::path::EncodedId, Stored<T>)>) -> Result<Vec<Found<T>>> {
         let mut found = Vec::new();
-        while found.len() < most {
-            let wanted = most - found.len();
-            let Source::Index {
-                page: current,
-                has_more,
-            } = &mut self.source
-            else {
-                break;
-            };
-            match current {
-                Some((site, candidates)) if !candidates.is_empty() => {
-                    // No more than are wanted: nothing is read in vain unless a candidate is stale.
-                    let wave = candidates.drain(..wanted.min(candidates.len()));
-                    let (view, collection) = (&self.view, &self.collection);
-                    let checked = index_walk::verify(view, collection, &self.selection, site, wave);
-                    found.extend(checked.await?);
-                }
-                _ if *has_more => self.ask(page(wanted)).await?,
-                _ => break,
-            }
+        for (id, document) in batch {
+            let place = self.selection.place(&document, &id)?;
+            found.extend(place.map(|place| Found { document, place }));
         }
         Ok(found)
     }
 
-    /// Asks the index for the next candidates, or finds that the rest must be scanned.
-    async fn ask(&mut self, limit: usize) -> Result<()> {
-        let (view, collection) = (&self.view, &self.collection);
-        for _ in 0..TRIES {
-            let agreement = agreement::current(view, collection).await?;
-            let ordinal = usize::from(self.selection.ordinal);
-            let Some(site) = agreement.ready(view, collection, ordinal) else {
-                break;
-            };
-            let after = self.after.as_ref();
-            match index_walk::scan(
-                view,
-                collection,
-                &self.selection,
-                &site,
-                &agreement,
-                after,
-                limit,
-            )
-            .await
-            {
-                Ok(Some(answer)) => {
-                    let candidates = index_walk::group(answer.hits);
-                    if let Some(last) = candidates.back() {
-                        self.after = Some(last.place().clone());
-                    }
-                    self.source = Source::Index {
-                        page: Some((site, candidates)),
-                        has_more: answer.has_more,
-                    };
-                    return Ok(());
-                }
-                Ok(None) => collection.catalog.forget(),
-                Err(Failure::Transaction(error)) => return Err(error),
-                Err(Failure::Index(IndexError::Corrupt(text))) => {
-                    return Err(Error::new(Code::CORRUPT, text).in_collection(collection.name()));
-                }
-                Err(Failure::Index(error)) => {
-                    tracing::warn!(collection = collection.name(), %error, "an index cannot be used; the query scans");
-                    if matches!(error, IndexError::Lost(_)) && view.check_writable().is_ok() {
-                        attach::mark_down(view, collection, site.backend.name(), &agreement)
-                            .await?;
-                    }
-                    break;
-                }
-            }
-        }
-        self.source = Source::Scan(None);
-        Ok(())
-    }
-
-    /// Finds the places of all further matches, once. Gives how many there are.
-    async fn scan_places<T: Document>(&mut self) -> Result<u64> {
-        if let Source::Scan(places @ None) = &mut self.source {
-            let after = self.after.as_ref();
-            let found =
-                scan::places::<T>(&self.view, &self.collection, &self.selection, after).await?;
-            *places = Some(found.into());
-        }
-        match &self.source {
-            Source::Scan(Some(places)) => Ok(places.len() as u64),
-            _ => Ok(0),
-        }
-    }
-
-    fn next_places(&mut self, most: usize) -> Vec<Place> {
-        match &mut self.source {
-            Source::Scan(Some(places)) => places.drain(..most.min(places.len())).collect(),
-            _ => Vec::new(),
-        }
-    }
-
     /// Reads the documents at these places; one that moved since is left out.
-    async fn load_places<T: Document>(&self, places: Vec<Place>) -> Result<Vec<Found<T>>> {
+    async fn load_places(&self, places: Vec<Place>) -> Result<Vec<Found<T>>> {
         let (view, collection, selection) = (&self.view, &self.collection, &self.selection);
         let loads = places.into_iter().map(|place| async move {
             let Some(document) = read::load_listed::<T>(view, collection, &place.id).await? else {
                 return Ok::<_, Error>(None);
             };
-            let is_there = selection.place(&*document, &place.id)?.as_ref() == Some(&place);
+            let is_there = selection.place(&document, &place.id)?.as_ref() == Some(&place);
             Ok(is_there.then_some(Found { document, place }))
         });
         let loaded: Vec<_> = stream::iter(loads.collect::<Vec<_>>())

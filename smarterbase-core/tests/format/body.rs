@@ -226,6 +226,10 @@ impl Document for Counter {
         &self.id
     }
 
+    fn field(&self, _position: u16) -> &dyn std::any::Any {
+        unreachable!("nothing here queries")
+    }
+
     fn index_values(&self, _sink: &mut dyn IndexSink) {}
 
     fn stamp(&mut self, _moment: &mut Moment<'_>) {}

@@ -125,6 +125,10 @@ impl Document for User {
         &self.id
     }
 
+    fn field(&self, _position: u16) -> &dyn std::any::Any {
+        unreachable!("nothing here queries")
+    }
+
     fn index_values(&self, sink: &mut dyn IndexSink) {
         sink.entry(ONE, &[self.plan.scalar()]);
         sink.entry(UNIQUE, &[self.email.scalar()]);

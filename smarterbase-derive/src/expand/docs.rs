@@ -15,6 +15,9 @@ pub(super) fn handles(model: &DocumentModel) -> String {
 
 pub(super) fn handle(model: &DocumentModel, field: &FieldModel) -> String {
     let served = match fields::serving(model, field) {
+        None if fields::leads(model, field) => {
+            "It leads an index over several fields, which answers equality.".to_owned()
+        }
         None => "It has no index of its own.".to_owned(),
         Some((_, definition)) if definition.range.is_some() => {
             format!(

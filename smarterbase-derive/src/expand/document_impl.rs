@@ -16,6 +16,7 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
         .iter()
         .enumerate()
         .map(|(ordinal, definition)| entry(model, ordinal, definition));
+    let values = values(model);
     let stamp = stamp(model);
     let revision = revision(model);
     quote! {
@@ -28,6 +29,10 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
 
             fn key(&self) -> &Self::Key {
                 #key_value
+            }
+
+            fn field(&self, __sb_position: u16) -> &dyn __sb::Any {
+                #values
             }
 
             fn index_values(&self, __sb_sink: &mut dyn __sb::IndexSink) {
@@ -54,6 +59,20 @@ fn key(model: &DocumentModel) -> (TokenStream, TokenStream) {
     match model.key() {
         Some(FieldModel { ident, ty, .. }) => (quote!(#ty), quote!(&self.#ident)),
         None => (quote!(__sb::String), quote!(__sb::unreachable!())),
+    }
+}
+
+/// The stored fields by their positions: what queries compare.
+fn values(model: &DocumentModel) -> TokenStream {
+    let arms = (0_u16..).zip(model.stored()).map(|(position, field)| {
+        let ident = &field.ident;
+        quote!(#position => &self.#ident)
+    });
+    quote! {
+        match __sb_position {
+            #(#arms,)*
+            _ => __sb::unreachable!(),
+        }
     }
 }
 

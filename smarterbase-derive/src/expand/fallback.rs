@@ -38,6 +38,9 @@ pub(super) fn document(input: &DeriveInput) -> TokenStream {
                 fn key(&self) -> &__sb::String {
                     __sb::unreachable!()
                 }
+                fn field(&self, _: u16) -> &dyn __sb::Any {
+                    __sb::unreachable!()
+                }
                 fn index_values(&self, _: &mut dyn __sb::IndexSink) {}
                 fn stamp(&mut self, _: &mut __sb::Moment<'_>) {}
             }

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::{components, docs, finders};
+use super::docs;
 use crate::{
     model::{Definition, DocumentModel, FieldModel, Kind},
     names,
@@ -18,7 +18,7 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
     let label = format!("{}::FIELDS", names::plain(document));
     let members = model.stored().map(|field| {
         let (ident, about) = (&field.ident, docs::handle(model, field));
-        let (value, capability) = capability(model, field);
+        let (value, capability) = (&field.ty, capability(model, field));
         quote!(#[doc = #about] pub #ident: __sb::Field<#document, #value, __sb::#capability>)
     });
     quote! {
@@ -50,14 +50,7 @@ pub(super) fn values(model: &DocumentModel) -> TokenStream {
     let name = name(model);
     let members = model.stored().map(|field| {
         let (ident, stored) = (&field.ident, &field.stored);
-        let ordinal = match serving(model, field) {
-            Some((ordinal, _)) => {
-                let ordinal = finders::ordinal(ordinal);
-                quote!(__sb::Some(#ordinal))
-            }
-            None => quote!(__sb::None),
-        };
-        quote!(#ident: __sb::Field::new(#stored, #ordinal))
+        quote!(#ident: __sb::Field::new(#stored))
     });
     quote!(#name { #(#members),* })
 }
@@ -78,22 +71,21 @@ pub(super) fn serving<'a>(
         .copied()
 }
 
-/// The type of the handle's values, and what the field can be asked.
-fn capability(model: &DocumentModel, field: &FieldModel) -> (TokenStream, TokenStream) {
-    let ty = &field.ty;
+/// What the field can be asked.
+fn capability(model: &DocumentModel, field: &FieldModel) -> TokenStream {
     match serving(model, field) {
-        None => (quote!(#ty), quote!(Unindexed)),
-        Some((_, definition)) => {
-            let component = components::of(definition)
-                .next()
-                .expect("a definition has a component");
-            let value = components::value_type(model, component);
-            let capability = if definition.range.is_some() {
-                quote!(Ranged)
-            } else {
-                quote!(Indexed)
-            };
-            (value, capability)
-        }
+        Some((_, definition)) if definition.range.is_some() => quote!(Ranged),
+        Some(_) => quote!(Indexed),
+        None if leads(model, field) => quote!(Indexed),
+        None => quote!(Unindexed),
     }
+}
+
+/// Whether an index over several fields begins with this one: then it finds its values.
+pub(super) fn leads(model: &DocumentModel, field: &FieldModel) -> bool {
+    model.definitions.iter().any(|definition| {
+        let first = definition.components.first();
+        let is_first = first.is_some_and(|position| model.fields[*position].ident == field.ident);
+        definition.kind == Kind::Index && is_first
+    })
 }

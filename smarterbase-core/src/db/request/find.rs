@@ -1,6 +1,6 @@
-//! The requests of finders.
+//! The requests of finders and queries.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
 
@@ -11,10 +11,14 @@ use crate::{
     error::{Code, Error, Result},
     operation::verb::{encode_key, remove},
     query::{
-        Cursor, Page, cursor,
-        selection::{Bounds, Place, Selection, owned},
+        Cursor, Order, Page, Predicate,
+        condition::Condition,
+        cursor,
+        predicate::Class,
+        range::{Bounds, IndexRange, owned},
+        selection::{Place, Selection},
         unique,
-        walk::{self, Batch, Walk},
+        walk::{self, Batch, Found, Walk},
     },
 };
 
@@ -48,15 +52,20 @@ request!(impl['a, T: Document] FindOne<'a, T> => Option<Stored<T>>, |this| async
     found.map_err(|error| error.during("find"))
 });
 
-/// Finds the documents with an index value, or in a range of values, in the order of value and id.
+/// Finds documents: those of a finder in the order of value and id, those of a query in the order of ids, unless
+/// [`order_by`](Self::order_by) says otherwise.
 ///
 /// `.await` gives them all, at most [`Limits::collect`](crate::operation::limits::Limits::collect): more is an error,
-/// never a silent cut. [`page`](Self::page) and [`stream`](Self::stream) have no such bound.
+/// never a silent cut. [`page`](Self::page), [`limit`](Self::limit) and [`stream`](Self::stream) have no such bound.
+///
+/// An index only finds candidates: every document is read and checked. Where the results do not come in the order that is
+/// asked for, the matching documents are read first and sorted, at most
+/// [`Limits::scan_documents`](crate::operation::limits::Limits::scan_documents).
 #[must_use = "a request does nothing until it is awaited"]
 pub struct FindMany<'a, T> {
     session: Session<'a>,
-    selection: Result<Selection>,
-    types: PhantomData<fn() -> T>,
+    selection: Result<Selection<'a, T>>,
+    operation: &'static str,
 }
 
 impl<T> std::fmt::Debug for FindMany<'_, T> {
@@ -74,27 +83,62 @@ impl<'a, T: Document> FindMany<'a, T> {
         prefix: &[Scalar<'_>],
         bounds: Option<Bounds<'_>>,
     ) -> Self {
+        let range = IndexRange::new(T::SPEC, ordinal, prefix, bounds);
+        Self::selecting(session, range.map(Selection::by_entry), "find")
+    }
+
+    pub(crate) fn selecting(
+        session: Session<'a>,
+        selection: Result<Selection<'a, T>>,
+        operation: &'static str,
+    ) -> Self {
         Self {
             session,
-            selection: Selection::new(T::SPEC, ordinal, prefix, bounds),
-            types: PhantomData,
+            selection,
+            operation,
         }
     }
 
-    pub(crate) fn failed(session: Session<'a>, error: Error) -> Self {
-        Self {
-            session,
-            selection: Err(error),
-            types: PhantomData,
-        }
+    fn with(mut self, change: impl FnOnce(Selection<'a, T>) -> Result<Selection<'a, T>>) -> Self {
+        self.selection = self.selection.and_then(change);
+        self
+    }
+
+    /// Only those that meet this condition too. It needs no index of its own.
+    pub fn filter<C: Class>(
+        self,
+        condition: impl FnOnce(T::Fields) -> Predicate<T, C>,
+    ) -> Self {
+        let condition = condition(T::HANDLES).into_condition();
+        self.with(|selection| Ok(selection.and(condition?)))
+    }
+
+    /// Only those that `keeps` says yes to. A cursor cannot tell one closure from another: give it the same one.
+    pub fn retain(self, keeps: impl Fn(&T) -> bool + Send + Sync + 'a) -> Self {
+        self.with(|selection| Ok(selection.and(Condition::Passes(Arc::new(keeps)))))
+    }
+
+    /// In the order of a field; ties by id. Without an index that gives the order, what matches is read and sorted.
+    pub fn order_by<C>(self, order: impl FnOnce(T::Fields) -> Order<T, C>) -> Self {
+        let order = order(T::HANDLES);
+        self.with(|selection| Ok(selection.ordered_by(order.reader, order.descending)))
     }
 
     /// From the greatest value and id down.
-    pub fn descending(mut self) -> Self {
-        if let Ok(selection) = &mut self.selection {
+    pub fn descending(self) -> Self {
+        self.with(|mut selection| {
             selection.descending = true;
-        }
-        self
+            Ok(selection)
+        })
+    }
+
+    /// Reads at most this many documents that do not come in order, instead of
+    /// [`Limits::scan_documents`](crate::operation::limits::Limits::scan_documents); more is an error.
+    pub fn budget(self, documents: usize) -> Self {
+        self.with(|mut selection| {
+            selection.budget = Some(documents);
+            Ok(selection)
+        })
     }
 
     /// One page of at most `size` documents; short only at the end.
@@ -106,9 +150,68 @@ impl<'a, T: Document> FindMany<'a, T> {
         }
     }
 
-    /// The documents one after the other. Holds at most as many as are read side by side.
+    /// The first `most` documents.
+    pub fn limit(self, most: usize) -> FindLimited<'a, T> {
+        FindLimited { find: self, most }
+    }
+
+    /// The first document, if there is one.
+    pub fn first(self) -> FindFirst<'a, T> {
+        FindFirst { find: self }
+    }
+
+    /// The only document.
+    pub fn one(self) -> FindOnly<'a, T> {
+        FindOnly { find: self }
+    }
+
+    /// Whether there is any.
+    pub fn exists(self) -> FindAny<'a, T> {
+        FindAny { find: self }
+    }
+
+    /// The documents one after the other. Holds at most as many as are read side by side, and the places of all results
+    /// where they had to be sorted.
     pub fn stream(self) -> BoxStream<'a, Result<Stored<T>>> {
-        self.found().map_ok(|(document, _)| document).boxed()
+        self.found().map_ok(|found| found.document).boxed()
+    }
+
+    /// Runs `work` on every document, on at most `most` at the same time, in no particular order. Gives how many there were.
+    /// The first error ends it; what runs then is dropped.
+    ///
+    /// # Errors
+    /// Those of the query, and those of `work`.
+    pub async fn for_each_concurrent<F>(
+        self,
+        most: usize,
+        work: impl Fn(Stored<T>) -> F + Send + Sync,
+    ) -> Result<u64>
+    where
+        F: Future<Output = Result<()>> + Send,
+    {
+        let results = self.stream().map_ok(&work).try_buffer_unordered(most.max(1));
+        results.try_fold(0, |count, ()| async move { Ok(count + 1) }).await
+    }
+
+    /// In the order of a comparison; equal ones by id. All that matches is read and sorted.
+    pub fn sort_by(
+        self,
+        compare: impl Fn(&T, &T) -> std::cmp::Ordering + Send + Sync + 'a,
+    ) -> FindSorted<'a, T> {
+        FindSorted {
+            find: self,
+            compare: Box::new(compare),
+            most: None,
+        }
+    }
+
+    /// Only the members that `P` has, by their stored names: the documents are read, but not kept.
+    pub fn project<P: serde::de::DeserializeOwned + Send + 'static>(
+        self,
+    ) -> BoxStream<'a, Result<P>> {
+        self.found()
+            .and_then(|found| std::future::ready(project(&found)))
+            .boxed()
     }
 
     /// The keys only. They are verified, so the documents are read.
@@ -121,45 +224,88 @@ impl<'a, T: Document> FindMany<'a, T> {
         Count { find: self }
     }
 
+    /// About how many documents match, from the indexes alone.
+    pub fn count_estimate(self) -> EstimateCount<'a, T> {
+        EstimateCount { find: self }
+    }
+
     /// Deletes the documents that match, one by one; each is checked again before it goes.
     pub fn delete(self) -> DeleteMany<'a, T> {
         DeleteMany { find: self }
     }
 
-    fn found(self) -> impl futures::Stream<Item = Result<(Stored<T>, Place)>> + Send + 'a {
-        let batches = stream::try_unfold(self.walk(), |walk| async move {
+    fn found(self) -> impl futures::Stream<Item = Result<Found<T>>> + Send + 'a {
+        let operation = self.operation;
+        let batches = stream::try_unfold(self.walk(), move |walk| async move {
             let mut walk = walk?;
             let found = walk
-                .next::<T>()
+                .next()
                 .await
-                .map_err(|error| error.during("find"))?;
+                .map_err(|error| error.during(operation))?;
             if found.is_empty() {
                 return Ok::<_, Error>(None);
             }
-            let items = found
-                .into_iter()
-                .map(|found| Ok((found.document, found.place)));
-            Ok(Some((stream::iter(items.collect::<Vec<_>>()), Ok(walk))))
+            let items: Vec<_> = found.into_iter().map(Ok).collect();
+            Ok(Some((stream::iter(items), Ok(walk))))
         });
         batches.try_flatten()
     }
 
-    fn walk(self) -> Result<Walk> {
+    fn walk(self) -> Result<Walk<'a, T>> {
         let view = self.session.view().clone();
         let collection = view.collection::<T>();
-        let selection = self.selection.map_err(|error| error.during("find"))?;
+        let selection = self.selection.map_err(|error| error.during(self.operation))?;
         Ok(Walk::new(view, collection, selection))
     }
 
+    fn selection(&self) -> Result<&Selection<'a, T>> {
+        let selection = self.selection.as_ref();
+        selection.map_err(|error| error.repeated().during(self.operation))
+    }
+
     async fn batch(&self, after: Option<&Place>, size: usize) -> Result<Batch<T>> {
-        let selection = match &self.selection {
-            Ok(selection) => selection,
-            Err(error) => return Err(error.repeated()),
-        };
+        let selection = self.selection()?;
         let view = self.session.view();
         let batch = walk::page(view, &view.collection::<T>(), selection, after, size).await;
-        batch.map_err(|error| error.during("find"))
+        batch.map_err(|error| error.during(self.operation))
     }
+
+    async fn limited(&self, most: usize) -> Result<Vec<Stored<T>>> {
+        if most == 0 {
+            return Ok(Vec::new());
+        }
+        let batch = self.batch(None, most).await?;
+        Ok(documents(batch))
+    }
+
+    fn too_many(&self, most: usize) -> Error {
+        let text = format!(
+            "more than {most} documents match; ask for pages or a stream, or raise `collect`"
+        );
+        Error::new(Code::TOO_MANY, text)
+            .in_collection(T::SPEC.collection)
+            .during(self.operation)
+    }
+}
+
+fn documents<T>(batch: Batch<T>) -> Vec<Stored<T>> {
+    let found = batch.found.into_iter();
+    found.map(|found| found.document).collect()
+}
+
+fn project<T: Document, P: serde::de::DeserializeOwned>(found: &Found<T>) -> Result<P> {
+    let failed = |error: serde_json::Error| {
+        // The parser's text can quote values.
+        let text = format!(
+            "the document does not fit to the projection ({} error)",
+            if error.is_data() { "data" } else { "syntax" }
+        );
+        Error::new(Code::INVALID, text)
+            .at(T::SPEC.collection, found.place.id.as_str())
+            .during("project")
+    };
+    let bytes = serde_json::to_vec(&*found.document).map_err(failed)?;
+    serde_json::from_slice(&bytes).map_err(failed)
 }
 
 impl<'a, T: Document> IntoFuture for FindMany<'a, T> {
@@ -171,23 +317,14 @@ impl<'a, T: Document> IntoFuture for FindMany<'a, T> {
             let most = self.session.engine().limits.collect;
             let batch = self.batch(None, most).await?;
             if batch.has_more {
-                let text = format!(
-                    "more than {most} documents match; ask for pages or a stream, or raise `collect`"
-                );
-                return Err(Error::new(Code::TOO_MANY, text)
-                    .in_collection(T::SPEC.collection)
-                    .during("find"));
+                return Err(self.too_many(most));
             }
-            Ok(batch
-                .found
-                .into_iter()
-                .map(|found| found.document)
-                .collect())
+            Ok(documents(batch))
         })
     }
 }
 
-/// One page of a finder.
+/// One page of a finder or a query.
 #[must_use = "a request does nothing until it is awaited"]
 #[derive(Debug)]
 pub struct FindPage<'a, T> {
@@ -213,18 +350,113 @@ impl<T> FindPage<'_, T> {
 request!(impl['a, T: Document] FindPage<'a, T> => Page<T>, |this| async move {
     let engine = this.find.session.engine();
     let collection = engine.collection::<T>();
-    let after = match (&this.after, &this.find.selection) {
-        (Some(cursor), Ok(selection)) => Some(cursor::open(engine, &collection, selection, cursor).await?),
-        _ => None,
+    let selection = this.find.selection()?;
+    let after = match &this.after {
+        Some(cursor) => Some(cursor::open(engine, &collection, selection, cursor).await?),
+        None => None,
     };
     let batch = this.find.batch(after.as_ref(), this.size.max(1)).await?;
-    let next = match (batch.found.last(), &this.find.selection) {
-        (Some(last), Ok(selection)) if batch.has_more => {
-            Some(cursor::seal(engine, &collection, selection, &last.place).await?)
-        }
+    let next = match batch.found.last() {
+        Some(last) if batch.has_more => Some(cursor::seal(engine, &collection, selection, &last.place).await?),
         _ => None,
     };
-    Ok(Page { items: batch.found.into_iter().map(|found| found.document).collect(), next })
+    Ok(Page { items: documents(batch), next })
+});
+
+/// The first documents: `Vec<Stored<T>>`.
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is awaited"]
+pub struct FindLimited<'a, T> {
+    find: FindMany<'a, T>,
+    most: usize,
+}
+
+request!(impl['a, T: Document] FindLimited<'a, T> => Vec<Stored<T>>, |this| async move {
+    this.find.limited(this.most).await
+});
+
+/// The first document: `Option<Stored<T>>`.
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is awaited"]
+pub struct FindFirst<'a, T> {
+    find: FindMany<'a, T>,
+}
+
+request!(impl['a, T: Document] FindFirst<'a, T> => Option<Stored<T>>, |this| async move {
+    Ok(this.find.limited(1).await?.pop())
+});
+
+/// The only document. None is `NotFound`, several are `Refused` (`SB-TOO-MANY`).
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is awaited"]
+pub struct FindOnly<'a, T> {
+    find: FindMany<'a, T>,
+}
+
+request!(impl['a, T: Document] FindOnly<'a, T> => Stored<T>, |this| async move {
+    let batch = this.find.batch(None, 1).await?;
+    if batch.has_more {
+        let text = "more than one document matches";
+        return Err(Error::new(Code::TOO_MANY, text).in_collection(T::SPEC.collection).during(this.find.operation));
+    }
+    documents(batch).pop().ok_or_else(|| {
+        Error::new(Code::NOT_FOUND, "no document matches").in_collection(T::SPEC.collection).during(this.find.operation)
+    })
+});
+
+/// Whether any document matches: `bool`.
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is awaited"]
+pub struct FindAny<'a, T> {
+    find: FindMany<'a, T>,
+}
+
+request!(impl['a, T: Document] FindAny<'a, T> => bool, |this| async move {
+    Ok(!this.find.limited(1).await?.is_empty())
+});
+
+type Compare<'a, T> = Box<dyn Fn(&T, &T) -> std::cmp::Ordering + Send + Sync + 'a>;
+
+/// The documents in the order of a comparison: `Vec<Stored<T>>`, at most as many as one call may collect.
+#[must_use = "a request does nothing until it is awaited"]
+pub struct FindSorted<'a, T> {
+    find: FindMany<'a, T>,
+    compare: Compare<'a, T>,
+    most: Option<usize>,
+}
+
+impl<T> std::fmt::Debug for FindSorted<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FindSorted").finish_non_exhaustive()
+    }
+}
+
+impl<T> FindSorted<'_, T> {
+    /// The first `most` of them; all are read, and twice as many held.
+    pub fn limit(mut self, most: usize) -> Self {
+        self.most = Some(most);
+        self
+    }
+}
+
+request!(impl['a, T: Document] FindSorted<'a, T> => Vec<Stored<T>>, |this| async move {
+    let collect = this.find.session.engine().limits.collect;
+    let (most, too_many) = (this.most.unwrap_or(collect), this.find.too_many(collect));
+    let mut found = Vec::new();
+    let mut stream = Box::pin(this.find.found());
+    while let Some(next) = stream.try_next().await? {
+        found.push(next.document);
+        if this.most.is_none() && found.len() > most {
+            return Err(too_many);
+        }
+        if found.len() >= most.max(1).saturating_mul(2) {
+            found.sort_by(|left, right| (this.compare)(left, right));
+            found.truncate(most);
+        }
+    }
+    found.sort_by(|left, right| (this.compare)(left, right));
+    found.truncate(most);
+    Ok(found)
 });
 
 /// The keys of the documents that match: `Vec<T::Key>`, at most as many as one call may collect.
@@ -246,7 +478,19 @@ pub struct Count<'a, T> {
 }
 
 request!(impl['a, T: Document] Count<'a, T> => u64, |this| async move {
-    this.find.walk()?.count::<T>().await.map_err(|error| error.during("count"))
+    this.find.walk()?.count().await.map_err(|error| error.during("count"))
+});
+
+/// About how many documents match: `u64`. Counts entries, so stale ones and conditions without an index make it too large;
+/// what no index finds is an error.
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is awaited"]
+pub struct EstimateCount<'a, T> {
+    find: FindMany<'a, T>,
+}
+
+request!(impl['a, T: Document] EstimateCount<'a, T> => u64, |this| async move {
+    this.find.walk()?.count_estimate().await.map_err(|error| error.during("count_estimate"))
 });
 
 /// Deletes documents one by one: gives how many went. A failure stops it; what went is gone.
@@ -259,18 +503,22 @@ pub struct DeleteMany<'a, T> {
 request!(impl['a, T: Document] DeleteMany<'a, T> => u64, |this| async move {
     let view = this.find.session.view().clone();
     let collection = view.collection::<T>();
-    let selection = this.find.selection.as_ref().ok().cloned();
-    let mut found = Box::pin(this.find.found());
+    let mut walk = this.find.walk()?;
     let mut deleted = 0;
-    while let Some((document, place)) = found.try_next().await? {
-        let id = encode_key(&collection, document.key())?;
-        // It must still match when it goes: somebody may have changed it meanwhile.
-        let still = |fetched: &crate::operation::read::Fetched| {
-            let current = crate::operation::read::decode::<T>(&collection, &place.id, fetched.clone())?;
-            selection.as_ref().map_or(Ok(true), |selection| Ok(selection.place(&*current, &place.id)?.is_some()))
-        };
-        let gone = remove::delete_where::<T>(&view, &collection, &id, still).await;
-        deleted += u64::from(gone.map_err(|error| error.during("delete"))?);
+    loop {
+        let found = walk.next().await.map_err(|error| error.during("delete"))?;
+        if found.is_empty() {
+            return Ok(deleted);
+        }
+        for Found { document, place } in found {
+            let id = encode_key(&collection, document.key())?;
+            // It must still match when it goes: somebody may have changed it meanwhile.
+            let still = |fetched: &crate::operation::read::Fetched| {
+                let current = crate::operation::read::decode::<T>(&collection, &place.id, fetched.clone())?;
+                Ok(walk.selection().place(&current, &place.id)?.is_some())
+            };
+            let gone = remove::delete_where::<T>(&view, &collection, &id, still).await;
+            deleted += u64::from(gone.map_err(|error| error.during("delete"))?);
+        }
     }
-    Ok(deleted)
 });

@@ -1,0 +1,271 @@
+//! Which indexes can find what a condition asks for.
+
+use std::ops::Bound;
+
+use super::{
+    comparison::{Comparison, Reader},
+    condition::Condition,
+    range::{Bounds, IndexRange},
+};
+use crate::{
+    document::{ComponentSpec, Document, IndexKind, IndexSpec, Scalar},
+    error::Result,
+};
+
+/// A way to find every document that meets a condition, and perhaps more.
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    /// The entries of one range.
+    Range(IndexRange),
+    /// The holder of a unique value.
+    Holder(Holder),
+    /// Each of these finds them all.
+    Either(Vec<Self>),
+    /// All of these together find them.
+    Each(Vec<Self>),
+}
+
+/// A unique value: at most one live document holds it.
+#[derive(Clone, Debug)]
+pub(crate) struct Holder {
+    pub(crate) ordinal: u16,
+    pub(crate) components: Vec<Scalar<'static>>,
+}
+
+/// A range whose entries stand in the order of a field: behind equal leading components.
+#[derive(Clone, Debug)]
+pub(crate) struct InOrder {
+    pub(crate) range: IndexRange,
+    /// What all values of the range begin with: the rest is what documents are ordered by.
+    pub(crate) leading: bytes::Bytes,
+    /// Whether the range leaves documents out that do not meet the condition.
+    pub(crate) is_narrow: bool,
+}
+
+/// Whether the definition at an ordinal answers now.
+pub(crate) type IsReady<'r> = &'r dyn Fn(u16) -> bool;
+
+/// The ways to find what meets `condition`; `None` where no index helps.
+pub(crate) fn ways<T: Document>(
+    condition: &Condition<'_, T>,
+    is_ready: IsReady<'_>,
+) -> Result<Option<Way>> {
+    let parts = condition.parts();
+    let mut ways = of_comparisons(&comparisons(parts), is_ready)?;
+    if let Some(holder) = ways.iter().find(|way| matches!(way, Way::Holder(_))) {
+        return Ok(Some(holder.clone()));
+    }
+    for part in parts {
+        match part {
+            Condition::Entries(range) if is_ready(range.ordinal) => {
+                ways.push(Way::Range(range.clone()));
+            }
+            Condition::Or(parts) => ways.extend(each(parts, is_ready)?),
+            _ => {}
+        }
+    }
+    Ok(match ways.len() {
+        0 => None,
+        1 => ways.pop(),
+        _ => Some(Way::Either(ways)),
+    })
+}
+
+/// A union needs a way to every part. A holder is left out: a union merges entries.
+fn each<T: Document>(
+    parts: &[Condition<'_, T>],
+    is_ready: IsReady<'_>,
+) -> Result<Option<Way>> {
+    let no_holders = |ordinal: u16| {
+        T::SPEC.indexes[usize::from(ordinal)].kind == IndexKind::Index && is_ready(ordinal)
+    };
+    let ways: Result<Option<Vec<_>>> = parts
+        .iter()
+        .map(|part| ways(part, &no_holders).transpose())
+        .map(|way| way.transpose())
+        .collect::<Result<Option<Vec<_>>>>();
+    Ok(ways?.map(Way::Each))
+}
+
+fn comparisons<'c, T>(parts: &'c [Condition<'_, T>]) -> Vec<&'c Comparison<T>> {
+    let comparison = |part: &'c Condition<'_, T>| match part {
+        Condition::Compare(comparison) => Some(comparison),
+        _ => None,
+    };
+    parts.iter().filter_map(comparison).collect()
+}
+
+/// What the definitions can do with comparisons that must all hold. A definition that uses only a part of what another
+/// one uses finds more, so it is left out.
+fn of_comparisons<T: Document>(
+    comparisons: &[&Comparison<T>],
+    is_ready: IsReady<'_>,
+) -> Result<Vec<Way>> {
+    let mut found: Vec<(Vec<usize>, Way)> = Vec::new();
+    for (ordinal, index) in (0_u16..).zip(T::SPEC.indexes) {
+        let Some(fit) = fit(index, comparisons).filter(|_| is_ready(ordinal)) else {
+            continue;
+        };
+        let used = fit.used.clone();
+        let way = fit.way::<T>(ordinal)?;
+        if found.iter().any(|(others, _)| is_part(&used, others)) {
+            continue;
+        }
+        found.retain(|(others, _)| !is_part(others, &used));
+        found.push((used, way));
+    }
+    Ok(found.into_iter().map(|(_, way)| way).collect())
+}
+
+fn is_part(part: &[usize], whole: &[usize]) -> bool {
+    part.iter().all(|one| whole.contains(one))
+}
+
+/// How comparisons fit to a definition.
+struct Fit {
+    kind: IndexKind,
+    prefix: Vec<Scalar<'static>>,
+    bounds: Option<Bounds<'static>>,
+    /// The positions of the comparisons that narrow it.
+    used: Vec<usize>,
+}
+
+impl Fit {
+    fn way<T: Document>(self, ordinal: u16) -> Result<Way> {
+        match self.kind {
+            IndexKind::Unique => Ok(Way::Holder(Holder {
+                ordinal,
+                components: self.prefix,
+            })),
+            IndexKind::Index => {
+                IndexRange::new(T::SPEC, ordinal, &self.prefix, self.bounds).map(Way::Range)
+            }
+        }
+    }
+}
+
+/// Equal leading components, then bounds on the next one; `None` when nothing narrows the definition.
+fn fit<T>(index: &IndexSpec, comparisons: &[&Comparison<T>]) -> Option<Fit> {
+    let (prefix, mut used) = leading(index, comparisons);
+    let next = index.components.get(prefix.len());
+    let bounds = next.and_then(|component| bounds(component, index.each, comparisons, &mut used));
+    let is_whole = prefix.len() == index.components.len();
+    // Claims are found by their whole value, and hold no `None`.
+    let fits = match index.kind {
+        IndexKind::Index => !used.is_empty(),
+        IndexKind::Unique => is_whole && !prefix.contains(&Scalar::Null),
+    };
+    fits.then_some(Fit {
+        kind: index.kind,
+        prefix,
+        bounds,
+        used,
+    })
+}
+
+/// The leading components that are compared with one value.
+fn leading<T>(
+    index: &IndexSpec,
+    comparisons: &[&Comparison<T>],
+) -> (Vec<Scalar<'static>>, Vec<usize>) {
+    let (mut prefix, mut used) = (Vec::new(), Vec::new());
+    for component in index.components {
+        let mut fitting = fitting(component, index.each, comparisons);
+        let Some((position, value)) =
+            fitting.find_map(|(position, comparison)| Some((position, comparison.equal()?)))
+        else {
+            break;
+        };
+        prefix.push(value.clone());
+        used.push(position);
+    }
+    (prefix, used)
+}
+
+/// What all comparisons of a component say of it together.
+fn bounds<T>(
+    component: &ComponentSpec,
+    each: bool,
+    comparisons: &[&Comparison<T>],
+    used: &mut Vec<usize>,
+) -> Option<Bounds<'static>> {
+    let mut together = None;
+    for (position, comparison) in fitting(component, each, comparisons) {
+        let Some((lower, upper)) = comparison.bounds() else {
+            continue;
+        };
+        let (least, most) = together.get_or_insert((Bound::Unbounded, Bound::Unbounded));
+        for (kept, new) in [(least, lower), (most, upper)] {
+            if matches!(kept, Bound::Unbounded) {
+                *kept = new.map(super::range::owned);
+            }
+        }
+        used.push(position);
+    }
+    together
+}
+
+/// The comparisons of a component's field that compare as the definition does.
+fn fitting<'c, T>(
+    component: &'c ComponentSpec,
+    each: bool,
+    comparisons: &'c [&'c Comparison<T>],
+) -> impl Iterator<Item = (usize, &'c Comparison<T>)> {
+    comparisons
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(move |(_, comparison)| fits(&comparison.reader, component, each))
+}
+
+fn fits<T>(reader: &Reader<T>, component: &ComponentSpec, each: bool) -> bool {
+    reader.field == component.field && reader.lower == component.lower && reader.each == each
+}
+
+/// The range that gives documents in the order of `reader`'s field, the narrowest one that there is.
+pub(crate) fn in_order<T: Document>(
+    reader: &Reader<T>,
+    condition: &Condition<'_, T>,
+    is_ready: IsReady<'_>,
+) -> Result<Option<InOrder>> {
+    let comparisons = comparisons(condition.parts());
+    let mut best: Option<(usize, InOrder)> = None;
+    for (ordinal, index) in (0_u16..).zip(T::SPEC.indexes) {
+        let Some((used, prefix, bounds)) = order(index, reader, &comparisons) else {
+            continue;
+        };
+        if !is_ready(ordinal) || best.as_ref().is_some_and(|(most, _)| *most >= used + 1) {
+            continue;
+        }
+        let whole = IndexRange::new(T::SPEC, ordinal, &prefix, None)?;
+        let in_order = InOrder {
+            leading: whole.entries.lower.clone(),
+            range: IndexRange::new(T::SPEC, ordinal, &prefix, bounds)?,
+            is_narrow: used > 0,
+        };
+        best = Some((used + 1, in_order));
+    }
+    Ok(best.map(|(_, in_order)| in_order))
+}
+
+type Ordered = (usize, Vec<Scalar<'static>>, Option<Bounds<'static>>);
+
+/// The last component must be the field, behind equal ones: what comes after it would order before the id does.
+fn order<T>(
+    index: &IndexSpec,
+    reader: &Reader<T>,
+    comparisons: &[&Comparison<T>],
+) -> Option<Ordered> {
+    let (last, before) = index.components.split_last()?;
+    let is_order = index.kind == IndexKind::Index && !index.each && fits(reader, last, false);
+    // Text behind other components is cut earlier than text alone, so its order is another one (rule S26).
+    let is_cut_alike = before.is_empty() || !matches!(last.encoding.name, "string" | "bytes");
+    let (mut prefix, mut used) = leading(index, comparisons);
+    if !is_order || !is_cut_alike || prefix.len() < before.len() {
+        return None;
+    }
+    prefix.truncate(before.len());
+    used.truncate(before.len());
+    let bounds = bounds(last, false, comparisons, &mut used);
+    Some((used.len(), prefix, bounds))
+}

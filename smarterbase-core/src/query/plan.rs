@@ -1,0 +1,277 @@
+//! How a selection is carried out: by which index, in which order. Only the cost depends on it, never the results.
+
+use std::sync::Arc;
+
+use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
+
+use super::{
+    access::{self, Holder, InOrder, Way},
+    range::IndexRange,
+    selection::{Access, By, Selection},
+};
+use crate::{
+    document::{Document, IndexKind},
+    error::{Code, Error, Result},
+    operation::{
+        Collection, View,
+        agreement::{self, Agreement, Site},
+    },
+};
+
+/// How the documents of a selection are found.
+#[derive(Clone, Debug)]
+pub(crate) enum Plan {
+    /// The entries of one range stand in the order of the results.
+    InOrder(InOrder),
+    /// The ranges hold every match; they are merged by id.
+    Candidates(Vec<IndexRange>),
+    /// At most one document holds the unique value.
+    Holder(Holder),
+    /// Every document is read.
+    Scan,
+}
+
+/// How many ranges of a union are estimated; the others are taken to be as large.
+const ESTIMATED_RANGES: usize = 8;
+
+/// Chooses the cheapest plan for `wanted` results.
+pub(crate) async fn choose<T: Document>(
+    view: &View,
+    collection: &Arc<Collection>,
+    selection: &Selection<'_, T>,
+    wanted: usize,
+) -> Result<Plan> {
+    if selection.access == Access::Scan {
+        return Ok(Plan::Scan);
+    }
+    let agreement = agreement::current(view, collection).await?;
+    let is_ready = |ordinal: u16| is_ready(view, collection, &agreement, ordinal);
+    if let By::Entry(range) = &selection.order {
+        return Ok(of_entries(range, is_ready(range.ordinal)));
+    }
+    let in_order = match &selection.order {
+        By::Field(reader) => access::in_order(reader, &selection.condition, &is_ready)?,
+        _ => None,
+    };
+    let in_order = match in_order {
+        Some(narrow) if narrow.is_narrow || selection.condition.is_all() => {
+            return Ok(Plan::InOrder(narrow));
+        }
+        other => other,
+    };
+    let chooser = Chooser {
+        view,
+        collection,
+        agreement: &agreement,
+    };
+    match (access::ways(&selection.condition, &is_ready)?, in_order) {
+        (None, None) => Ok(Plan::Scan),
+        (None, Some(in_order)) => Ok(Plan::InOrder(in_order)),
+        (Some(way), None) => Ok(chooser.cheapest(way).await?.0),
+        (Some(way), Some(in_order)) => chooser.sorted_or_in_order(way, in_order, wanted).await,
+    }
+}
+
+/// About how many entries there are of what is selected.
+///
+/// # Errors
+/// [`Refused`](crate::ErrorKind::Refused) (`SB-BUDGET`): no index that is ready finds it.
+pub(crate) async fn estimate<T: Document>(
+    view: &View,
+    collection: &Arc<Collection>,
+    selection: &Selection<'_, T>,
+) -> Result<u64> {
+    let agreement = agreement::current(view, collection).await?;
+    let is_ready = |ordinal: u16| is_ready(view, collection, &agreement, ordinal);
+    let chooser = Chooser {
+        view,
+        collection,
+        agreement: &agreement,
+    };
+    let way = match &selection.order {
+        By::Entry(range) if is_ready(range.ordinal) => Some(Way::Range(range.clone())),
+        By::Entry(_) => None,
+        _ => access::ways(&selection.condition, &is_ready)?,
+    };
+    match way {
+        Some(way) => chooser.count(&way).await,
+        None => Err(Error::new(Code::BUDGET, "no index that is ready can tell")
+            .in_collection(collection.name())),
+    }
+}
+
+fn is_ready(view: &View, collection: &Collection, agreement: &Agreement, ordinal: u16) -> bool {
+    let position = usize::from(ordinal);
+    match collection.spec.indexes[position].kind {
+        IndexKind::Index => agreement.ready(view, collection, position).is_some(),
+        IndexKind::Unique => agreement.unique_is_ready(collection, position),
+    }
+}
+
+fn of_entries(range: &IndexRange, is_ready: bool) -> Plan {
+    if !is_ready {
+        return Plan::Scan;
+    }
+    Plan::InOrder(InOrder {
+        range: range.clone(),
+        leading: bytes::Bytes::new(),
+        is_narrow: true,
+    })
+}
+
+/// Compares ways by how many entries they hold.
+struct Chooser<'c> {
+    view: &'c View,
+    collection: &'c Arc<Collection>,
+    agreement: &'c Agreement,
+}
+
+impl Chooser<'_> {
+    /// The cheapest of the alternatives, and about how many candidates it has, where that was asked.
+    fn cheapest(&self, way: Way) -> BoxFuture<'_, Result<(Plan, Option<u64>)>> {
+        async move {
+            match way {
+                Way::Range(range) => Ok((Plan::Candidates(vec![range]), None)),
+                Way::Holder(holder) => Ok((Plan::Holder(holder), Some(1))),
+                Way::Each(ways) => self.together(ways).await,
+                Way::Either(ways) => {
+                    let estimates = self.estimates(&ways).await?;
+                    let ways = estimates.into_iter().zip(ways);
+                    let (entries, way) = ways
+                        .min_by_key(|(entries, _)| *entries)
+                        .expect("alternatives are at least two");
+                    let (plan, _) = self.cheapest(way).await?;
+                    Ok((plan, Some(entries)))
+                }
+            }
+        }
+        .boxed()
+    }
+
+    /// The ranges of every part.
+    async fn together(&self, ways: Vec<Way>) -> Result<(Plan, Option<u64>)> {
+        let mut ranges = Vec::new();
+        for way in ways {
+            if let (Plan::Candidates(more), _) = self.cheapest(way).await? {
+                ranges.extend(more);
+            }
+        }
+        Ok((Plan::Candidates(ranges), None))
+    }
+
+    /// Reading all that matches and sorting it, or reading in order and leaving out what does not match.
+    async fn sorted_or_in_order(&self, way: Way, in_order: InOrder, wanted: usize) -> Result<Plan> {
+        let (plan, entries) = self.cheapest(way.clone()).await?;
+        let matching = match entries {
+            Some(entries) => entries,
+            None => self.estimate(&way).await?,
+        };
+        if matching <= wanted as u64 {
+            return Ok(plan);
+        }
+        let all = self.estimate(&Way::Range(in_order.range.clone())).await?;
+        let most = self.view.limits.scan_documents as u64;
+        Ok(if is_cheaper_sorted(matching, all, wanted as u64, most) {
+            plan
+        } else {
+            Plan::InOrder(in_order)
+        })
+    }
+
+    async fn estimates(&self, ways: &[Way]) -> Result<Vec<u64>> {
+        let estimates: Vec<_> = ways.iter().map(|way| self.estimate(way)).collect();
+        let most = self.view.limits.concurrent_reads;
+        stream::iter(estimates).buffered(most).try_collect().await
+    }
+
+    /// About how many entries a way holds.
+    fn estimate<'w>(&'w self, way: &'w Way) -> BoxFuture<'w, Result<u64>> {
+        async move {
+            match way {
+                Way::Range(range) => self.estimate_range(range).await,
+                Way::Holder(_) => Ok(1),
+                Way::Either(ways) => {
+                    Ok(self.estimates(ways).await?.into_iter().min().unwrap_or(0))
+                }
+                Way::Each(ways) => {
+                    let some = &ways[..ways.len().min(ESTIMATED_RANGES)];
+                    let entries: u64 = self.estimates(some).await?.into_iter().sum();
+                    Ok(entries * ways.len() as u64 / some.len().max(1) as u64)
+                }
+            }
+        }
+        .boxed()
+    }
+
+    /// How many entries a way holds: all of them are counted.
+    fn count<'w>(&'w self, way: &'w Way) -> BoxFuture<'w, Result<u64>> {
+        async move {
+            let counts = |ways: &'w [Way]| {
+                let counts: Vec<_> = ways.iter().map(|way| self.count(way)).collect();
+                let most = self.view.limits.concurrent_reads;
+                stream::iter(counts).buffered(most).try_collect::<Vec<_>>()
+            };
+            Ok(match way {
+                Way::Range(range) => self.count_range(range).await?,
+                Way::Holder(_) => 1,
+                Way::Either(ways) => counts(ways).await?.into_iter().min().unwrap_or(0),
+                Way::Each(ways) => counts(ways).await?.into_iter().sum(),
+            })
+        }
+        .boxed()
+    }
+
+    async fn count_range(&self, range: &IndexRange) -> Result<u64> {
+        let position = usize::from(range.ordinal);
+        let site = self.agreement.ready(self.view, self.collection, position);
+        let Some(Site {
+            backend,
+            collection,
+            placed,
+            ..
+        }) = site
+        else {
+            return Ok(0);
+        };
+        let counted = backend.count(&collection, &placed, &range.entries).await;
+        counted.map_err(|error| {
+            Error::new(Code::UNAVAILABLE, error.to_string()).in_collection(self.collection.name())
+        })
+    }
+
+    /// An index that does not answer has infinitely many entries: whoever uses it finds out more.
+    async fn estimate_range(&self, range: &IndexRange) -> Result<u64> {
+        let position = usize::from(range.ordinal);
+        let Some(site) = self.agreement.ready(self.view, self.collection, position) else {
+            return Ok(u64::MAX / 2);
+        };
+        let estimate = site
+            .backend
+            .estimate(&site.collection, &site.placed, &range.entries);
+        Ok(estimate.await.unwrap_or_else(|error| {
+            tracing::debug!(collection = self.collection.name(), %error, "an index gave no estimate");
+            u64::MAX / 2
+        }))
+    }
+}
+
+/// Whether reading all `matching` documents is cheaper than reading the `all` entries in order until `wanted` match; and
+/// whether they may be sorted at all.
+fn is_cheaper_sorted(matching: u64, all: u64, wanted: u64, most: u64) -> bool {
+    let read_in_order = wanted.saturating_mul(all) / matching.max(1);
+    matching <= most && matching <= read_in_order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_cheaper_sorted;
+
+    #[test]
+    fn few_matches_are_sorted_and_many_are_read_in_order() {
+        assert!(is_cheaper_sorted(5, 100_000, 20, 10_000));
+        assert!(is_cheaper_sorted(1_000, 100_000, 20, 10_000));
+        assert!(!is_cheaper_sorted(5_000, 100_000, 20, 10_000));
+        assert!(!is_cheaper_sorted(50_000, 100_000, 60_000, 10_000), "above the budget");
+        assert!(!is_cheaper_sorted(100, 100, 20, 10_000));
+    }
+}
