@@ -71,7 +71,7 @@ pub use smarterbase_core::{
         limits::{Limits, TransactionLimits},
         transaction::TransactionCounts,
     },
-    query::{Cursor, Page},
+    query::{Cursor, Order, Page, Predicate, Residual},
     schema::{DocumentType, Schema},
 };
 pub use smarterbase_core::{maintenance, port, store};

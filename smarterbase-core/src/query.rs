@@ -1,7 +1,9 @@
 //! Questions: what is selected, how it is found, and where a walk goes on.
 //!
-//! An index gives candidates; every result is checked on the loaded document. Where no index is ready the documents are
-//! scanned under a budget, with the same results in the same order.
+//! `page` in `walk.rs` is the table of contents: a **plan** is chosen by which indexes are ready and how many entries they
+//! hold; it **supplies** candidates; every one is **checked** on the loaded document; what does not come in the order that was
+//! asked for is **gathered** and sorted. Where no index helps the documents are scanned under a budget, with the same results
+//! in the same order.
 
 pub(crate) mod access;
 pub(crate) mod candidates;
@@ -24,4 +26,4 @@ pub(crate) mod unique;
 pub(crate) mod walk;
 
 pub use page::{Cursor, Page};
-pub use predicate::{Order, Predicate};
+pub use predicate::{Order, Predicate, Residual};

@@ -6,6 +6,7 @@
 mod anomalies;
 mod bad_input;
 mod brittle;
+mod conditions;
 mod cost;
 mod faults;
 mod histories;

@@ -7,7 +7,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use super::{
     access::{self, Holder, InOrder, Way},
     range::IndexRange,
-    selection::{Access, By, Selection},
+    selection::{By, Selection},
 };
 use crate::{
     document::{Document, IndexKind},
@@ -41,7 +41,7 @@ pub(crate) async fn choose<T: Document>(
     selection: &Selection<'_, T>,
     wanted: usize,
 ) -> Result<Plan> {
-    if selection.access == Access::Scan {
+    if matches!(selection.order, By::Id) && selection.condition.is_all() {
         return Ok(Plan::Scan);
     }
     let agreement = agreement::current(view, collection).await?;

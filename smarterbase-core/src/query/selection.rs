@@ -17,8 +17,6 @@ pub(crate) struct Selection<'a, T> {
     pub(crate) condition: Condition<'a, T>,
     pub(crate) order: By<T>,
     pub(crate) descending: bool,
-    /// How documents are found.
-    pub(crate) access: Access,
     /// How many documents may be read that do not come in order; `None`: as many as the limits say.
     pub(crate) budget: Option<usize>,
 }
@@ -31,15 +29,6 @@ pub(crate) enum By<T> {
     Entry(IndexRange),
     /// One field.
     Field(Reader<T>),
-}
-
-/// How the documents of a selection are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// By the best index that is ready; without one by reading all documents.
-    Best,
-    /// By reading all documents.
-    Scan,
 }
 
 /// A place in the order of a selection: by (value, id). The value is empty where the order is by id alone.
@@ -65,7 +54,6 @@ impl<'a, T: Document> Selection<'a, T> {
             condition,
             order,
             descending: false,
-            access: Access::Best,
             budget: None,
         }
     }

@@ -14,7 +14,7 @@ use crate::{
         condition::Condition,
         predicate::{AnsweredByIndex, Capability, Class},
         scan::Documents,
-        selection::{Access, Selection},
+        selection::Selection,
     },
 };
 
@@ -56,12 +56,11 @@ impl<'a, T: Document> Query<'a, T> {
         FindMany::selecting(self.session, Ok(all), "query").order_by(order)
     }
 
-    /// Reads every document, under the budget
-    /// [`Limits::scan_documents`](crate::operation::limits::Limits::scan_documents). Conditions, closures and orders need no
-    /// index then. In the order of ids.
+    /// Accepts that every document is read, at most
+    /// [`Limits::scan_documents`](crate::operation::limits::Limits::scan_documents): conditions, closures and orders need no
+    /// index then. Where one helps it is used. In the order of ids.
     pub fn scan(self) -> FindMany<'a, T> {
-        let mut all = Selection::by_id(Condition::All);
-        all.access = Access::Scan;
+        let all = Selection::by_id(Condition::All);
         FindMany::selecting(self.session, Ok(all), "scan")
     }
 
