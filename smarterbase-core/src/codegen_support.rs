@@ -42,8 +42,8 @@ pub use crate::{
     document::{
         Adoption, ComponentSpec, Document, DocumentKey, DocumentSpec, EmbeddedForm, EmbeddedSpec,
         Field, FieldSpec, FieldType, History, Id, IndexArg, IndexKind, IndexList, IndexRange,
-        IndexSink, IndexSpec, IndexValue, IntoDocument, KeepsHistory, KeyKind, KeyText, Moment, OnBad, Policy,
-        Scalar, SealedShape, Shape, Standing, Timestamp, UnknownMembers, Upgrade,
+        IndexSink, IndexSpec, IndexValue, IntoDocument, KeepsHistory, KeyKind, KeyText, Moment,
+        OnBad, Policy, Scalar, SealedShape, Shape, Standing, Timestamp, UnknownMembers, Upgrade,
         field::{Indexed, Ranged, Unindexed},
         index_value::{Encoding, PresentValue},
     },

@@ -29,7 +29,7 @@ use crate::{
         rebuild::{self, RebuildReport},
         sweep::{self, SweepReport},
     },
-    operation::{Engine, engine::WriteGuard},
+    operation::{Engine, engine::WriteGuard, profile::Profiler},
     port::Capabilities,
     store::layer::RequestCounts,
 };
@@ -60,6 +60,12 @@ impl Db {
     #[must_use]
     pub fn request_counts(&self) -> &RequestCounts {
         &self.engine.counts
+    }
+
+    /// What the last queries of this handle's engine did and cost.
+    #[must_use]
+    pub fn profiler(&self) -> &Profiler {
+        &self.engine.profiler
     }
 
     /// What the store can do, and where it is.

@@ -8,6 +8,7 @@ pub(crate) mod engine;
 pub(crate) mod history;
 pub mod limits;
 pub(crate) mod plan;
+pub mod profile;
 pub(crate) mod published;
 pub(crate) mod read;
 pub(crate) mod rewrite;

@@ -238,7 +238,10 @@ fn users() -> impl Strategy<Value = Vec<User>> {
     );
     prop::collection::vec(user, 0..14).prop_map(|users| {
         let numbered = users.into_iter().enumerate();
-        let make = |(number, (number_of_plan, age, tags, red)): (usize, (u8, u32, Vec<usize>, Option<bool>))| User {
+        let make = |(number, (number_of_plan, age, tags, red)): (
+            usize,
+            (u8, u32, Vec<usize>, Option<bool>),
+        )| User {
             plan: plan(number_of_plan),
             age,
             tags: tags.into_iter().map(|tag| TAGS[tag].to_owned()).collect(),

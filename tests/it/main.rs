@@ -14,6 +14,7 @@ mod history;
 mod keys;
 mod list_append;
 mod maintenance;
+mod planning;
 mod queries;
 mod rules;
 mod transaction_cost;

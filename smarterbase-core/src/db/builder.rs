@@ -19,6 +19,7 @@ use crate::{
         attach::first_envelope,
         engine::{WriteGuard, store_failure},
         limits::Limits,
+        profile::Prices,
     },
     port::{CasStore, Clock, IndexStore, Rng, SystemClock, SystemRng},
     protocol::{PutMachine, PutOutcome, drive},
@@ -41,6 +42,7 @@ pub struct DbBuilder {
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
     limits: Limits,
+    prices: Prices,
     layers: LayerSettings,
     in_flight_bound: Duration,
     retention: Duration,
@@ -68,6 +70,7 @@ impl Default for DbBuilder {
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
             limits: Limits::default(),
+            prices: Prices::default(),
             layers: LayerSettings::default(),
             in_flight_bound: Duration::from_secs(60),
             retention: Duration::from_secs(24 * 60 * 60),
@@ -103,6 +106,13 @@ impl DbBuilder {
     #[must_use]
     pub fn index(mut self, index: Arc<dyn IndexStore>) -> Self {
         self.indexes.push(index);
+        self
+    }
+
+    /// What requests cost, for the profiles of queries; the list prices of S3 by default.
+    #[must_use]
+    pub fn prices(mut self, prices: Prices) -> Self {
+        self.prices = prices;
         self
     }
 
@@ -240,6 +250,8 @@ impl DbBuilder {
             clock: self.clock.clone(),
             rng: self.rng.clone(),
             limits: self.limits.usable(),
+            prices: self.prices,
+            profiler: Default::default(),
             retention: self.retention.max(in_flight_bound.saturating_mul(2)),
             database,
             guard: WriteGuard::Open,

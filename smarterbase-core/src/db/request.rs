@@ -36,3 +36,35 @@ macro_rules! request {
     };
 }
 pub(crate) use request;
+
+/// As [`request!`], for what is measured: `$measured` gives the [`Measured`](crate::operation::profile::trace::Measured)
+/// that the future runs in.
+macro_rules! measured_request {
+    (impl[$($generics:tt)*] $type:ty => $output:ty, |$this:ident| $measured:expr, $run:expr) => {
+        impl<$($generics)*> IntoFuture for $type {
+            type Output = $crate::error::Result<$output>;
+            type IntoFuture = futures::future::BoxFuture<'a, Self::Output>;
+
+            fn into_future(self) -> Self::IntoFuture {
+                let $this = self;
+                Box::pin(async move {
+                    let measured = $measured;
+                    measured.run($run).await
+                })
+            }
+        }
+
+        impl<$($generics)*> $type {
+            /// Runs the request, and tells what it did: the index, requests, bytes, candidates, time and price.
+            ///
+            /// # Errors
+            /// As awaiting it.
+            pub async fn explain(
+                self,
+            ) -> $crate::error::Result<$crate::operation::profile::Explained<$output>> {
+                $crate::operation::profile::trace::explain(self.into_future()).await
+            }
+        }
+    };
+}
+pub(crate) use measured_request;

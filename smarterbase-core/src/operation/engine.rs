@@ -20,6 +20,7 @@ use tokio_util::{
 use super::{
     Collection,
     limits::Limits,
+    profile::{Prices, Profiler},
     transaction::{TransactionCounters, turns::Turns},
 };
 /// A store's failure as the user sees it, when nothing was changed by it.
@@ -88,6 +89,8 @@ pub(crate) struct Engine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) limits: Limits,
+    pub(crate) prices: Prices,
+    pub(crate) profiler: Profiler,
     /// How long tombstones, stubs and entries without a document are kept.
     pub(crate) retention: Duration,
     pub(crate) database: Database,

@@ -72,10 +72,7 @@ pub(crate) fn ways<T: Document>(
 }
 
 /// A union needs a way to every part. A holder is left out: a union merges entries.
-fn each<T: Document>(
-    parts: &[Condition<'_, T>],
-    is_ready: IsReady<'_>,
-) -> Result<Option<Way>> {
+fn each<T: Document>(parts: &[Condition<'_, T>], is_ready: IsReady<'_>) -> Result<Option<Way>> {
     let no_holders = |ordinal: u16| {
         T::SPEC.indexes[usize::from(ordinal)].kind == IndexKind::Index && is_ready(ordinal)
     };

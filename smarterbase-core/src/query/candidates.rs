@@ -103,7 +103,9 @@ impl Candidates {
             .streams
             .iter_mut()
             .filter(|stream| stream.buffer.is_empty() && !stream.is_done);
-        let fills: Vec<_> = empty.map(|stream| stream.fill(view, collection, page)).collect();
+        let fills: Vec<_> = empty
+            .map(|stream| stream.fill(view, collection, page))
+            .collect();
         if fills.is_empty() {
             return Ok(true);
         }
@@ -116,11 +118,18 @@ impl Candidates {
 
     /// The candidate with the smallest id, with the entries of every stream that has it.
     fn first(&mut self) -> Option<Candidate> {
-        let fronts = self.streams.iter().filter_map(|stream| stream.buffer.front());
+        let fronts = self
+            .streams
+            .iter()
+            .filter_map(|stream| stream.buffer.front());
         let smallest = fronts.map(|(name, _)| name).min()?.clone();
         let mut first: Option<Candidate> = None;
         for stream in &mut self.streams {
-            while stream.buffer.front().is_some_and(|(name, _)| *name == smallest) {
+            while stream
+                .buffer
+                .front()
+                .is_some_and(|(name, _)| *name == smallest)
+            {
                 let (_, candidate) = stream.buffer.pop_front().expect("there is a front");
                 match &mut first {
                     Some(first) => first.entries.extend(candidate.entries),
@@ -148,7 +157,8 @@ impl Stream {
             };
             self.is_done = !answer.page.has_more;
             let candidates = named(answer).into_iter();
-            self.buffer.extend(candidates.map(|candidate| (name(&candidate.id), candidate)));
+            self.buffer
+                .extend(candidates.map(|candidate| (name(&candidate.id), candidate)));
         }
         Ok(true)
     }

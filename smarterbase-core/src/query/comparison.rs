@@ -168,9 +168,10 @@ impl<T> Comparison<T> {
     /// The values that an index is asked for; `None` where no range holds them.
     pub(crate) fn bounds(&self) -> Option<Bounds<'_>> {
         match &self.test {
-            Test::Equal(value) => {
-                Some((Bound::Included(value.clone()), Bound::Included(value.clone())))
-            }
+            Test::Equal(value) => Some((
+                Bound::Included(value.clone()),
+                Bound::Included(value.clone()),
+            )),
             Test::Between(lower, upper) => Some((lower.clone(), upper.clone())),
             Test::StartsWith(start) => Some(starting_with(start, self.reader.lower)),
             Test::Contains(_) => None,
@@ -203,7 +204,8 @@ impl<T> Comparison<T> {
 
 impl Test {
     fn folded(self, table: Option<u8>) -> Self {
-        let fold = |text: String| table.map_or_else(|| text.clone(), |table| lower::fold(table, &text));
+        let fold =
+            |text: String| table.map_or_else(|| text.clone(), |table| lower::fold(table, &text));
         match self {
             Self::StartsWith(text) => Self::StartsWith(fold(text)),
             Self::Contains(text) => Self::Contains(fold(text)),
@@ -239,7 +241,9 @@ fn starting_with(start: &str, table: Option<u8>) -> Bounds<'_> {
 fn following(start: &str, table: Option<u8>) -> Option<String> {
     let mut kept = start.to_owned();
     while let Some(last) = kept.pop() {
-        let next = (last..=char::MAX).skip(1).find(|next| is_folded(*next, table));
+        let next = (last..=char::MAX)
+            .skip(1)
+            .find(|next| is_folded(*next, table));
         if let Some(next) = next {
             kept.push(next);
             return Some(kept);
@@ -270,7 +274,10 @@ mod tests {
     #[test]
     fn a_bound_that_folding_would_move_is_left_out() {
         // U+212A folds to `k`, which is far below.
-        assert_eq!(following("\u{2129}", Some(LATEST)).as_deref(), Some("\u{212C}"));
+        assert_eq!(
+            following("\u{2129}", Some(LATEST)).as_deref(),
+            Some("\u{212C}")
+        );
         assert_eq!(following("@", Some(LATEST)).as_deref(), Some("["));
     }
 }

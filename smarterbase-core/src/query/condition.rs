@@ -62,9 +62,7 @@ impl<'a, T> Condition<'a, T> {
                 parts.push(other);
                 Self::And(parts)
             }
-            (first, Self::And(more)) => {
-                Self::And(std::iter::once(first).chain(more).collect())
-            }
+            (first, Self::And(more)) => Self::And(std::iter::once(first).chain(more).collect()),
             (first, second) => Self::And(vec![first, second]),
         }
     }

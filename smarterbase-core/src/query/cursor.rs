@@ -96,7 +96,9 @@ pub(crate) async fn open_id(
 fn ordered_by<T: Document>(collection: &Collection, selection: &Selection<'_, T>) -> String {
     match &selection.order {
         By::Id => String::new(),
-        By::Entry(range) => collection.definitions[usize::from(range.ordinal)].name.clone(),
+        By::Entry(range) => collection.definitions[usize::from(range.ordinal)]
+            .name
+            .clone(),
         By::Field(reader) => format!("@{}/{}", reader.field, reader.lower.unwrap_or(0)),
     }
 }

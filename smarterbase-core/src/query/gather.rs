@@ -13,7 +13,7 @@ use crate::{
     document::{Document, Stored},
     error::Result,
     format::{index_key::EncodedValue, path::EncodedId},
-    operation::{Collection, View},
+    operation::{Collection, View, profile::trace},
 };
 
 /// The supply of a selection after a place. Where results come in the order of ids it begins behind the place, else all
@@ -68,9 +68,13 @@ pub(crate) async fn places<T: Document>(
     after: Option<&Place>,
 ) -> Result<Vec<Place>> {
     let mut places = Vec::new();
-    while let Some(batch) = supply.next::<T>(view.limits.concurrent_reads, LARGEST_SCAN).await? {
+    while let Some(batch) = supply
+        .next::<T>(view.limits.concurrent_reads, LARGEST_SCAN)
+        .await?
+    {
         for (id, document) in batch {
             let place = selection.place(&document, &id)?;
+            trace::looked_at(1, usize::from(place.is_none()));
             let is_after =
                 |place: &Place| after.is_none_or(|after| selection.precedes(after, place));
             places.extend(place.filter(is_after));
@@ -123,7 +127,9 @@ struct Kept<'a, 'c, T> {
 
 impl<T: Document> Kept<'_, '_, T> {
     fn offer(&mut self, id: &EncodedId, document: Stored<T>) -> Result<()> {
-        let Some(place) = self.selection.place(&document, id)? else {
+        let place = self.selection.place(&document, id)?;
+        trace::looked_at(1, usize::from(place.is_none()));
+        let Some(place) = place else {
             return Ok(());
         };
         if self

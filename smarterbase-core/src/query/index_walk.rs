@@ -11,6 +11,7 @@ use crate::{
         Collection, Engine, View,
         agreement::{self, Agreement, Site},
         attach,
+        profile::trace,
         read::{self, Fetched},
         transaction::range::Range,
     },
@@ -92,6 +93,9 @@ pub(crate) async fn ask(
             // The answer came too late to be believed.
             Ok(_) if !agreement.is_current(view) => collection.catalog.forget(),
             Ok(page) => {
+                if !site.backend.uses_tags() {
+                    trace::asked_an_index(u64::from(page.requests));
+                }
                 remember(view, collection, range.ordinal, &site, &scan, &page)?;
                 let source = Source {
                     ordinal: range.ordinal,
@@ -136,6 +140,7 @@ async fn failed(
         return Err(Error::new(Code::CORRUPT, text).in_collection(collection.name()));
     }
     tracing::warn!(collection = collection.name(), %error, "an index cannot be used; the query scans");
+    trace::fell_back();
     if matches!(error, IndexError::Lost(_)) && view.check_writable().is_ok() {
         attach::mark_down(view, collection, site.backend.name(), agreement).await?;
     }
@@ -167,7 +172,14 @@ pub(crate) async fn load<T: Document>(
         };
         for (source, hit) in entries {
             let has_value = values[usize::from(source.ordinal)].contains(&hit.value);
-            sweep(view, collection, &source.site, hit, fetched.as_ref(), has_value);
+            sweep(
+                view,
+                collection,
+                &source.site,
+                hit,
+                fetched.as_ref(),
+                has_value,
+            );
         }
     }
     Ok(document)

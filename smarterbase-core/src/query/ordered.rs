@@ -16,7 +16,7 @@ use crate::{
     document::Document,
     error::Result,
     format::index_key::EncodedValue,
-    operation::{Collection, View},
+    operation::{Collection, View, profile::trace},
 };
 
 /// A walk over entries. Holds one page of them.
@@ -86,6 +86,7 @@ impl Ordered {
             }
             let looked_at = wave.len();
             let checked = self.verify(selection, wave).await?;
+            trace::looked_at(looked_at, looked_at - checked.len());
             self.drop(selection, looked_at - checked.len())?;
             found.extend(checked);
         }
@@ -103,7 +104,10 @@ impl Ordered {
 
     async fn ask(&mut self, descending: bool, limit: usize) -> Result<()> {
         let (view, collection, range) = (&self.view, &self.collection, &self.plan.range);
-        let after = self.after.as_ref().map(|place| with(&self.plan.leading, place));
+        let after = self
+            .after
+            .as_ref()
+            .map(|place| with(&self.plan.leading, place));
         let answer = index_walk::ask(view, collection, range, descending, after.as_ref(), limit);
         let Some(answer) = answer.await? else {
             self.is_lost = true;
@@ -180,7 +184,12 @@ fn with(leading: &Bytes, place: &Place) -> Place {
 /// The place in the selection, from the place of an entry.
 fn without(leading: &Bytes, place: &Place) -> Place {
     Place {
-        value: EncodedValue(place.value.0.slice(leading.len().min(place.value.0.len())..)),
+        value: EncodedValue(
+            place
+                .value
+                .0
+                .slice(leading.len().min(place.value.0.len())..),
+        ),
         id: place.id.clone(),
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     operation::{
         Collection, View,
         agreement::{self, Agreement, Site},
+        profile::{Access, Complexity, trace},
     },
 };
 
@@ -31,11 +32,63 @@ pub(crate) enum Plan {
     Scan,
 }
 
+impl Plan {
+    /// How documents are found, and what the number of requests grows with.
+    fn class(&self, in_id_order: bool) -> (Access, Complexity) {
+        match self {
+            Self::InOrder(_) => (Access::IndexOrder, Complexity::Results),
+            Self::Candidates(_) if in_id_order => (Access::IndexCandidates, Complexity::Results),
+            Self::Candidates(_) => (Access::IndexCandidates, Complexity::Matches),
+            Self::Holder(_) => (Access::UniqueValue, Complexity::Constant),
+            Self::Scan => (Access::Scan, Complexity::Collection),
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::InOrder(plan) => format!("{}, in its order", plan.range.describe()),
+            Self::Candidates(ranges) => {
+                let mut names: Vec<_> = ranges.iter().map(IndexRange::describe).collect();
+                names.sort_unstable();
+                names.dedup();
+                format!("{}, {} range(s)", names.join(" + "), ranges.len())
+            }
+            Self::Holder(_) => "the holder of a unique value".to_owned(),
+            Self::Scan => "every document".to_owned(),
+        }
+    }
+}
+
 /// How many ranges of a union are estimated; the others are taken to be as large.
 const ESTIMATED_RANGES: usize = 8;
 
 /// Chooses the cheapest plan for `wanted` results.
 pub(crate) async fn choose<T: Document>(
+    view: &View,
+    collection: &Arc<Collection>,
+    selection: &Selection<'_, T>,
+    wanted: usize,
+) -> Result<Plan> {
+    let plan = cheapest_plan(view, collection, selection, wanted).await?;
+    let (access, complexity) = plan.class(selection.is_in_id_order());
+    trace::planned(access, complexity, || {
+        (plan.describe(), selection.describe())
+    });
+    if access == Access::Scan && could_use_an_index(selection) {
+        trace::fell_back();
+    }
+    Ok(plan)
+}
+
+/// Whether an index would find what is selected, were it ready.
+fn could_use_an_index<T: Document>(selection: &Selection<'_, T>) -> bool {
+    match &selection.order {
+        By::Entry(_) => true,
+        _ => matches!(access::ways(&selection.condition, &|_| true), Ok(Some(_))),
+    }
+}
+
+async fn cheapest_plan<T: Document>(
     view: &View,
     collection: &Arc<Collection>,
     selection: &Selection<'_, T>,
@@ -190,9 +243,7 @@ impl Chooser<'_> {
             match way {
                 Way::Range(range) => self.estimate_range(range).await,
                 Way::Holder(_) => Ok(1),
-                Way::Either(ways) => {
-                    Ok(self.estimates(ways).await?.into_iter().min().unwrap_or(0))
-                }
+                Way::Either(ways) => Ok(self.estimates(ways).await?.into_iter().min().unwrap_or(0)),
                 Way::Each(ways) => {
                     let some = &ways[..ways.len().min(ESTIMATED_RANGES)];
                     let entries: u64 = self.estimates(some).await?.into_iter().sum();
@@ -271,7 +322,10 @@ mod tests {
         assert!(is_cheaper_sorted(5, 100_000, 20, 10_000));
         assert!(is_cheaper_sorted(1_000, 100_000, 20, 10_000));
         assert!(!is_cheaper_sorted(5_000, 100_000, 20, 10_000));
-        assert!(!is_cheaper_sorted(50_000, 100_000, 60_000, 10_000), "above the budget");
+        assert!(
+            !is_cheaper_sorted(50_000, 100_000, 60_000, 10_000),
+            "above the budget"
+        );
         assert!(!is_cheaper_sorted(100, 100, 20, 10_000));
     }
 }

@@ -127,7 +127,10 @@ impl<T, C> Not for Predicate<T, C> {
     type Output = Predicate<T, Residual>;
 
     fn not(self) -> Self::Output {
-        Predicate::new(self.condition.map(|condition| Condition::Not(Box::new(condition))))
+        Predicate::new(
+            self.condition
+                .map(|condition| Condition::Not(Box::new(condition))),
+        )
     }
 }
 
@@ -192,7 +195,11 @@ impl<T: Document, V: IndexValue + 'static, C: Capability> Field<T, V, C> {
     }
 
     /// The field lies between `least` and `most`, both included.
-    pub fn between(self, least: impl IndexArg<V>, most: impl IndexArg<V>) -> Predicate<T, C::Range> {
+    pub fn between(
+        self,
+        least: impl IndexArg<V>,
+        most: impl IndexArg<V>,
+    ) -> Predicate<T, C::Range> {
         self.compare(Test::Between(included(&least), included(&most)))
     }
 
@@ -247,7 +254,10 @@ impl<T: Document, V: PresentValue + 'static, C: Capability> Field<T, Option<V>, 
 
     /// The field holds a value.
     pub fn is_some(self) -> Predicate<T, C::Range> {
-        self.compare(Test::Between(Bound::Excluded(Scalar::Null), Bound::Unbounded))
+        self.compare(Test::Between(
+            Bound::Excluded(Scalar::Null),
+            Bound::Unbounded,
+        ))
     }
 }
 

@@ -90,6 +90,17 @@ impl<'a, T: Document> Selection<'a, T> {
         }))
     }
 
+    /// As in explanations: never a value.
+    pub(crate) fn describe(&self) -> String {
+        let order = match &self.order {
+            By::Id => "id".to_owned(),
+            By::Entry(range) => range.describe(),
+            By::Field(reader) => reader.field.to_owned(),
+        };
+        let direction = if self.descending { ", descending" } else { "" };
+        format!("{}, by {order}{direction}", self.condition.describe())
+    }
+
     /// Whether the order is that of ids, from the smallest up: then a scan begins behind a cursor and may end early.
     pub(crate) fn is_in_id_order(&self) -> bool {
         let has_one_value = match &self.order {

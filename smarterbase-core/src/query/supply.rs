@@ -68,9 +68,9 @@ impl Supplied {
                 holder: Some(holder),
                 after: after.cloned(),
             },
-            Plan::Scan | Plan::InOrder(_) => Supply::All(
-                Documents::new(view, collection, after).with_budget(scan_budget),
-            ),
+            Plan::Scan | Plan::InOrder(_) => {
+                Supply::All(Documents::new(view, collection, after).with_budget(scan_budget))
+            }
         };
         Self {
             view: view.clone(),
@@ -127,7 +127,10 @@ impl Supplied {
             *last = found.last().map(|candidate| candidate.id.clone());
             *read += found.len();
             if budget.is_some_and(|budget| *read > budget) {
-                return Err(scan::over_budget(&self.collection, budget.unwrap_or_default()));
+                return Err(scan::over_budget(
+                    &self.collection,
+                    budget.unwrap_or_default(),
+                ));
             }
         }
         let (view, collection) = (&self.view, &self.collection);
@@ -160,7 +163,11 @@ impl Supplied {
         let id = encode_key(collection, document.key())?;
         let is_seen =
             after.is_some_and(|after| super::overlay::name(&id) <= super::overlay::name(after));
-        Ok(Some(if is_seen { Vec::new() } else { vec![(id, document)] }))
+        Ok(Some(if is_seen {
+            Vec::new()
+        } else {
+            vec![(id, document)]
+        }))
     }
 }
 

@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    gather, overlay,
-    plan::Plan,
-    range::IndexRange,
-    selection::Selection,
-};
+use super::{gather, overlay, plan::Plan, range::IndexRange, selection::Selection};
 use crate::{
     document::{Document, Scalar, Stored},
     error::{Code, Error, Result},

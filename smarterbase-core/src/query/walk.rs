@@ -17,7 +17,7 @@ use super::{
 use crate::{
     document::{Document, Stored},
     error::{Error, Result},
-    operation::{Collection, View, read},
+    operation::{Collection, View, profile::trace, read},
 };
 
 /// A verified result and its place in the order.
@@ -45,7 +45,9 @@ pub(crate) async fn page<T: Document>(
     // One more than asked tells whether more follow.
     let most = limit.saturating_add(1);
     let mut found = match plan::choose(view, collection, selection, most).await? {
-        Plan::InOrder(plan) => page_in_order(view, collection, selection, plan, after, most).await?,
+        Plan::InOrder(plan) => {
+            page_in_order(view, collection, selection, plan, after, most).await?
+        }
         other => {
             let supply = gather::supply(view, collection, selection, other, after);
             gather::page(view, selection, supply, after, most).await?
@@ -98,7 +100,11 @@ enum Source {
 }
 
 impl<'a, T: Document> Walk<'a, T> {
-    pub(crate) fn new(view: View, collection: Arc<Collection>, selection: Selection<'a, T>) -> Self {
+    pub(crate) fn new(
+        view: View,
+        collection: Arc<Collection>,
+        selection: Selection<'a, T>,
+    ) -> Self {
         Self {
             view,
             collection,
@@ -130,7 +136,9 @@ impl<'a, T: Document> Walk<'a, T> {
                     continue;
                 }
                 Source::InOrder(entries) => {
-                    let found = entries.take(&self.selection, most, |_| LARGEST_SCAN).await?;
+                    let found = entries
+                        .take(&self.selection, most, |_| LARGEST_SCAN)
+                        .await?;
                     if found.is_empty() && entries.is_lost() {
                         self.after = entries.after().cloned();
                         self.begin_with(Plan::Scan).await?;
@@ -220,10 +228,14 @@ impl<'a, T: Document> Walk<'a, T> {
         self.next().await
     }
 
-    fn placed(&self, batch: Vec<(crate::format::path::EncodedId, Stored<T>)>) -> Result<Vec<Found<T>>> {
+    fn placed(
+        &self,
+        batch: Vec<(crate::format::path::EncodedId, Stored<T>)>,
+    ) -> Result<Vec<Found<T>>> {
         let mut found = Vec::new();
         for (id, document) in batch {
             let place = self.selection.place(&document, &id)?;
+            trace::looked_at(1, usize::from(place.is_none()));
             found.extend(place.map(|place| Found { document, place }));
         }
         Ok(found)

@@ -2,14 +2,17 @@
 
 use std::{marker::PhantomData, sync::Arc};
 
-use futures::{StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
+use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 
-use super::request;
+use super::measured_request;
 use crate::{
     db::Session,
     document::{Document, Scalar, Stored},
     error::{Code, Error, Result},
-    operation::verb::{encode_key, remove},
+    operation::{
+        profile::trace::Measured,
+        verb::{encode_key, remove},
+    },
     query::{
         Cursor, Order, Page, Predicate,
         condition::Condition,
@@ -46,7 +49,11 @@ impl<'a, T: Document> FindOne<'a, T> {
     }
 }
 
-request!(impl['a, T: Document] FindOne<'a, T> => Option<Stored<T>>, |this| async move {
+measured_request!(impl['a, T: Document] FindOne<'a, T> => Option<Stored<T>>, |this| {
+    let components = &T::SPEC.indexes[usize::from(this.ordinal)].components;
+    let fields: Vec<_> = components.iter().map(|component| component.field).collect();
+    Measured::of_unique_value(this.session.engine(), "find", T::SPEC.collection, &fields.join(", "))
+}, async move {
     let engine = this.session.engine();
     let found = unique::find(this.session.view(), &engine.collection::<T>(), this.ordinal, &this.components).await;
     found.map_err(|error| error.during("find"))
@@ -105,10 +112,7 @@ impl<'a, T: Document> FindMany<'a, T> {
     }
 
     /// Only those that meet this condition too. It needs no index of its own.
-    pub fn filter<C: Class>(
-        self,
-        condition: impl FnOnce(T::Fields) -> Predicate<T, C>,
-    ) -> Self {
+    pub fn filter<C: Class>(self, condition: impl FnOnce(T::Fields) -> Predicate<T, C>) -> Self {
         let condition = condition(T::HANDLES).into_condition();
         self.with(|selection| Ok(selection.and(condition?)))
     }
@@ -189,8 +193,13 @@ impl<'a, T: Document> FindMany<'a, T> {
     where
         F: Future<Output = Result<()>> + Send,
     {
-        let results = self.stream().map_ok(&work).try_buffer_unordered(most.max(1));
-        results.try_fold(0, |count, ()| async move { Ok(count + 1) }).await
+        let results = self
+            .stream()
+            .map_ok(&work)
+            .try_buffer_unordered(most.max(1));
+        results
+            .try_fold(0, |count, ()| async move { Ok(count + 1) })
+            .await
     }
 
     /// In the order of a comparison; equal ones by id. All that matches is read and sorted.
@@ -235,26 +244,29 @@ impl<'a, T: Document> FindMany<'a, T> {
     }
 
     fn found(self) -> impl futures::Stream<Item = Result<Found<T>>> + Send + 'a {
-        let operation = self.operation;
-        let batches = stream::try_unfold(self.walk(), move |walk| async move {
-            let mut walk = walk?;
-            let found = walk
-                .next()
-                .await
-                .map_err(|error| error.during(operation))?;
-            if found.is_empty() {
-                return Ok::<_, Error>(None);
-            }
-            let items: Vec<_> = found.into_iter().map(Ok).collect();
-            Ok(Some((stream::iter(items), Ok(walk))))
-        });
+        let (operation, measured) = (self.operation, self.measured());
+        let batches = stream::try_unfold(
+            (self.walk(), measured),
+            move |(walk, measured)| async move {
+                let mut walk = walk?;
+                let found = measured.run(walk.next()).await;
+                let found = found.map_err(|error| error.during(operation))?;
+                if found.is_empty() {
+                    return Ok::<_, Error>(None);
+                }
+                let items: Vec<_> = found.into_iter().map(Ok).collect();
+                Ok(Some((stream::iter(items), (Ok(walk), measured))))
+            },
+        );
         batches.try_flatten()
     }
 
     fn walk(self) -> Result<Walk<'a, T>> {
         let view = self.session.view().clone();
         let collection = view.collection::<T>();
-        let selection = self.selection.map_err(|error| error.during(self.operation))?;
+        let selection = self
+            .selection
+            .map_err(|error| error.during(self.operation))?;
         Ok(Walk::new(view, collection, selection))
     }
 
@@ -268,6 +280,23 @@ impl<'a, T: Document> FindMany<'a, T> {
         let view = self.session.view();
         let batch = walk::page(view, &view.collection::<T>(), selection, after, size).await;
         batch.map_err(|error| error.during(self.operation))
+    }
+
+    async fn all(&self) -> Result<Vec<Stored<T>>> {
+        let most = self.session.engine().limits.collect;
+        let batch = self.batch(None, most).await?;
+        if batch.has_more {
+            return Err(self.too_many(most));
+        }
+        Ok(documents(batch))
+    }
+
+    fn measured(&self) -> Measured {
+        self.measured_as(self.operation)
+    }
+
+    fn measured_as(&self, operation: &'static str) -> Measured {
+        Measured::begin(self.session.engine(), operation, T::SPEC.collection)
     }
 
     async fn limited(&self, most: usize) -> Result<Vec<Stored<T>>> {
@@ -308,21 +337,9 @@ fn project<T: Document, P: serde::de::DeserializeOwned>(found: &Found<T>) -> Res
     serde_json::from_slice(&bytes).map_err(failed)
 }
 
-impl<'a, T: Document> IntoFuture for FindMany<'a, T> {
-    type Output = Result<Vec<Stored<T>>>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let most = self.session.engine().limits.collect;
-            let batch = self.batch(None, most).await?;
-            if batch.has_more {
-                return Err(self.too_many(most));
-            }
-            Ok(documents(batch))
-        })
-    }
-}
+measured_request!(impl['a, T: Document] FindMany<'a, T> => Vec<Stored<T>>, |this| this.measured(), async move {
+    this.all().await
+});
 
 /// One page of a finder or a query.
 #[must_use = "a request does nothing until it is awaited"]
@@ -347,7 +364,7 @@ impl<T> FindPage<'_, T> {
     }
 }
 
-request!(impl['a, T: Document] FindPage<'a, T> => Page<T>, |this| async move {
+measured_request!(impl['a, T: Document] FindPage<'a, T> => Page<T>, |this| this.find.measured(), async move {
     let engine = this.find.session.engine();
     let collection = engine.collection::<T>();
     let selection = this.find.selection()?;
@@ -371,7 +388,7 @@ pub struct FindLimited<'a, T> {
     most: usize,
 }
 
-request!(impl['a, T: Document] FindLimited<'a, T> => Vec<Stored<T>>, |this| async move {
+measured_request!(impl['a, T: Document] FindLimited<'a, T> => Vec<Stored<T>>, |this| this.find.measured(), async move {
     this.find.limited(this.most).await
 });
 
@@ -382,7 +399,7 @@ pub struct FindFirst<'a, T> {
     find: FindMany<'a, T>,
 }
 
-request!(impl['a, T: Document] FindFirst<'a, T> => Option<Stored<T>>, |this| async move {
+measured_request!(impl['a, T: Document] FindFirst<'a, T> => Option<Stored<T>>, |this| this.find.measured(), async move {
     Ok(this.find.limited(1).await?.pop())
 });
 
@@ -393,7 +410,7 @@ pub struct FindOnly<'a, T> {
     find: FindMany<'a, T>,
 }
 
-request!(impl['a, T: Document] FindOnly<'a, T> => Stored<T>, |this| async move {
+measured_request!(impl['a, T: Document] FindOnly<'a, T> => Stored<T>, |this| this.find.measured(), async move {
     let batch = this.find.batch(None, 1).await?;
     if batch.has_more {
         let text = "more than one document matches";
@@ -411,7 +428,7 @@ pub struct FindAny<'a, T> {
     find: FindMany<'a, T>,
 }
 
-request!(impl['a, T: Document] FindAny<'a, T> => bool, |this| async move {
+measured_request!(impl['a, T: Document] FindAny<'a, T> => bool, |this| this.find.measured(), async move {
     Ok(!this.find.limited(1).await?.is_empty())
 });
 
@@ -439,13 +456,17 @@ impl<T> FindSorted<'_, T> {
     }
 }
 
-request!(impl['a, T: Document] FindSorted<'a, T> => Vec<Stored<T>>, |this| async move {
+measured_request!(impl['a, T: Document] FindSorted<'a, T> => Vec<Stored<T>>, |this| this.find.measured(), async move {
     let collect = this.find.session.engine().limits.collect;
     let (most, too_many) = (this.most.unwrap_or(collect), this.find.too_many(collect));
     let mut found = Vec::new();
-    let mut stream = Box::pin(this.find.found());
-    while let Some(next) = stream.try_next().await? {
-        found.push(next.document);
+    let mut walk = this.find.walk()?;
+    loop {
+        let batch = walk.next().await.map_err(|error| error.during("sort_by"))?;
+        if batch.is_empty() {
+            break;
+        }
+        found.extend(batch.into_iter().map(|next| next.document));
         if this.most.is_none() && found.len() > most {
             return Err(too_many);
         }
@@ -466,8 +487,8 @@ pub struct FindKeys<'a, T> {
     find: FindMany<'a, T>,
 }
 
-request!(impl['a, T: Document] FindKeys<'a, T> => Vec<T::Key>, |this| async move {
-    Ok(this.find.await?.iter().map(|document| document.key().clone()).collect())
+measured_request!(impl['a, T: Document] FindKeys<'a, T> => Vec<T::Key>, |this| this.find.measured(), async move {
+    Ok(this.find.all().await?.iter().map(|document| document.key().clone()).collect())
 });
 
 /// Counts documents exactly.
@@ -477,7 +498,7 @@ pub struct Count<'a, T> {
     find: FindMany<'a, T>,
 }
 
-request!(impl['a, T: Document] Count<'a, T> => u64, |this| async move {
+measured_request!(impl['a, T: Document] Count<'a, T> => u64, |this| this.find.measured_as("count"), async move {
     this.find.walk()?.count().await.map_err(|error| error.during("count"))
 });
 
@@ -489,7 +510,7 @@ pub struct EstimateCount<'a, T> {
     find: FindMany<'a, T>,
 }
 
-request!(impl['a, T: Document] EstimateCount<'a, T> => u64, |this| async move {
+measured_request!(impl['a, T: Document] EstimateCount<'a, T> => u64, |this| this.find.measured_as("count_estimate"), async move {
     this.find.walk()?.count_estimate().await.map_err(|error| error.during("count_estimate"))
 });
 
@@ -500,7 +521,7 @@ pub struct DeleteMany<'a, T> {
     find: FindMany<'a, T>,
 }
 
-request!(impl['a, T: Document] DeleteMany<'a, T> => u64, |this| async move {
+measured_request!(impl['a, T: Document] DeleteMany<'a, T> => u64, |this| this.find.measured(), async move {
     let view = this.find.session.view().clone();
     let collection = view.collection::<T>();
     let mut walk = this.find.walk()?;

@@ -106,6 +106,12 @@ impl Counted {
         }
     }
 
+    fn add(&self, counter: impl Fn(&RequestCounts) -> &AtomicU64, number: u64) {
+        counter(&self.counts).fetch_add(number, Ordering::Relaxed);
+        let _no_operation =
+            OPERATION.try_with(|counts| counter(counts).fetch_add(number, Ordering::Relaxed));
+    }
+
     /// The counters.
     #[must_use]
     pub fn counts(&self) -> Arc<RequestCounts> {
@@ -113,8 +119,17 @@ impl Counted {
     }
 }
 
-fn add(counter: &AtomicU64, number: u64) {
-    counter.fetch_add(number, Ordering::Relaxed);
+tokio::task_local! {
+    /// Counts beside the store's own counters what one operation asks for.
+    static OPERATION: Arc<RequestCounts>;
+}
+
+/// Runs `operation` and adds its requests to `counts` as well. What it spawns does not count.
+pub(crate) async fn metered<R>(
+    counts: Arc<RequestCounts>,
+    operation: impl Future<Output = R>,
+) -> R {
+    OPERATION.scope(counts, operation).await
 }
 
 #[async_trait]
@@ -125,41 +140,40 @@ impl CasStore for Counted {
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Object>, StoreError> {
-        add(&self.counts.gets, 1);
+        self.add(|counts| &counts.gets, 1);
         let object = self.inner.get(key).await?;
         let bytes = object.as_ref().map_or(0, |object| object.bytes.len());
-        add(&self.counts.bytes_in, bytes as u64);
+        self.add(|counts| &counts.bytes_in, bytes as u64);
         Ok(object)
     }
 
     async fn get_if_changed(&self, key: &Key, version: &Version) -> Result<Changed, StoreError> {
-        add(&self.counts.gets, 1);
+        self.add(|counts| &counts.gets, 1);
         let changed = self.inner.get_if_changed(key, version).await?;
         match &changed {
-            Changed::Now(object) => add(&self.counts.bytes_in, object.bytes.len() as u64),
-            Changed::Unchanged => add(&self.counts.unchanged, 1),
+            Changed::Now(object) => self.add(|counts| &counts.bytes_in, object.bytes.len() as u64),
+            Changed::Unchanged => self.add(|counts| &counts.unchanged, 1),
             Changed::Gone => {}
         }
         Ok(changed)
     }
 
     async fn put(&self, key: &Key, expect: &Expect, body: Bytes) -> Attempt {
-        let counter = match expect {
-            Expect::Absent => &self.counts.creates,
-            Expect::Exactly(_) => &self.counts.swaps,
-        };
-        add(counter, 1);
-        add(&self.counts.bytes_out, body.len() as u64);
+        match expect {
+            Expect::Absent => self.add(|counts| &counts.creates, 1),
+            Expect::Exactly(_) => self.add(|counts| &counts.swaps, 1),
+        }
+        self.add(|counts| &counts.bytes_out, body.len() as u64);
         self.inner.put(key, expect, body).await
     }
 
     async fn delete_if(&self, key: &Key, version: &Version) -> Attempt {
-        add(&self.counts.conditional_deletes, 1);
+        self.add(|counts| &counts.conditional_deletes, 1);
         self.inner.delete_if(key, version).await
     }
 
     async fn delete_retired(&self, key: &Key) -> Result<(), StoreError> {
-        add(&self.counts.deletes, 1);
+        self.add(|counts| &counts.deletes, 1);
         self.inner.delete_retired(key).await
     }
 
@@ -169,7 +183,7 @@ impl CasStore for Counted {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<ListPage, StoreError> {
-        add(&self.counts.lists, 1);
+        self.add(|counts| &counts.lists, 1);
         self.inner.list(prefix, after, limit).await
     }
 }
