@@ -44,12 +44,17 @@ fn post(number: u32) -> Post {
         id: format!("p{number:03}"),
         author: format!("a{}", number % 4),
         published: number,
-        status: if number % 20 == 0 { "draft" } else { "live" }.to_owned(),
+        status: if number.is_multiple_of(20) {
+            "draft"
+        } else {
+            "live"
+        }
+        .to_owned(),
         tags: vec!["all".to_owned(), format!("t{}", number % 10)],
         score: 1_000 - number,
         slug: format!("Post-{number}"),
         title: format!("The {number}th post"),
-        note: (number % 8 == 0).then(|| format!("note {number}")),
+        note: number.is_multiple_of(8).then(|| format!("note {number}")),
     }
 }
 

@@ -231,7 +231,7 @@ pub(crate) fn in_order<T: Document>(
         let Some((used, prefix, bounds)) = order(index, reader, &comparisons) else {
             continue;
         };
-        if !is_ready(ordinal) || best.as_ref().is_some_and(|(most, _)| *most >= used + 1) {
+        if !is_ready(ordinal) || best.as_ref().is_some_and(|(most, _)| *most >= used) {
             continue;
         }
         let whole = IndexRange::new(T::SPEC, ordinal, &prefix, None)?;
@@ -240,7 +240,7 @@ pub(crate) fn in_order<T: Document>(
             range: IndexRange::new(T::SPEC, ordinal, &prefix, bounds)?,
             is_narrow: used > 0,
         };
-        best = Some((used + 1, in_order));
+        best = Some((used, in_order));
     }
     Ok(best.map(|(_, in_order)| in_order))
 }

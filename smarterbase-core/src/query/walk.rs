@@ -92,9 +92,9 @@ enum Source {
     /// Nothing was asked for yet.
     Begin,
     /// Entries come in the order of the results.
-    InOrder(Ordered),
+    InOrder(Box<Ordered>),
     /// Documents come in the order of the results.
-    ById(Supplied),
+    ById(Box<Supplied>),
     /// The places of all results were found.
     Places(VecDeque<Place>),
 }
@@ -173,14 +173,17 @@ impl<'a, T: Document> Walk<'a, T> {
     async fn begin_with(&mut self, plan: Plan) -> Result<()> {
         let (view, collection) = (&self.view, &self.collection);
         self.source = match plan {
-            Plan::InOrder(plan) => {
-                Source::InOrder(Ordered::new(view, collection, plan, self.after.clone()))
-            }
+            Plan::InOrder(plan) => Source::InOrder(Box::new(Ordered::new(
+                view,
+                collection,
+                plan,
+                self.after.clone(),
+            ))),
             other => {
                 let after = self.after.as_ref();
                 let supply = gather::supply(view, collection, &self.selection, other, after);
                 if self.selection.is_in_id_order() {
-                    Source::ById(supply)
+                    Source::ById(Box::new(supply))
                 } else {
                     let places = gather::places(view, &self.selection, supply, after).await?;
                     Source::Places(places.into())
