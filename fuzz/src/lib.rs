@@ -48,6 +48,7 @@ pub static SPEC: DocumentSpec = DocumentSpec {
         ),
         index(IndexKind::Unique, &[COMPONENT]),
     ],
+    references: &[],
     unknown: UnknownMembers::Keep,
     keeps_history: false,
     history: History::none(1, "id", &[]),

@@ -37,7 +37,7 @@ pub use serde_json;
 pub use validator;
 
 pub use crate::{
-    db::{Count, DeleteMany, FindMany, FindOne, Session},
+    db::{Count, DeleteMany, FetchReference, FindMany, FindOne, Session},
     document::seal::{is_stored_as, seal},
     document::{
         Adoption, ComponentSpec, Document, DocumentKey, DocumentSpec, EmbeddedForm, EmbeddedSpec,

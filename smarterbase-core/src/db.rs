@@ -8,9 +8,10 @@ pub mod verbs;
 
 pub use builder::DbBuilder;
 pub use request::{
-    Count, Create, CreateMany, Delete, DeleteMany, EstimateCount, Exists, FindAny, FindFirst,
-    FindKeys, FindLimited, FindMany, FindOne, FindOnly, FindPage, FindSorted, Get, GetMany,
-    GetRequired, List, Overwrite, Query, ReadHistory, Reload, Remove, Save, Update, Upsert,
+    Count, Create, CreateMany, Delete, DeleteMany, EstimateCount, Exists, FetchReference, FindAny,
+    FindFirst, FindKeys, FindLimited, FindMany, FindOne, FindOnly, FindPage, FindSorted, FindWith,
+    Get, GetMany, GetRequired, List, LoadMany, Loaded, Overwrite, PlanDelete, Query, ReadHistory,
+    Reload, Remove, Save, Update, Upsert,
 };
 pub use session::Session;
 pub use transaction::{Transaction, Tx};
@@ -23,6 +24,7 @@ use crate::{
     error::Result,
     format::database::ProbeReport,
     maintenance::{
+        cascade,
         definitions::{self, DefinitionStatus},
         medic::{self, MedicReport},
         quarantine::{self, RestoreReport},
@@ -60,6 +62,17 @@ impl Db {
     #[must_use]
     pub fn request_counts(&self) -> &RequestCounts {
         &self.engine.counts
+    }
+
+    /// Goes on with every large deletion whose program died half way: see [`with_schema`](Self::with_schema). Gives how
+    /// many there were. Safe to run at any time, from any process; one LIST where there is nothing to do.
+    ///
+    /// # Errors
+    /// - [`Misconfigured`](crate::ErrorKind::Misconfigured): a collection is not in the program's list of types.
+    /// - those of [`delete`](crate::db::DocumentExt::delete).
+    pub async fn resume_cascades(&self) -> Result<u64> {
+        let resumed = cascade::resume(&self.engine).await;
+        resumed.map_err(|error| error.during("resume_cascades"))
     }
 
     /// What the last queries of this handle's engine did and cost.

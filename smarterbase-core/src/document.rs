@@ -6,6 +6,7 @@ pub mod index_value;
 pub mod list;
 pub mod moment;
 pub mod policy;
+pub mod reference;
 pub mod revision;
 pub mod seal;
 pub mod spec;
@@ -19,6 +20,7 @@ pub use index_value::{IndexArg, IndexRange, IndexSink, IndexValue, Scalar};
 pub use list::IndexList;
 pub use moment::{IntoDocument, Moment};
 pub use policy::{Adoption, OnBad, Policy, SealedShape, Standing, Upgrade};
+pub use reference::{OnDelete, Reference, ReferenceSpec, RefersTo};
 pub use revision::Version;
 pub use spec::{
     ComponentSpec, DocumentSpec, FieldSpec, History, IndexKind, IndexSpec, UnknownMembers,
@@ -55,6 +57,8 @@ pub trait Document: Serialize + DeserializeOwned + Send + Sync + Sized + 'static
     /// The struct of field handles: `User::FIELDS.email`.
     type Fields: Copy + Send + Sync + 'static;
 
+    /// The stored name of the collection, as in [`SPEC`](Self::SPEC): types that refer to each other name it.
+    const COLLECTION: &'static str;
     /// The static facts of the type.
     const SPEC: &'static DocumentSpec;
     /// The field handles.

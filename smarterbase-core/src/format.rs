@@ -1,6 +1,7 @@
 //! Every path, key and byte that is stored. No I/O. Written down in `docs/format.md`, frozen by `tests/fixtures`.
 
 pub mod body;
+pub mod cascade;
 pub mod catalog;
 pub mod claim;
 pub mod cursor;

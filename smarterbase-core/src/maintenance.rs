@@ -1,5 +1,6 @@
 //! Jobs over whole collections: safe to run again after a crash, and while others write.
 
+pub mod cascade;
 pub mod definitions;
 pub mod medic;
 pub mod migrate;

@@ -11,6 +11,7 @@ pub(crate) mod plan;
 pub mod profile;
 pub(crate) mod published;
 pub(crate) mod read;
+pub(crate) mod relations;
 pub(crate) mod rewrite;
 pub(crate) mod secure;
 pub(crate) mod settle;

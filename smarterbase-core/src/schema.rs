@@ -21,6 +21,7 @@ use crate::{
         json, upgrade,
     },
     maintenance::migrate::{MigrationPlan, MigrationProgress},
+    operation::relations::Kin,
 };
 
 /// The documents of a program. Implemented by `schema!`.
@@ -57,6 +58,7 @@ pub struct DocumentType {
     plan: for<'a> fn(&'a Db) -> BoxFuture<'a, Result<MigrationPlan>>,
     migrate: for<'a> fn(&'a Db, Upgrade, Report<'a>) -> BoxFuture<'a, Result<MigrationProgress>>,
     floor: for<'a> fn(&'a Db) -> BoxFuture<'a, Result<u32>>,
+    kin: Kin,
 }
 
 /// Told after every batch how far an upgrade is.
@@ -84,6 +86,7 @@ impl DocumentType {
             plan: plan::<T>,
             migrate: migrate::<T>,
             floor: floor::<T>,
+            kin: Kin::of::<T>(),
         }
     }
 
@@ -146,6 +149,19 @@ impl DocumentType {
     #[must_use]
     pub fn floor<'a>(&self, db: &'a Db) -> BoxFuture<'a, Result<u32>> {
         (self.floor)(db)
+    }
+}
+
+impl Db {
+    /// Tells the database the types of this program, so that deleting a document does what the references to it say:
+    /// `let db = smarterbase::open("./data").await?.with_schema::<Shop>();`. The first list stands.
+    ///
+    /// Programs that write types with `on_delete` need it.
+    #[must_use]
+    pub fn with_schema<S: Schema>(self) -> Self {
+        let types = S::TYPES.iter().map(|document| document.kin).collect();
+        self.engine.relations.set(types);
+        self
     }
 }
 

@@ -7,6 +7,7 @@ mod history;
 mod item;
 mod migrate;
 mod policy;
+mod references;
 pub(crate) mod serde;
 
 pub(crate) use document::{CompositeOptions, DocumentOptions, NewOptions, Unknown};
@@ -15,6 +16,7 @@ pub(crate) use field::{DefaultValue, FieldOptions, IndexOptions, UniqueOptions};
 pub(crate) use history::HistoryOptions;
 pub(crate) use migrate::{MigrateOptions, StepOptions};
 pub(crate) use policy::{AdoptOptions, PolicyOptions};
+pub(crate) use references::{OnDelete, ReferenceOptions};
 
 use proc_macro2::Span;
 

@@ -11,6 +11,7 @@ mod finders;
 mod migrations;
 mod new_struct;
 mod policy;
+mod references;
 mod spec;
 
 pub(crate) use embedded::embedded;
@@ -45,11 +46,12 @@ fn expand(model: &DocumentModel) -> TokenStream {
     let fields = fields::expand(model);
     let document_impl = document_impl::expand(model);
     let finders = finders::expand(model);
+    let references = references::expand(model);
     let new_struct = new_struct::structure(model);
     let new_impl = new_struct::implementation(model);
     let wrapped = wrap(
         &model.crate_path,
-        &quote!(#tracking #components #spec #fields #document_impl #finders #new_impl),
+        &quote!(#tracking #components #spec #fields #document_impl #finders #references #new_impl),
     );
     quote!(#new_struct #past #wrapped)
 }

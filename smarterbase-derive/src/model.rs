@@ -3,10 +3,12 @@
 mod definition;
 mod embedded;
 mod field;
+mod reference;
 
 pub(crate) use definition::{Definition, Kind};
 pub(crate) use embedded::{Body, EmbeddedModel, Part, Variant, VariantFields};
 pub(crate) use field::{FieldModel, Role};
+pub(crate) use reference::Reference;
 
 use proc_macro2::{Ident, Span};
 use quote::quote;
@@ -34,6 +36,7 @@ pub(crate) struct DocumentModel {
     pub(crate) new: Option<NewOptions>,
     pub(crate) fields: Vec<FieldModel>,
     pub(crate) definitions: Vec<Definition>,
+    pub(crate) references: Vec<Reference>,
     pub(crate) serde: serde::Container,
 }
 
@@ -44,15 +47,17 @@ impl DocumentModel {
         let named = form(input, errors)?;
         let container = serde::Container::read(&input.attrs);
         let mut fields = Vec::new();
-        let mut definitions = Vec::new();
+        let (mut definitions, mut references) = (Vec::new(), Vec::new());
         for (position, field) in named.iter().enumerate() {
-            let (model, indexes, uniques) =
-                FieldModel::read(field, &input.ident, &container, errors);
-            definitions.push((position, indexes, uniques));
+            let (model, on_field) = FieldModel::read(field, &input.ident, &container, errors);
+            definitions.push((position, on_field.indexes, on_field.uniques));
+            references.extend(on_field.references.map(|options| (position, options)));
             fields.push(model);
         }
         let definitions = definition::resolve(definitions, &options.indexes, &fields, errors);
+        let references = reference::resolve(references, &fields, errors);
         Some(Self {
+            references,
             collection: collection(&input.ident, &options, errors),
             shards: shards(&options, errors),
             unknown: options.unknown.unwrap_or(Unknown::Keep),

@@ -264,6 +264,7 @@ impl DbBuilder {
             writes: Arc::new(Semaphore::new(self.limits.usable().concurrent_writes)),
             sweeps: Arc::new(Semaphore::new(SWEEPS)),
             begin_upgrade: migrate::begin,
+            relations: Default::default(),
             collections: Default::default(),
         }
     }

@@ -7,6 +7,7 @@ pub mod many;
 pub mod migrate;
 pub mod one;
 pub mod query;
+pub mod reference;
 
 pub use find::{
     Count, DeleteMany, EstimateCount, FindAny, FindFirst, FindKeys, FindLimited, FindMany, FindOne,
@@ -17,9 +18,11 @@ pub use list::List;
 pub use many::{CreateMany, GetMany};
 pub use migrate::Migrate;
 pub use one::{
-    Create, Delete, Exists, Get, GetRequired, Overwrite, Reload, Remove, Save, Update, Upsert,
+    Create, Delete, Exists, Get, GetRequired, Overwrite, PlanDelete, Reload, Remove, Save, Update,
+    Upsert,
 };
 pub use query::Query;
+pub use reference::{FetchReference, FindWith, LoadMany, Loaded};
 
 /// Implements `IntoFuture` by an async block over `self`, and `Debug` by the type's name.
 macro_rules! request {

@@ -1,6 +1,8 @@
 //! The static facts of a document type: plain data that the derive emits.
 
-use super::{field::Shape, id::KeyKind, index_value::Encoding, policy::Policy};
+use super::{
+    field::Shape, id::KeyKind, index_value::Encoding, policy::Policy, reference::ReferenceSpec,
+};
 use crate::migration::Migration;
 
 /// Everything the engine knows about a type without an instance of it.
@@ -22,6 +24,8 @@ pub struct DocumentSpec {
     pub fields: &'static [FieldSpec],
     /// The index and unique definitions. The position is the definition's ordinal in this build; it is never stored.
     pub indexes: &'static [IndexSpec],
+    /// The fields that hold the keys of other documents.
+    pub references: &'static [ReferenceSpec],
     /// What happens to members of the stored JSON that the type does not have.
     pub unknown: UnknownMembers,
     /// Whether every version that is replaced is kept: see [`KeepsHistory`](super::KeepsHistory).

@@ -91,6 +91,12 @@ impl<T> Deref for Stored<T> {
         &self.value
     }
 }
+impl<T> AsRef<T> for Stored<T> {
+    fn as_ref(&self) -> &T {
+        self
+    }
+}
+
 impl<T> DerefMut for Stored<T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.value

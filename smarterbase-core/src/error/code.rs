@@ -65,6 +65,8 @@ codes! {
     TOO_MANY = "SB-TOO-MANY", Refused;
     /// A query would read, or a transaction would hold, more than its budget allows.
     BUDGET = "SB-BUDGET", Refused;
+    /// Another document refers to this one and forbids that it is deleted.
+    RESTRICTED = "SB-RESTRICTED", Refused;
     /// The database is closed, or closing.
     CLOSED = "SB-CLOSED", Refused;
     /// A `Tx` was used after its closure had ended.

@@ -314,6 +314,18 @@ pub fn cursor_keys() -> Key {
     Key("_sys/cursor-keys.json".into())
 }
 
+/// `_sys/cascade/<nonce>.json`.
+#[must_use]
+pub fn cascade(begun: super::Nonce) -> Key {
+    Key(format!("_sys/cascade/{begun}.json").into())
+}
+
+/// `_sys/cascade/`.
+#[must_use]
+pub fn cascades() -> Prefix {
+    Prefix("_sys/cascade/".into())
+}
+
 macro_rules! text_traits {
     ($($type:ident),*) => {$(
         impl fmt::Display for $type {

@@ -21,6 +21,7 @@ use super::{
     Collection,
     limits::Limits,
     profile::{Prices, Profiler},
+    relations::Relations,
     transaction::{TransactionCounters, turns::Turns},
 };
 /// A store's failure as the user sees it, when nothing was changed by it.
@@ -107,6 +108,7 @@ pub(crate) struct Engine {
     pub(crate) sweeps: Arc<Semaphore>,
     /// What the first use of an eager type begins; the job itself stands above this module.
     pub(crate) begin_upgrade: BeginUpgrade,
+    pub(crate) relations: Relations,
     pub(crate) collections: RwLock<HashMap<TypeId, Arc<Collection>>>,
 }
 

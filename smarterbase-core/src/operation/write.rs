@@ -54,6 +54,7 @@ pub(crate) async fn write(
     collection: &Arc<Collection>,
     change: Change,
 ) -> Result<Verdict> {
+    view.relations.check_known(collection.spec)?;
     published::agree(view, collection).await?;
     match view.attempt() {
         Some(attempt) => attempt.write(collection, change).await,

@@ -23,6 +23,18 @@ pub const fn check<const SLOTS: usize>(schema: &str, types: &[DocumentType]) -> 
                 .add("`: give one of them another `name`"),
         );
     }
+    if let Some((document, field)) = unlisted_target(types) {
+        return Some(
+            Message::new()
+                .add("`")
+                .add(document)
+                .add("` refers with `")
+                .add(field)
+                .add("` to a type that is not in `")
+                .add(schema)
+                .add("`: add it to the list"),
+        );
+    }
     match shared_name::<SLOTS>(types) {
         None => None,
         Some(name) => Some(
@@ -66,6 +78,34 @@ const fn shared_collection(types: &[DocumentType]) -> Option<&'static str> {
         position += 1;
     }
     None
+}
+
+/// The type and the field of a reference whose target is not in the list: nobody would know what depends on it.
+const fn unlisted_target(types: &[DocumentType]) -> Option<(&'static str, &'static str)> {
+    let mut position = 0;
+    while position < types.len() {
+        let spec = types[position].spec;
+        let mut reference = 0;
+        while reference < spec.references.len() {
+            if !holds(types, spec.references[reference].target) {
+                return Some((spec.type_name, spec.references[reference].field));
+            }
+            reference += 1;
+        }
+        position += 1;
+    }
+    None
+}
+
+const fn holds(types: &[DocumentType], collection: &str) -> bool {
+    let mut position = 0;
+    while position < types.len() {
+        if same_text(types[position].spec.collection, collection) {
+            return true;
+        }
+        position += 1;
+    }
+    false
 }
 
 const fn shared_name<const SLOTS: usize>(types: &[DocumentType]) -> Option<&'static str> {

@@ -219,6 +219,7 @@ static COUNTERS: DocumentSpec = DocumentSpec {
 impl Document for Counter {
     type Key = u64;
     type Fields = ();
+    const COLLECTION: &'static str = "counters";
     const SPEC: &'static DocumentSpec = &COUNTERS;
     const HANDLES: () = ();
 

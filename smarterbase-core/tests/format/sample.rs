@@ -110,6 +110,7 @@ pub(crate) static SPEC: DocumentSpec = DocumentSpec {
             &[component("org", "uuid"), component("email", "string")],
         ),
     ],
+    references: &[],
     unknown: UnknownMembers::Keep,
     keeps_history: false,
     history: History::none(2, "id", &[]),
@@ -118,6 +119,7 @@ pub(crate) static SPEC: DocumentSpec = DocumentSpec {
 impl Document for User {
     type Key = Id<User>;
     type Fields = ();
+    const COLLECTION: &'static str = SPEC.collection;
     const SPEC: &'static DocumentSpec = &SPEC;
     const HANDLES: () = ();
 

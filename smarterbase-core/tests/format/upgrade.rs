@@ -100,6 +100,7 @@ static SPEC: DocumentSpec = DocumentSpec {
     key_kind: KeyKind::Text,
     fields: &FIELDS,
     indexes: &[],
+    references: &[],
     unknown: UnknownMembers::Keep,
     keeps_history: false,
     history: History {

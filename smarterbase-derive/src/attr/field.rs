@@ -4,14 +4,14 @@ use proc_macro2::{Ident, Span};
 use syn::{Attribute, Expr};
 
 use super::{
-    Spanned,
+    ReferenceOptions, Spanned,
     item::{Grammar, Item, Value, set},
 };
 use crate::errors::Errors;
 
 const ON_FIELD: Grammar = Grammar {
     attribute: "#[document(..)]",
-    options: &["key", "index", "unique", "field"],
+    options: &["key", "index", "unique", "references", "field"],
     planned: &[],
 };
 const KEY: Grammar = Grammar {
@@ -62,6 +62,7 @@ pub(crate) struct FieldOptions {
     pub(crate) keys: Vec<KeyOptions>,
     pub(crate) indexes: Vec<IndexOptions>,
     pub(crate) uniques: Vec<UniqueOptions>,
+    pub(crate) references: Option<ReferenceOptions>,
     pub(crate) created_at: Option<Span>,
     pub(crate) updated_at: Option<Span>,
     pub(crate) revision: Option<Span>,
@@ -148,11 +149,11 @@ impl FieldOptions {
                 .list(errors)
                 .into_iter()
                 .for_each(|item| self.take_field(item, errors)),
-            "references" => errors.push(
-                item.span(),
-                "`#[references(..)]` is not supported by this version yet\n  \
-                 help: write `#[index]`, and look the other document up with `get`",
-            ),
+            "references" => {
+                let slot = &mut self.references;
+                let key = item.key.clone();
+                set(slot, ReferenceOptions::read(item, errors), &key, errors);
+            }
             _ => ON_FIELD.refuse(&item.key, errors),
         }
     }
@@ -221,15 +222,20 @@ impl KeyOptions {
 }
 
 impl IndexOptions {
-    fn read(item: Item, errors: &mut Errors) -> Self {
-        let mut options = Self {
-            span: item.span(),
+    /// The plain index that a reference brings.
+    pub(crate) fn plain(span: Span) -> Self {
+        Self {
+            span,
             range: None,
             each: None,
             lower: None,
             name: None,
             method: None,
-        };
+        }
+    }
+
+    fn read(item: Item, errors: &mut Errors) -> Self {
+        let mut options = Self::plain(item.span());
         for item in item.list(errors) {
             let key = item.key.clone();
             match item.name().as_str() {

@@ -8,6 +8,7 @@ use crate::model::{Definition, DocumentModel, FieldModel, Role, span_of};
 
 pub(super) fn expand(model: &DocumentModel) -> TokenStream {
     let ident = &model.ident;
+    let collection = &model.collection;
     let (key_type, key_value) = key(model);
     let fields = fields::name(model);
     let handles = fields::values(model);
@@ -24,6 +25,7 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
         impl __sb::Document for #ident {
             type Key = #key_type;
             type Fields = #fields;
+            const COLLECTION: &'static str = #collection;
             const SPEC: &'static __sb::DocumentSpec = &__SB_SPEC;
             const HANDLES: #fields = #handles;
 

@@ -26,6 +26,7 @@ pub(super) fn document(input: &DeriveInput) -> TokenStream {
                 key_kind: __sb::KeyKind::Text,
                 fields: &[],
                 indexes: &[],
+                references: &[],
                 unknown: __sb::UnknownMembers::Keep,
                 keeps_history: false,
                 history: __sb::History::none(1, "", &[]),
@@ -33,6 +34,7 @@ pub(super) fn document(input: &DeriveInput) -> TokenStream {
             impl __sb::Document for #ident {
                 type Key = __sb::String;
                 type Fields = ();
+                const COLLECTION: &'static str = #name;
                 const SPEC: &'static __sb::DocumentSpec = &__SB_SPEC;
                 const HANDLES: () = ();
                 fn key(&self) -> &__sb::String {

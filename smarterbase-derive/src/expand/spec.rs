@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use super::{components, migrations, policy};
+use super::{components, migrations, policy, references};
 use crate::{
     attr::Unknown,
     model::{Definition, DocumentModel, FieldModel, Kind, span_of},
@@ -23,6 +23,7 @@ pub(super) fn expand(model: &DocumentModel, past: &migrations::Subject<'_>) -> T
         .definitions
         .iter()
         .map(|definition| index(model, definition));
+    let references = references::specs(model);
     let unknown = match model.unknown {
         Unknown::Keep => quote!(Keep),
         Unknown::Drop => quote!(Drop),
@@ -42,6 +43,7 @@ pub(super) fn expand(model: &DocumentModel, past: &migrations::Subject<'_>) -> T
             key_kind: __sb::key_kind::<#ident>(),
             fields: __SB_FIELDS,
             indexes: &[#(#indexes),*],
+            references: &[#(#references),*],
             unknown: __sb::UnknownMembers::#unknown,
             keeps_history: #keeps_history,
             history: #history,

@@ -5,7 +5,7 @@ use syn::{Attribute, Type, Visibility};
 
 use super::without_self;
 use crate::{
-    attr::{DefaultValue, FieldOptions, IndexOptions, UniqueOptions, serde},
+    attr::{DefaultValue, FieldOptions, IndexOptions, ReferenceOptions, UniqueOptions, serde},
     errors::Errors,
     names,
 };
@@ -29,6 +29,13 @@ pub(crate) struct FieldModel {
     pub(crate) opaque: Option<Span>,
     pub(crate) cfg: Option<Span>,
     pub(crate) serde: serde::Member,
+}
+
+/// What the attributes of one field define.
+pub(super) struct OnField {
+    pub(super) indexes: Vec<IndexOptions>,
+    pub(super) uniques: Vec<UniqueOptions>,
+    pub(super) references: Option<ReferenceOptions>,
 }
 
 /// What fills a field.
@@ -57,8 +64,8 @@ impl FieldModel {
         document: &Ident,
         container: &serde::Container,
         errors: &mut Errors,
-    ) -> (Self, Vec<IndexOptions>, Vec<UniqueOptions>) {
-        let options = FieldOptions::read(&field.attrs, errors);
+    ) -> (Self, OnField) {
+        let mut options = FieldOptions::read(&field.attrs, errors);
         let member = serde::Member::read(&field.attrs);
         let ident = field
             .ident
@@ -98,7 +105,21 @@ impl FieldModel {
             serde: member,
             ident,
         };
-        (model, options.indexes, options.uniques)
+        // Who refers to a document is found by an index.
+        if let Some(references) = &options.references
+            && options
+                .indexes
+                .iter()
+                .all(|index| index.each.is_some() || index.lower.is_some())
+        {
+            options.indexes.push(IndexOptions::plain(references.span));
+        }
+        let on_field = OnField {
+            indexes: options.indexes,
+            uniques: options.uniques,
+            references: options.references,
+        };
+        (model, on_field)
     }
 
     /// The Rust name, without `r#`.

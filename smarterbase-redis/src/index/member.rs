@@ -119,6 +119,7 @@ mod tests {
             range: true,
             components: &PAIR,
         }],
+        references: &[],
         unknown: UnknownMembers::Keep,
         keeps_history: false,
         history: History::none(1, "id", &[]),

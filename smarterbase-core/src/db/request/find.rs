@@ -9,10 +9,8 @@ use crate::{
     db::Session,
     document::{Document, Scalar, Stored},
     error::{Code, Error, Result},
-    operation::{
-        profile::trace::Measured,
-        verb::{encode_key, remove},
-    },
+    maintenance::cascade,
+    operation::{profile::trace::Measured, verb::encode_key},
     query::{
         Cursor, Order, Page, Predicate,
         condition::Condition,
@@ -106,7 +104,11 @@ impl<'a, T: Document> FindMany<'a, T> {
         }
     }
 
-    fn with(mut self, change: impl FnOnce(Selection<'a, T>) -> Result<Selection<'a, T>>) -> Self {
+    pub(super) fn session(&self) -> &Session<'a> {
+        &self.session
+    }
+
+    fn change(mut self, change: impl FnOnce(Selection<'a, T>) -> Result<Selection<'a, T>>) -> Self {
         self.selection = self.selection.and_then(change);
         self
     }
@@ -114,23 +116,23 @@ impl<'a, T: Document> FindMany<'a, T> {
     /// Only those that meet this condition too. It needs no index of its own.
     pub fn filter<C: Class>(self, condition: impl FnOnce(T::Fields) -> Predicate<T, C>) -> Self {
         let condition = condition(T::HANDLES).into_condition();
-        self.with(|selection| Ok(selection.and(condition?)))
+        self.change(|selection| Ok(selection.and(condition?)))
     }
 
     /// Only those that `keeps` says yes to. A cursor cannot tell one closure from another: give it the same one.
     pub fn retain(self, keeps: impl Fn(&T) -> bool + Send + Sync + 'a) -> Self {
-        self.with(|selection| Ok(selection.and(Condition::Passes(Arc::new(keeps)))))
+        self.change(|selection| Ok(selection.and(Condition::Passes(Arc::new(keeps)))))
     }
 
     /// In the order of a field; ties by id. Without an index that gives the order, what matches is read and sorted.
     pub fn order_by<C>(self, order: impl FnOnce(T::Fields) -> Order<T, C>) -> Self {
         let order = order(T::HANDLES);
-        self.with(|selection| Ok(selection.ordered_by(order.reader, order.descending)))
+        self.change(|selection| Ok(selection.ordered_by(order.reader, order.descending)))
     }
 
     /// From the greatest value and id down.
     pub fn descending(self) -> Self {
-        self.with(|mut selection| {
+        self.change(|mut selection| {
             selection.descending = true;
             Ok(selection)
         })
@@ -139,7 +141,7 @@ impl<'a, T: Document> FindMany<'a, T> {
     /// Reads at most this many documents that do not come in order, instead of
     /// [`Limits::scan_documents`](crate::operation::limits::Limits::scan_documents); more is an error.
     pub fn budget(self, documents: usize) -> Self {
-        self.with(|mut selection| {
+        self.change(|mut selection| {
             selection.budget = Some(documents);
             Ok(selection)
         })
@@ -538,7 +540,7 @@ measured_request!(impl['a, T: Document] DeleteMany<'a, T> => u64, |this| this.fi
                 let current = crate::operation::read::decode::<T>(&collection, &place.id, fetched.clone())?;
                 Ok(walk.selection().place(&current, &place.id)?.is_some())
             };
-            let gone = remove::delete_where::<T>(&view, &collection, &id, still).await;
+            let gone = cascade::delete::<T>(&view, &collection, &id, still).await;
             deleted += u64::from(gone.map_err(|error| error.during("delete"))?);
         }
     }

@@ -7,10 +7,11 @@ use crate::{
     db::Session,
     document::{Document, IntoDocument, Stored},
     error::Result,
+    maintenance::cascade::{self, CascadePlan},
     operation::{
         read,
         verb::{
-            create, encode_key, not_found, remove,
+            create, encode_key, not_found,
             replace::{self, Members},
             save, update,
         },
@@ -108,8 +109,31 @@ request!(impl['a, T: Document] Exists<'a, T> => bool, |this| async move {
 });
 
 request!(impl['a, T: Document] Delete<'a, T> => bool, |this| async move {
-    let engine = this.session.engine();
-    remove::delete::<T>(this.session.view(), &engine.collection::<T>(), &this.key).await.map_err(|error| error.during("delete"))
+    let collection = this.session.engine().collection::<T>();
+    let id = encode_key(&collection, &this.key)?;
+    let deleted = cascade::delete::<T>(this.session.view(), &collection, &id, |_| Ok(true)).await;
+    deleted.map_err(|error| error.during("delete"))
+});
+
+impl<'a, T: Document> Delete<'a, T> {
+    /// Deletes nothing, and tells what would go along.
+    pub fn dry_run(self) -> PlanDelete<'a, T> {
+        PlanDelete { delete: self }
+    }
+}
+
+/// What deleting a document would do: [`CascadePlan`].
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is awaited"]
+pub struct PlanDelete<'a, T: Document> {
+    delete: Delete<'a, T>,
+}
+
+request!(impl['a, T: Document] PlanDelete<'a, T> => CascadePlan, |this| async move {
+    let session = &this.delete.session;
+    let collection = session.engine().collection::<T>();
+    let id = encode_key(&collection, &this.delete.key)?;
+    cascade::plan(session.view(), &collection, &id).await.map_err(|error| error.during("delete"))
 });
 
 type Running<'a, T> = BoxFuture<'a, Result<Stored<T>>>;
@@ -259,7 +283,8 @@ request!(impl['a, T: Document] Save<'a, T> => (), |this| async move {
 
 request!(impl['a, T: Document] Remove<'a, T> => (), |this| async move {
     let engine = this.session.engine();
-    remove::remove(this.session.view(), &engine.collection::<T>(), &this.document).await.map_err(|error| error.during("remove"))
+    let removed = cascade::remove(this.session.view(), &engine.collection::<T>(), &this.document).await;
+    removed.map_err(|error| error.during("remove"))
 });
 
 request!(impl['a, T: Document] Reload<'a, T> => (), |this| async move {

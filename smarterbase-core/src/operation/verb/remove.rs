@@ -15,17 +15,8 @@ use crate::{
     },
 };
 
-/// Deletes a document whatever its revision. Gives whether there was one.
-pub(crate) async fn delete<T: Document>(
-    view: &View,
-    collection: &Arc<Collection>,
-    key: &T::Key,
-) -> Result<bool> {
-    let id = encode_key(collection, key)?;
-    delete_where::<T>(view, collection, &id, |_| Ok(true)).await
-}
-
-/// Deletes a document while `still` says so of what is there; judged again after every lost race.
+/// Deletes a document while `still` says so of what is there; judged again after every lost race. Gives whether there was
+/// one.
 pub(crate) async fn delete_where<T: Document>(
     view: &View,
     collection: &Arc<Collection>,

@@ -1,0 +1,36 @@
+//! `_sys/cascade/<nonce>.json`: a deletion with everything that depends on it has begun, and may have to be gone on with.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{envelope, json};
+use crate::error::Result;
+
+/// The document that is being deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// Its collection.
+    pub collection: String,
+    /// Its encoded id.
+    pub id: String,
+}
+
+impl Begun {
+    /// The members beside the envelope: `"collection":"…","id":"…"`.
+    #[must_use]
+    pub fn body(&self) -> Bytes {
+        let body = serde_json::to_vec(self).expect("it is JSON, and memory takes it");
+        body.into()
+    }
+
+    /// Reads the object.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt): malformed. [`Unsupported`](crate::ErrorKind::Unsupported): as
+    /// [`envelope::open`].
+    pub fn open(bytes: &Bytes) -> Result<Self> {
+        let opened = envelope::open(bytes)?;
+        serde_json::from_slice(&opened.body)
+            .map_err(|error| json::corrupt("the journal of a cascade", &error))
+    }
+}

@@ -1,0 +1,309 @@
+//! Deleting a document with what depends on it: one transaction while it fits, else piece by piece under a journal.
+//!
+//! Who refers is found by the index over the reference, inside of the transaction: whoever comes to refer meanwhile, or no
+//! longer does, makes it run again.
+
+mod journal;
+mod pieces;
+mod tree;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures::{FutureExt, future::BoxFuture};
+
+pub(crate) use journal::resume;
+
+use self::tree::{Collected, Tree};
+use crate::{
+    document::{Document, DocumentKey, KeyKind, Scalar, Stored},
+    error::{Code, Error, Result},
+    format::path::EncodedId,
+    operation::{
+        Collection, Engine, View,
+        read::{self, Fetched},
+        relations::{Kin, Referrer},
+        transaction::{self, attempt::Kind},
+        verb::{encode_key, not_found, remove, update},
+    },
+    query::{range::IndexRange, selection::Selection, walk},
+};
+
+/// How many documents one transaction takes along.
+const MOST_AT_ONCE: usize = 500;
+
+/// What deleting a document would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CascadePlan {
+    /// How many documents would be deleted, by collection; the document itself included.
+    pub deleted: BTreeMap<&'static str, u64>,
+    /// How many documents would lose a reference, by collection.
+    pub nullified: BTreeMap<&'static str, u64>,
+    /// Collections with documents that forbid it.
+    pub restricted_by: Vec<&'static str>,
+    /// Whether all were found; `false`: there are more than 10,000, and these are only some of them.
+    pub is_complete: bool,
+}
+
+/// Deletes a document of a type that others may refer to, while `still` says so of what is there.
+pub(crate) async fn delete<T: Document>(
+    view: &View,
+    collection: &Arc<Collection>,
+    id: &EncodedId,
+    still: impl Fn(&Fetched) -> Result<bool> + Sync,
+) -> Result<bool> {
+    if view.relations.referring_to(collection.name()).is_empty() {
+        return remove::delete_where::<T>(view, collection, id, still).await;
+    }
+    if view.attempt().is_some() {
+        return match within::<T>(view, collection, id, &still).await? {
+            Outcome::Deleted(deleted) => Ok(deleted),
+            Outcome::TooMany => Err(too_many_for_one(collection, id)),
+        };
+    }
+    match at_once::<T>(view, collection, id, &still).await? {
+        Outcome::Deleted(deleted) => Ok(deleted),
+        Outcome::TooMany => pieces::delete::<T>(view, collection, id).await,
+    }
+}
+
+/// Deletes a loaded document at the revision that it was read at, with what depends on it: never in pieces.
+pub(crate) async fn remove<T: Document>(
+    view: &View,
+    collection: &Arc<Collection>,
+    document: &Stored<T>,
+) -> Result<()> {
+    if view.relations.referring_to(collection.name()).is_empty() {
+        return remove::remove(view, collection, document).await;
+    }
+    if view.attempt().is_some() {
+        return remove_within(view, collection, document).await;
+    }
+    transaction::run(view.engine(), Kind::ReadWrite, |attempt| async move {
+        remove_within(&View::of(attempt), collection, document).await
+    })
+    .await
+}
+
+async fn remove_within<T: Document>(
+    view: &View,
+    collection: &Arc<Collection>,
+    document: &Stored<T>,
+) -> Result<()> {
+    let id = encode_key(collection, document.key())?;
+    let most = MOST_AT_ONCE.min(view.limits.transactions.writes / 2);
+    let Collected::Whole(tree) = tree::collect(view, collection.spec, &id, most).await? else {
+        return Err(too_many_for_one(collection, &id));
+    };
+    apply(view, &tree).await?;
+    remove::remove(view, collection, document).await
+}
+
+/// How a deletion in one transaction ended.
+enum Outcome {
+    /// Whether there was such a document.
+    Deleted(bool),
+    /// More depends on it than one transaction takes along; nothing was changed.
+    TooMany,
+}
+
+async fn at_once<T: Document>(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    id: &EncodedId,
+    still: &(impl Fn(&Fetched) -> Result<bool> + Sync),
+) -> Result<Outcome> {
+    transaction::run(engine, Kind::ReadWrite, |attempt| async move {
+        within::<T>(&View::of(attempt), collection, id, still).await
+    })
+    .await
+}
+
+/// Inside of a transaction: everything is found, then everything goes.
+async fn within<T: Document>(
+    view: &View,
+    collection: &Arc<Collection>,
+    id: &EncodedId,
+    still: &(impl Fn(&Fetched) -> Result<bool> + Sync),
+) -> Result<Outcome> {
+    let there = read::fetch_to_replace(view, collection, id).await?;
+    match read::live(collection, id, there)? {
+        Some(fetched) if still(&fetched)? => {}
+        _ => return Ok(Outcome::Deleted(false)),
+    }
+    let most = MOST_AT_ONCE.min(view.limits.transactions.writes / 2);
+    let Collected::Whole(tree) = tree::collect(view, collection.spec, id, most).await? else {
+        return Ok(Outcome::TooMany);
+    };
+    apply(view, &tree).await?;
+    let deleted = remove::delete_where::<T>(view, collection, id, |_| Ok(true)).await?;
+    Ok(Outcome::Deleted(deleted))
+}
+
+async fn apply(view: &View, tree: &Tree) -> Result<()> {
+    if let Some((kin, id)) = tree.restricted.first() {
+        return Err(restricted(kin.spec.collection, id));
+    }
+    // Children before their parents, and references before what they lead to.
+    for (kin, id, referrer) in &tree.nullified {
+        (kin.nullify)(view, id, referrer).await?;
+    }
+    for (kin, id, referrer) in tree.deleted.iter().rev() {
+        (kin.delete)(view, id, referrer).await?;
+    }
+    Ok(())
+}
+
+/// What deleting a document would do, as far as can be seen now.
+pub(crate) async fn plan(
+    view: &View,
+    collection: &Arc<Collection>,
+    id: &EncodedId,
+) -> Result<CascadePlan> {
+    let there = read::fetch(view, collection, id).await?;
+    if read::live(collection, id, there)?.is_none() {
+        return Err(not_found(collection, id));
+    }
+    let most = view.limits.scan_documents;
+    let (tree, is_complete) = match tree::collect(view, collection.spec, id, most).await? {
+        Collected::Whole(tree) => (tree, true),
+        Collected::Part(tree) => (tree, false),
+    };
+    let mut plan = CascadePlan {
+        is_complete,
+        ..CascadePlan::default()
+    };
+    plan.deleted.insert(collection.name(), 1);
+    for (kin, ..) in &tree.deleted {
+        *plan.deleted.entry(kin.spec.collection).or_default() += 1;
+    }
+    for (kin, ..) in &tree.nullified {
+        *plan.nullified.entry(kin.spec.collection).or_default() += 1;
+    }
+    let restricted = tree.restricted.iter();
+    plan.restricted_by = restricted.map(|(kin, _)| kin.spec.collection).collect();
+    plan.restricted_by.sort_unstable();
+    plan.restricted_by.dedup();
+    Ok(plan)
+}
+
+impl Kin {
+    /// What is done with documents of type `T`.
+    pub(crate) const fn of<T: Document>() -> Self {
+        Self {
+            spec: T::SPEC,
+            find: find::<T>,
+            delete: delete_referrer::<T>,
+            nullify: nullify::<T>,
+            delete_root: delete_root::<T>,
+        }
+    }
+}
+
+/// The key of a document, as references to it are indexed.
+pub(crate) fn scalar_of(kind: KeyKind, id: &EncodedId) -> Scalar<'static> {
+    let text = id.decode().0;
+    let scalar = match kind {
+        KeyKind::Uuid => uuid::Uuid::try_parse(&text)
+            .ok()
+            .map(|uuid| Scalar::Uuid(*uuid.as_bytes())),
+        KeyKind::Unsigned => text.parse().ok().map(Scalar::Unsigned),
+        KeyKind::Text => None,
+    };
+    scalar.unwrap_or(Scalar::Text(text.into()))
+}
+
+fn range<T: Document>(referrer: &Referrer) -> Result<IndexRange> {
+    let target = std::slice::from_ref(&referrer.target);
+    IndexRange::new(T::SPEC, referrer.reference.ordinal, target, None)
+}
+
+fn find<'a, T: Document>(
+    view: &'a View,
+    referrer: &'a Referrer,
+    most: usize,
+) -> BoxFuture<'a, Result<Vec<EncodedId>>> {
+    async move {
+        let selection = Selection::<T>::by_entry(range::<T>(referrer)?);
+        let collection = view.collection::<T>();
+        let batch = walk::page(view, &collection, &selection, None, most).await?;
+        let found = batch.found.into_iter();
+        Ok(found.map(|found| found.place.id).collect())
+    }
+    .boxed()
+}
+
+fn delete_referrer<'a, T: Document>(
+    view: &'a View,
+    id: &'a EncodedId,
+    referrer: &'a Referrer,
+) -> BoxFuture<'a, Result<bool>> {
+    async move {
+        let (collection, range) = (view.collection::<T>(), range::<T>(referrer)?);
+        // Who moved to another document meanwhile stays.
+        let refers = |fetched: &Fetched| {
+            let document = read::decode::<T>(&collection, id, fetched.clone())?;
+            Ok(range.first_value(&*document, false)?.is_some())
+        };
+        remove::delete_where::<T>(view, &collection, id, refers).await
+    }
+    .boxed()
+}
+
+fn nullify<'a, T: Document>(
+    view: &'a View,
+    id: &'a EncodedId,
+    referrer: &'a Referrer,
+) -> BoxFuture<'a, Result<bool>> {
+    async move {
+        let (collection, range) = (view.collection::<T>(), range::<T>(referrer)?);
+        let key = T::Key::from_text(&id.decode().0)?;
+        let mut refers = false;
+        let cleared = update::update::<T>(view, &collection, &key, |document| {
+            refers = range.first_value(document, false)?.is_some();
+            if refers {
+                *document = without(document, referrer.reference.field)?;
+            }
+            Ok(())
+        });
+        match cleared.await {
+            Ok(_) => Ok(refers),
+            Err(error) if error.kind() == crate::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+    .boxed()
+}
+
+/// The document with `null` in a field.
+fn without<T: Document>(document: &T, field: &'static str) -> Result<T> {
+    let failed = |_| {
+        let text = "the document cannot be read with `null` in its reference";
+        Error::new(Code::INVALID, text)
+            .in_collection(T::SPEC.collection)
+            .on_field(field)
+    };
+    let mut members = serde_json::to_value(document).map_err(failed)?;
+    members[field] = serde_json::Value::Null;
+    serde_json::from_value(members).map_err(failed)
+}
+
+fn delete_root<'a, T: Document>(view: &'a View, id: &'a EncodedId) -> BoxFuture<'a, Result<bool>> {
+    async move {
+        let collection = view.collection::<T>();
+        delete::<T>(view, &collection, id, |_| Ok(true)).await
+    }
+    .boxed()
+}
+
+fn restricted(collection: &'static str, id: &EncodedId) -> Error {
+    let text = format!(
+        "the document of {collection} with the id {id} refers to it and forbids that it is deleted"
+    );
+    Error::new(Code::RESTRICTED, text)
+}
+
+fn too_many_for_one(collection: &Collection, id: &EncodedId) -> Error {
+    let text = "more documents depend on it than one transaction takes along; delete it outside of a transaction";
+    read::at(collection, id, Error::new(Code::TOO_MANY, text))
+}

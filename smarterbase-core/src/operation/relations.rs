@@ -1,0 +1,90 @@
+//! Who refers to whom among the types of a program, without their Rust types.
+
+use std::sync::OnceLock;
+
+use futures::future::BoxFuture;
+
+use super::View;
+use crate::{
+    document::{DocumentSpec, OnDelete, ReferenceSpec, Scalar},
+    error::{Code, Error, Result},
+    format::path::EncodedId,
+};
+
+/// What is done with the documents of one type when one that they refer to is deleted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kin {
+    pub(crate) spec: &'static DocumentSpec,
+    pub(crate) find: Find,
+    pub(crate) delete: Act,
+    pub(crate) nullify: Act,
+    pub(crate) delete_root: DeleteRoot,
+}
+
+/// Documents with this value of an index, by id: at most so many.
+pub(crate) type Find =
+    for<'a> fn(&'a View, &'a Referrer, usize) -> BoxFuture<'a, Result<Vec<EncodedId>>>;
+/// Changes a document, if it still refers as it did. Gives whether it did.
+pub(crate) type Act =
+    for<'a> fn(&'a View, &'a EncodedId, &'a Referrer) -> BoxFuture<'a, Result<bool>>;
+/// Deletes a document with everything that goes along.
+pub(crate) type DeleteRoot = for<'a> fn(&'a View, &'a EncodedId) -> BoxFuture<'a, Result<bool>>;
+
+/// How documents refer to one that is being deleted.
+#[derive(Clone, Debug)]
+pub(crate) struct Referrer {
+    pub(crate) reference: &'static ReferenceSpec,
+    /// The key of the document that is being deleted.
+    pub(crate) target: Scalar<'static>,
+}
+
+/// The types of the program, once it has told them.
+#[derive(Debug, Default)]
+pub(crate) struct Relations {
+    types: OnceLock<Vec<Kin>>,
+}
+
+impl Relations {
+    /// Takes the program's types; the first list stands.
+    pub(crate) fn set(&self, types: Vec<Kin>) {
+        let _first_stands = self.types.set(types);
+    }
+
+    pub(crate) fn kin(&self, collection: &str) -> Option<&Kin> {
+        let mut types = self.types.get().into_iter().flatten();
+        types.find(|kin| kin.spec.collection == collection)
+    }
+
+    /// The types whose documents are touched when one of this collection is deleted, and by which reference.
+    pub(crate) fn referring_to(&self, collection: &str) -> Vec<(&Kin, &'static ReferenceSpec)> {
+        let types = self.types.get().into_iter().flatten();
+        let references = types.flat_map(|kin| {
+            kin.spec
+                .references
+                .iter()
+                .map(move |reference| (kin, reference))
+        });
+        references
+            .filter(|(_, reference)| {
+                reference.target == collection && reference.on_delete != OnDelete::Nothing
+            })
+            .collect()
+    }
+
+    /// A program that writes documents which depend on others must know the others' dependants when it deletes.
+    pub(crate) fn check_known(&self, spec: &DocumentSpec) -> Result<()> {
+        let depends = spec
+            .references
+            .iter()
+            .any(|reference| reference.on_delete != OnDelete::Nothing);
+        if !depends || self.kin(spec.collection).is_some() {
+            return Ok(());
+        }
+        let text = format!(
+            "`{}` says what happens when what it refers to is deleted, so programs that write it open the database with \
+             their list of types: `smarterbase::open(..).await?.with_schema::<..>()`",
+            spec.type_name
+        );
+        Err(Error::new(Code::MISCONFIGURED, text).in_collection(spec.collection))
+    }
+}
