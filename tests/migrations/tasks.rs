@@ -92,6 +92,38 @@ pub(crate) mod other {
     }
 }
 
+/// What another branch sealed as version 1; its version 2 is the same as ours.
+macro_rules! forked {
+    ($module:ident, $($history:tt)*) => {
+        pub(crate) mod $module {
+            use smarterbase::prelude::*;
+
+            #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+            #[document(
+                name = "tasks",
+                schema_dir = "tests/migrations/schema/tasks_forked",
+                version = 2,
+                $($history)*
+            )]
+            pub(crate) struct Task {
+                #[key]
+                pub(crate) id: String,
+                #[unique]
+                pub(crate) slug: String,
+                #[index]
+                pub(crate) name: String,
+                pub(crate) hours: u32,
+                pub(crate) done: bool,
+            }
+        }
+    };
+}
+forked!(
+    forked,
+    migrate(1 => 2, rename(title => name), add(done = false))
+);
+forked!(forked_from_two, min_version = 2);
+
 /// A type that nobody seals.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
 #[document(name = "tasks", unsealed)]
