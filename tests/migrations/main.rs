@@ -8,6 +8,7 @@
 )]
 
 mod adopting;
+mod embedded_versions;
 mod failing;
 mod floor;
 mod policies;

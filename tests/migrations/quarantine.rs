@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use smarterbase::{maintenance::quarantine::RestoreReport, prelude::*};
+use smarterbase::{
+    maintenance::quarantine::{BadDocuments, NAMED, RestoreReport},
+    prelude::*,
+};
 use smarterbase_core::document::OnBad;
 use smarterbase_testkit::{Fault, FaultStore, sweep::World};
 
@@ -45,7 +48,7 @@ async fn the_run_goes_on_names_the_document_and_loses_nothing() {
         .unwrap();
     assert_eq!(run.documents, 3);
     assert_eq!(run.checkpoint.as_deref(), Some("c"));
-    let [moved] = &run.quarantined[..] else {
+    let [moved] = &run.quarantined.first[..] else {
         panic!("{run:?}")
     };
     assert_eq!(moved.id, "b");
@@ -63,7 +66,7 @@ async fn the_run_goes_on_names_the_document_and_loses_nothing() {
         .on_bad(OnBad::Quarantine)
         .await
         .unwrap();
-    assert_eq!((again.upgraded, again.quarantined.len()), (0, 0));
+    assert_eq!((again.upgraded, again.quarantined.count), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,17 +142,17 @@ async fn it_is_put_back_once_its_step_succeeds() {
         .await
         .unwrap();
     let still_bad = db.restore_quarantined::<Task>().await.unwrap();
-    assert_eq!(still_bad.restored, [""; 0]);
-    assert_eq!(still_bad.bad[0].id, "b");
+    assert_eq!((still_bad.restored, still_bad.bad.count), (0, 1));
+    assert_eq!(still_bad.bad.first[0].id, "b");
 
-    let place = &run.quarantined[0].place;
+    let place = &run.quarantined.first[0].place;
     let copy = text(&world, place).await;
     let mended = copy.replace("eight, 12345678901234567890.10", "9");
     swap(&world, place, &mended).await;
     let report = db.restore_quarantined::<Task>().await.unwrap();
     let expected = RestoreReport {
-        restored: vec![id("b")],
-        bad: Vec::new(),
+        restored: 1,
+        bad: BadDocuments::default(),
     };
     assert_eq!(report, expected);
     let back = Task::get(&db, &id("b")).await.unwrap().unwrap();
@@ -175,7 +178,7 @@ async fn a_value_that_somebody_else_took_meanwhile_keeps_it_aside() {
         .on_bad(OnBad::Quarantine)
         .await
         .unwrap();
-    let place = &run.quarantined[0].place;
+    let place = &run.quarantined.first[0].place;
     let mended = text(&world, place)
         .await
         .replace("eight, 12345678901234567890.10", "9");
@@ -187,8 +190,11 @@ async fn a_value_that_somebody_else_took_meanwhile_keeps_it_aside() {
     .await
     .unwrap();
     let report = db.restore_quarantined::<Task>().await.unwrap();
-    assert_eq!(report.bad.len(), 1);
-    assert!(report.bad[0].error.contains("SB-UNIQUE"), "{report:?}");
+    assert_eq!(report.bad.count, 1);
+    assert!(
+        report.bad.first[0].error.contains("SB-UNIQUE"),
+        "{report:?}"
+    );
     assert_sound::<Task>(&world).await;
 }
 
@@ -292,7 +298,7 @@ async fn a_writer_that_mends_the_document_wins() {
     let run = run.unwrap();
     match mended {
         Ok(_) => {
-            assert_eq!(run.quarantined, []);
+            assert_eq!(run.quarantined.count, 0);
             let task = Task::get(&new_program, &id("b")).await.unwrap().unwrap();
             assert_eq!(task.hours, 10);
         }
