@@ -161,3 +161,112 @@ async fn an_upgrade_by_an_older_program_counts_what_is_newer_and_leaves_it() {
     assert_eq!((run.documents, run.upgraded, run.newer), (2, 1, 0));
     assert_sound::<newer::Card>(&world).await;
 }
+
+/// What an older program cannot write any more, although its document has the version of today.
+async fn assert_refused(world: &World, client: u64, part: &str) {
+    let (_, old_db) = program(world, client).await;
+    let refused = older::Card::create(&old_db, old_card("late")).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code(), "SB-UNSUPPORTED-SCHEMA");
+    let wanted = format!(
+        "`Card` writes version 1 of the embedded `{part}` here, but the collection takes only 2"
+    );
+    assert!(refused.to_string().contains(&wanted), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_floor_holds_for_embedded_versions_too() {
+    let world = World::new(1);
+    let (_, old_db) = program(&world, 1).await;
+    let (_, new_db) = program(&world, 2).await;
+    older::Card::create(&old_db, old_card("a")).await.unwrap();
+    let upgrade = new_db.migrate::<newer::Card>().raise_floor();
+    assert_eq!(upgrade.await.unwrap().upgraded, 1);
+    let catalog = json(&world, "_sys/collection/cards.json").await;
+    assert_eq!(catalog["writable_from"], 1);
+    assert_eq!(
+        catalog["embedded_from"],
+        serde_json::json!({"Address": 2, "Status": 2})
+    );
+    // Also a program that had a copy of the catalog from before.
+    let refused = older::Card::create(&old_db, old_card("b")).await;
+    assert_eq!(refused.unwrap_err().code(), "SB-UNSUPPORTED-SCHEMA");
+    assert_refused(&world, 3, "Address").await;
+    newer::Card::create(&new_db, new_card("c")).await.unwrap();
+    let plan = new_db.migrate::<newer::Card>().plan().await.unwrap();
+    assert_eq!((plan.outdated, plan.newer), (0, 0));
+    // Nobody lowers it again.
+    let (_, left_db) = program(&world, 4).await;
+    let upgrade = left_db.migrate::<left::Card>().raise_floor();
+    assert_eq!(upgrade.await.unwrap().newer, 2);
+    assert_refused(&world, 5, "Address").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_definition_over_values_of_an_embedded_type_waits_for_its_floor() {
+    let world = World::new(1);
+    let (_, old_db) = program(&world, 1).await;
+    let (_, new_db) = program(&world, 2).await;
+    older::Card::create(&old_db, old_card("a")).await.unwrap();
+    let waits = new_db.rebuild_indexes::<newer::Card>().await.unwrap_err();
+    assert_eq!(waits.code(), "SB-DEFINITION");
+    let wanted = "values that version 2 of the embedded `Status` makes, but programs with version 1 of it may still write";
+    assert!(waits.to_string().contains(wanted), "{waits}");
+    older::Card::create(&old_db, old_card("b")).await.unwrap();
+    let upgrade = new_db.migrate::<newer::Card>().raise_floor();
+    assert_eq!(upgrade.await.unwrap().upgraded, 2);
+    let built = new_db.rebuild_indexes::<newer::Card>().await.unwrap().built;
+    assert!(
+        built.len() == 1 && built[0].starts_with("status-"),
+        "{built:?}"
+    );
+    let basic = newer::Card::find_by_status(&new_db, v2::Status::Basic).await;
+    assert_eq!(basic.unwrap().len(), 2);
+    assert_sound::<newer::Card>(&world).await;
+}
+
+mod recent {
+    use smarterbase::prelude::*;
+
+    /// Does not read version 1.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Embedded)]
+    #[embedded(
+        schema_dir = "tests/migrations/schema/v2",
+        version = 2,
+        min_version = 2
+    )]
+    pub(crate) struct Address {
+        pub(crate) street: String,
+        pub(crate) postal_code: String,
+        pub(crate) country: String,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+    #[document(name = "cards")]
+    pub(crate) struct Card {
+        #[key]
+        pub(crate) id: String,
+        pub(crate) home: Address,
+        #[index]
+        pub(crate) status: crate::v2::Status,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_maker_of_a_collection_cannot_read_nobody_may_write() {
+    let world = World::new(1);
+    let (_, db) = program(&world, 1).await;
+    let card = recent::Card {
+        id: id("a"),
+        home: recent::Address {
+            street: id("Dorset Street"),
+            postal_code: id("12345"),
+            country: id("GB"),
+        },
+        status: v2::Status::Basic,
+    };
+    recent::Card::create(&db, card).await.unwrap();
+    let catalog = json(&world, "_sys/collection/cards.json").await;
+    assert_eq!(catalog["embedded_from"], serde_json::json!({"Address": 2}));
+    assert_refused(&world, 2, "Address").await;
+}

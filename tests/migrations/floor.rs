@@ -214,4 +214,10 @@ async fn an_older_program_reads_what_is_readable_by_it_and_never_writes_it() {
         assert_eq!(error.code(), "SB-UNSUPPORTED-SCHEMA", "{error}");
     }
     assert_eq!(json(&world, "notices/a.json").await, before);
+    // Nor does an upgrade by it.
+    let plan = old_program.migrate::<first::Notice>().plan().await.unwrap();
+    assert_eq!((plan.outdated, plan.newer), (0, 3));
+    let run = old_program.migrate::<first::Notice>().await.unwrap();
+    assert_eq!((run.documents, run.upgraded, run.newer), (3, 0, 3));
+    assert_eq!(json(&world, "notices/a.json").await, before);
 }

@@ -24,7 +24,9 @@ pub fn written_by(spec: &DocumentSpec) -> BodyShape {
         ..BodyShape::default()
     };
     for field in spec.fields {
-        upgrade::note_versions(field.shape, &mut shape.embedded);
+        upgrade::visit(field.shape, &mut |part| {
+            shape.embedded.note(part.name, part.version);
+        });
     }
     shape
 }

@@ -10,13 +10,14 @@ use crate::{
     document::OnBad,
     error::{Code, Error, Result},
     format::{
+        catalog::Catalog,
         path::EncodedId,
         upgrade::{self, Age},
     },
     operation::{
         Collection, Engine, View,
         agreement::{self, MAX_AGE},
-        attach,
+        attach, floor,
         read::{self, Fetched},
         rewrite,
         verb::contention,
@@ -105,9 +106,12 @@ pub(crate) async fn migrate(
     report: &mut (dyn FnMut(&MigrationProgress) + Send),
 ) -> Result<MigrationProgress> {
     engine.check_writable()?;
-    let is_raised = settings.raise_floor && raise_floor(engine, collection).await?;
-    // Before the floor was raised an older program may have written behind any checkpoint.
-    let after = settings.after.as_ref().filter(|_| !is_raised);
+    if settings.raise_floor {
+        raise_floor(engine, collection).await?;
+    }
+    // Who raised the floor, and whether the checkpoint is from before that, is not known: an older program may have written
+    // behind it.
+    let after = settings.after.as_ref().filter(|_| !settings.raise_floor);
     let view = View::plain(engine.clone());
     let mut walk = IdWalk::new(&view, collection, after, usize::MAX);
     let mut progress = MigrationProgress::default();
@@ -248,21 +252,14 @@ pub(crate) fn begin(engine: &Arc<Engine>, collection: Arc<Collection>) {
 }
 
 /// From here on no older program writes: the catalog says so, every writer's copy of it is renewed, and what was sent before
-/// has landed or never will. Gives whether the floor was lower before.
-async fn raise_floor(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<bool> {
+/// has landed or never will.
+async fn raise_floor(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<()> {
     // The catalog must know this program's definitions first.
-    let before = agreement::renew(engine, collection).await?;
-    let version = collection.spec.schema_version;
-    let changed = attach::change(engine, collection, None, |catalog| {
-        let raises = catalog.writable_from < version;
-        catalog.writable_from = catalog.writable_from.max(version);
-        raises
-    })
-    .await?;
+    agreement::renew(engine, collection).await?;
+    let raise = |catalog: &mut Catalog| floor::raise(collection, catalog);
+    let changed = attach::change(engine, collection, None, raise).await?;
     agreement::adopt(engine, collection, &Arc::new(changed));
-    engine
-        .clock
-        .sleep(MAX_AGE + engine.database.in_flight_bound)
-        .await;
-    Ok(before.catalog.writable_from < version)
+    let wait = MAX_AGE + engine.database.in_flight_bound;
+    engine.clock.sleep(wait).await;
+    Ok(())
 }
