@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use smarterbase::prelude::*;
-use smarterbase_testkit::{CallKind, FaultStore, sweep::World};
+use smarterbase_testkit::{FaultStore, sweep::World};
 
 use crate::{
     v1, v2,

@@ -307,3 +307,60 @@ async fn closing_ends_an_eager_upgrade() {
     let last = json(&world, &path("task-299")).await;
     assert_eq!(last["_sb"]["schema"], 1);
 }
+
+mod panicking {
+    use smarterbase::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+    #[document(
+        name = "tasks",
+        schema_dir = "tests/migrations/schema/tasks",
+        version = 2,
+        migrate(
+            1 => 2,
+            rename(title => name),
+            convert(hours, with = parse),
+            add(done = false),
+        ),
+        upgrade = write_back
+    )]
+    pub(crate) struct Task {
+        #[key]
+        pub(crate) id: String,
+        #[unique]
+        pub(crate) slug: String,
+        #[index]
+        pub(crate) name: String,
+        #[index]
+        pub(crate) hours: u32,
+        pub(crate) done: bool,
+    }
+
+    fn parse(old: String) -> u32 {
+        old.parse().expect("a number of hours")
+    }
+}
+
+/// As many as may be written back at the same time panic; the next document is written back all the same.
+#[tokio::test(start_paused = true)]
+async fn a_step_that_panics_gives_its_place_among_the_write_backs_back() {
+    let ids: Vec<String> = (0..17).map(|number| format!("task-{number:02}")).collect();
+    let names: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let world = world_with(&names).await;
+    let db = world.open(1).await;
+    let (last, bad) = ids.split_last().unwrap();
+    for name in bad {
+        let whole = text(&world, &path(name)).await;
+        swap(&world, &path(name), &whole.replace("\"8\"", "\"eight\"")).await;
+        let (db, name) = (db.clone(), name.clone());
+        let read = tokio::spawn(async move { panicking::Task::get(&db, &name).await });
+        assert!(read.await.unwrap_err().is_panic());
+    }
+    settle().await;
+    panicking::Task::get(&db, last).await.unwrap().unwrap();
+    settle().await;
+    assert_eq!(json(&world, &path(last)).await["_sb"]["schema"], 2);
+    assert_eq!(json(&world, &path(&bad[0])).await["_sb"]["schema"], 1);
+    // Nothing waits for them either.
+    db.close().await;
+}

@@ -307,3 +307,78 @@ async fn a_writer_that_mends_the_document_wins() {
     }
     OldTask::create(&old_program, old("d")).await.unwrap();
 }
+
+/// Only what a step refuses waits for a better step. What is damaged, or is none of this type, must be looked at by somebody.
+#[tokio::test(start_paused = true)]
+async fn a_document_that_is_damaged_otherwise_ends_the_run_and_stays_where_it_is() {
+    let damages = [
+        (r#""slug":"slug-b""#, r#""slug":7"#, "SB-CORRUPT"),
+        (r#""id":"b""#, r#""id":"other""#, "SB-CORRUPT-ID"),
+        (r#""hours":"8"}"#, r#""hours":"8""#, "SB-CORRUPT"),
+    ];
+    for (from, to, code) in damages {
+        let world = world_with(&IDS).await;
+        let whole = text(&world, &path("b")).await;
+        assert!(whole.contains(from), "{whole}");
+        swap(&world, &path("b"), &whole.replace(from, to)).await;
+        let before = text(&world, &path("b")).await;
+        let db = world.open(1).await;
+        let run = db.migrate::<Task>().on_bad(OnBad::Quarantine).await;
+        let ended = run.unwrap_err();
+        assert_eq!((ended.code(), ended.id()), (code, Some("b")), "{to}");
+        assert_eq!(ended.kind(), ErrorKind::Corrupt);
+        assert_eq!(copies(&world).await, [""; 0], "{to}");
+        assert_eq!(text(&world, &path("b")).await, before);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_cannot_be_read_keeps_nothing_else_aside() {
+    let world = world_with(&IDS).await;
+    for name in ["a", "b"] {
+        let whole = text(&world, &path(name)).await;
+        swap(&world, &path(name), &whole.replace("\"8\"", "\"eight\"")).await;
+    }
+    let db = world.open(1).await;
+    let run = db.migrate::<Task>().on_bad(OnBad::Quarantine);
+    let moved = run.await.unwrap().quarantined.first;
+    let [first, second] = &moved[..] else {
+        panic!("{moved:?}")
+    };
+    swap(&world, &first.place, "no object").await;
+    let copy = text(&world, &second.place).await;
+    swap(&world, &second.place, &copy.replace("eight", "9")).await;
+    let report = db.restore_quarantined::<Task>().await.unwrap();
+    assert_eq!((report.restored, report.bad.count), (1, 1));
+    assert_eq!(report.bad.first[0].id, "a");
+    assert_eq!(report.bad.first[0].place, first.place);
+    assert_eq!(Task::get(&db, &id("b")).await.unwrap().unwrap().hours, 9);
+    let told = Task::get(&db, &id("a")).await.unwrap_err();
+    assert_eq!(told.code(), "SB-QUARANTINED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_counts_every_document_and_names_the_first_ones() {
+    let count = NAMED + 3;
+    let ids: Vec<String> = (0..count)
+        .map(|number| format!("task-{number:03}"))
+        .collect();
+    let names: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let world = world_with(&names).await;
+    for name in &names {
+        let whole = text(&world, &path(name)).await;
+        swap(&world, &path(name), &whole.replace("\"8\"", "\"eight\"")).await;
+    }
+    let db = world.open(1).await;
+    let run = db.migrate::<Task>().on_bad(OnBad::Quarantine);
+    let moved = run.await.unwrap().quarantined;
+    let named = |bad: &BadDocuments| -> Vec<String> {
+        bad.first.iter().map(|bad| bad.id.clone()).collect()
+    };
+    assert_eq!(moved.count, count as u64);
+    assert_eq!(named(&moved), names[..NAMED]);
+    assert_eq!(copies(&world).await.len(), count);
+    let report = db.restore_quarantined::<Task>().await.unwrap();
+    assert_eq!((report.restored, report.bad.count), (0, count as u64));
+    assert_eq!(named(&report.bad), names[..NAMED]);
+}
