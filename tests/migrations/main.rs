@@ -15,6 +15,7 @@ mod policies;
 mod published;
 mod quarantine;
 mod reading;
+mod restoring;
 mod rolling;
 mod tasks;
 mod upgrading;

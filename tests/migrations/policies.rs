@@ -9,7 +9,7 @@ use smarterbase_testkit::{
 };
 
 use crate::{
-    tasks::{careful, eager, on_read, path, world_with, write_back},
+    tasks::{careful, eager, on_read, panicking, path, world_with, write_back},
     world::{assert_sound, json, settle, swap, text},
 };
 
@@ -306,39 +306,6 @@ async fn closing_ends_an_eager_upgrade() {
     );
     let last = json(&world, &path("task-299")).await;
     assert_eq!(last["_sb"]["schema"], 1);
-}
-
-mod panicking {
-    use smarterbase::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
-    #[document(
-        name = "tasks",
-        schema_dir = "tests/migrations/schema/tasks",
-        version = 2,
-        migrate(
-            1 => 2,
-            rename(title => name),
-            convert(hours, with = parse),
-            add(done = false),
-        ),
-        upgrade = write_back
-    )]
-    pub(crate) struct Task {
-        #[key]
-        pub(crate) id: String,
-        #[unique]
-        pub(crate) slug: String,
-        #[index]
-        pub(crate) name: String,
-        #[index]
-        pub(crate) hours: u32,
-        pub(crate) done: bool,
-    }
-
-    fn parse(old: String) -> u32 {
-        old.parse().expect("a number of hours")
-    }
 }
 
 /// As many as may be written back at the same time panic; the next document is written back all the same.
