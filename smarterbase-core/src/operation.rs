@@ -5,6 +5,7 @@ pub(crate) mod attach;
 pub(crate) mod change;
 pub(crate) mod collection;
 pub(crate) mod engine;
+pub(crate) mod floor;
 pub(crate) mod history;
 pub mod limits;
 pub(crate) mod plan;

@@ -4,8 +4,8 @@ use smarterbase::prelude::*;
 use smarterbase_testkit::sweep::World;
 
 use crate::{
-    tasks::{OldTask, old, on_read::Task, world_with},
-    world::{assert_sound, json},
+    tasks::{OldTask, old, on_read::Task, path, world_with},
+    world::{assert_sound, json, swap, text},
 };
 
 fn id(id: &str) -> String {
@@ -214,4 +214,45 @@ async fn an_older_program_reads_what_is_readable_by_it_and_never_writes_it() {
         assert_eq!(error.code(), "SB-UNSUPPORTED-SCHEMA", "{error}");
     }
     assert_eq!(json(&world, "notices/a.json").await, before);
+    // Nor does an upgrade by it.
+    let plan = old_program.migrate::<first::Notice>().plan().await.unwrap();
+    assert_eq!((plan.outdated, plan.newer), (0, 3));
+    let run = old_program.migrate::<first::Notice>().await.unwrap();
+    assert_eq!((run.documents, run.upgraded, run.newer), (3, 0, 3));
+    assert_eq!(json(&world, "notices/a.json").await, before);
+}
+
+/// The checkpoint is from before the floor: an older program wrote behind it.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_raises_the_floor_skips_nothing_behind_its_checkpoint() {
+    let world = world_with(&["a", "c"]).await;
+    let db = world.open(1).await;
+    let checkpoint = db.migrate::<Task>().await.unwrap().checkpoint.unwrap();
+    assert_eq!(checkpoint, "c");
+    OldTask::create(&world.open(2).await, old("b"))
+        .await
+        .unwrap();
+    let rest = db.migrate::<Task>().after("c").await.unwrap();
+    assert_eq!(rest.documents, 0, "without a floor it goes on behind it");
+    let run = db.migrate::<Task>().after("c").raise_floor().await.unwrap();
+    assert_eq!((run.documents, run.upgraded), (3, 1));
+    assert_eq!(json(&world, &path("b")).await["_sb"]["schema"], 2);
+}
+
+/// A run raised the floor and died. The checkpoint is still the one from before.
+#[tokio::test(start_paused = true)]
+async fn a_floor_that_is_raised_already_makes_no_old_checkpoint_right() {
+    let world = world_with(&["a", "c"]).await;
+    let db = world.open(1).await;
+    db.migrate::<Task>().await.unwrap();
+    OldTask::create(&world.open(2).await, old("b"))
+        .await
+        .unwrap();
+    let whole = text(&world, &path("b")).await;
+    swap(&world, &path("b"), &whole.replace("\"8\"", "\"eight\"")).await;
+    let died = db.migrate::<Task>().raise_floor().await.unwrap_err();
+    assert_eq!(died.id(), Some("b"));
+    swap(&world, &path("b"), &whole).await;
+    let run = db.migrate::<Task>().after("c").raise_floor().await.unwrap();
+    assert_eq!((run.documents, run.upgraded), (3, 1));
 }

@@ -8,12 +8,14 @@
 )]
 
 mod adopting;
+mod embedded_versions;
 mod failing;
 mod floor;
 mod policies;
 mod published;
 mod quarantine;
 mod reading;
+mod restoring;
 mod rolling;
 mod tasks;
 mod upgrading;

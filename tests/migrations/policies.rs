@@ -9,7 +9,7 @@ use smarterbase_testkit::{
 };
 
 use crate::{
-    tasks::{careful, eager, on_read, path, world_with, write_back},
+    tasks::{careful, eager, on_read, panicking, path, world_with, write_back},
     world::{assert_sound, json, settle, swap, text},
 };
 
@@ -306,4 +306,28 @@ async fn closing_ends_an_eager_upgrade() {
     );
     let last = json(&world, &path("task-299")).await;
     assert_eq!(last["_sb"]["schema"], 1);
+}
+
+/// As many as may be written back at the same time panic; the next document is written back all the same.
+#[tokio::test(start_paused = true)]
+async fn a_step_that_panics_gives_its_place_among_the_write_backs_back() {
+    let ids: Vec<String> = (0..17).map(|number| format!("task-{number:02}")).collect();
+    let names: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let world = world_with(&names).await;
+    let db = world.open(1).await;
+    let (last, bad) = ids.split_last().unwrap();
+    for name in bad {
+        let whole = text(&world, &path(name)).await;
+        swap(&world, &path(name), &whole.replace("\"8\"", "\"eight\"")).await;
+        let (db, name) = (db.clone(), name.clone());
+        let read = tokio::spawn(async move { panicking::Task::get(&db, &name).await });
+        assert!(read.await.unwrap_err().is_panic());
+    }
+    settle().await;
+    panicking::Task::get(&db, last).await.unwrap().unwrap();
+    settle().await;
+    assert_eq!(json(&world, &path(last)).await["_sb"]["schema"], 2);
+    assert_eq!(json(&world, &path(&bad[0])).await["_sb"]["schema"], 1);
+    // Nothing waits for them either.
+    db.close().await;
 }

@@ -3,10 +3,15 @@
 use std::sync::Arc;
 
 use smarterbase::prelude::*;
-use smarterbase_testkit::{CallKind, FaultStore, sweep::World};
+use smarterbase_testkit::{
+    CallKind, FaultStore,
+    sweep::{Latencies, LatentStore, World},
+};
 
 use crate::{
-    tasks::{LooseTask, OldTask, old, on_read, other, path, sealed, world_with},
+    tasks::{
+        LooseTask, OldTask, forked, forked_from_two, old, on_read, other, path, sealed, world_with,
+    },
     world::{json, paths, text},
 };
 
@@ -49,7 +54,7 @@ async fn a_sealed_version_is_published_before_its_first_document() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_costs_one_get_per_process_and_type() {
+async fn it_costs_one_get_for_each_version_per_process_and_type() {
     let world = world_with(&["a"]).await;
     let (store, db) = counted(&world, 1).await;
     let gets = || store.log().count(CallKind::Get);
@@ -57,11 +62,98 @@ async fn it_costs_one_get_per_process_and_type() {
     assert_eq!((gets(), store.log().count(CallKind::Create)), (1 + 1, 0));
     OldTask::get(&db, &id("a")).await.unwrap();
     assert_eq!(gets(), 3);
-    // Another type of the collection asks for its own version, once.
+    // Another type of the collection asks for its own versions, once.
     sealed::Task::get(&db, &id("a")).await.unwrap();
-    assert_eq!((gets(), store.log().count(CallKind::Create)), (3 + 2, 1));
+    assert_eq!((gets(), store.log().count(CallKind::Create)), (3 + 3, 1));
     sealed::Task::get(&db, &id("a")).await.unwrap();
-    assert_eq!(gets(), 6);
+    assert_eq!(gets(), 7);
+    // Versions below its `min_version` are not asked for, and nothing is published twice.
+    let (store, db) = counted(&world, 2).await;
+    forked_from_two::Task::get(&db, &id("none")).await.unwrap();
+    assert_eq!(store.log().count(CallKind::Get), 1 + 1);
+    assert_eq!(store.log().count(CallKind::Create), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_versions_are_asked_for_at_once() {
+    let world = world_with(&["a"]).await;
+    sealed::Task::get(&world.open(1).await, &id("a"))
+        .await
+        .unwrap();
+    let latencies = Latencies::CONTRACT;
+    let latent = Arc::new(LatentStore::exact(world.store.clone(), latencies));
+    let db = world.builder(2, latent).open().await.unwrap();
+    let began = tokio::time::Instant::now();
+    sealed::Task::get(&db, &id("a")).await.unwrap();
+    assert_eq!(began.elapsed(), latencies.get * 2);
+}
+
+/// Its version 2 is the published one, so only documents of version 1 would be read wrongly.
+#[tokio::test(start_paused = true)]
+async fn another_shape_of_an_older_version_is_refused_before_any_document() {
+    let world = world_with(&["a"]).await;
+    sealed::Task::get(&world.open(1).await, &id("a"))
+        .await
+        .unwrap();
+    let (store, drifted) = counted(&world, 2).await;
+    let error = forked::Task::get(&drifted, &id("a")).await.unwrap_err();
+    let text = error.to_string();
+    let wanted = "version 1 of `Task` is not the one that was published in _schema/tasks/1.json (different: hours)";
+    assert!(text.contains(wanted), "{text}");
+    assert_eq!(code(error), DRIFT);
+    let task = forked::Task {
+        id: id("b"),
+        slug: id("b"),
+        name: id("b"),
+        hours: 1,
+        done: false,
+    };
+    let error = forked::Task::create(&drifted, task).await.unwrap_err();
+    assert_eq!(code(error), DRIFT);
+    let lines = store.log().lines();
+    let touches = |line: &&String| line.contains("Get tasks/") || line.contains("Create");
+    assert_eq!(lines.iter().find(touches), None, "{lines:#?}");
+    // Whoever does not read version 1 any more has nothing to do with it.
+    forked_from_two::Task::exists(&drifted, &id("b"))
+        .await
+        .unwrap();
+}
+
+/// The newer program comes first: the older version is published all the same, so that a program which writes it otherwise is
+/// refused instead of being read wrongly.
+#[tokio::test(start_paused = true)]
+async fn every_version_that_is_read_is_published_and_nothing_of_a_program_that_is_refused() {
+    let world = World::new(3);
+    let db = world.open(1).await;
+    forked::Task::get(&db, &id("a")).await.unwrap();
+    let both = ["_schema/tasks/1.json", "_schema/tasks/2.json"];
+    assert_eq!(paths(&world, "_schema/").await, both);
+    let published = json(&world, both[0]).await;
+    assert_eq!(published["version"], 1);
+    assert_eq!(published["fields"]["hours"], "u32");
+    let refused = OldTask::create(&db, old("a")).await.unwrap_err();
+    assert_eq!(code(refused), DRIFT);
+
+    let world = World::new(4);
+    OldTask::create(&world.open(1).await, old("a"))
+        .await
+        .unwrap();
+    let refused = forked::Task::get(&world.open(2).await, &id("a")).await;
+    assert_eq!(code(refused.unwrap_err()), DRIFT);
+    assert_eq!(paths(&world, "_schema/").await, both[..1]);
+}
+
+/// The draft itself is free, what lies behind it is not.
+#[tokio::test(start_paused = true)]
+async fn a_draft_over_another_older_version_is_refused() {
+    let world = World::new(3);
+    forked::Task::get(&world.open(1).await, &id("a"))
+        .await
+        .unwrap();
+    let drifted = world.open(2).await;
+    let error = on_read::Task::get(&drifted, &id("a")).await.unwrap_err();
+    assert!(error.to_string().contains("version 1 of `Task`"), "{error}");
+    assert_eq!(code(error), DRIFT);
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,25 +18,19 @@ pub(crate) fn parse(old: String) -> Result<u32, std::num::ParseIntError> {
     old.parse()
 }
 
-/// The second version; what comes after the name of the module stands in the attribute too.
-macro_rules! second {
-    ($module:ident, $folder:literal $(, $policy:ident = $value:ident)*) => {
+/// Fails without an error.
+pub(crate) fn panics(old: String) -> u32 {
+    old.parse().expect("a number of hours")
+}
+
+/// The second version, with this history and these policies.
+macro_rules! task {
+    ($module:ident, $folder:literal, $($history:tt)*) => {
         pub(crate) mod $module {
             use smarterbase::prelude::*;
 
             #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
-            #[document(
-                name = "tasks",
-                schema_dir = $folder,
-                version = 2,
-                migrate(
-                    1 => 2,
-                    rename(title => name),
-                    convert(hours, with = super::parse),
-                    add(done = false),
-                ),
-                $($policy = $value),*
-            )]
+            #[document(name = "tasks", schema_dir = $folder, version = 2, $($history)*)]
             pub(crate) struct Task {
                 #[key]
                 pub(crate) id: String,
@@ -51,20 +45,62 @@ macro_rules! second {
         }
     };
 }
-second!(on_read, "tests/migrations/schema/tasks");
+
+/// The second version after the first one; what comes after the function that reads the hours stands in the attribute too.
+macro_rules! second {
+    ($module:ident, $folder:literal, $parse:ident $(, $policy:ident = $value:ident)*) => {
+        task!(
+            $module,
+            $folder,
+            migrate(
+                1 => 2,
+                rename(title => name),
+                convert(hours, with = super::$parse),
+                add(done = false),
+            ),
+            $($policy = $value),*
+        );
+    };
+}
+second!(on_read, "tests/migrations/schema/tasks", parse);
 second!(
     write_back,
     "tests/migrations/schema/tasks",
+    parse,
     upgrade = write_back
 );
-second!(eager, "tests/migrations/schema/tasks", upgrade = eager);
+second!(
+    panicking,
+    "tests/migrations/schema/tasks",
+    panics,
+    upgrade = write_back
+);
+second!(
+    eager,
+    "tests/migrations/schema/tasks",
+    parse,
+    upgrade = eager
+);
 second!(
     careful,
     "tests/migrations/schema/tasks",
+    parse,
     upgrade = eager,
     on_bad = quarantine
 );
-second!(sealed, "tests/migrations/schema/tasks2");
+second!(sealed, "tests/migrations/schema/tasks2", parse);
+
+// What another branch sealed as version 1; its version 2 is the same as ours.
+task!(
+    forked,
+    "tests/migrations/schema/tasks_forked",
+    migrate(1 => 2, rename(title => name), add(done = false))
+);
+task!(
+    forked_from_two,
+    "tests/migrations/schema/tasks_forked",
+    min_version = 2
+);
 
 /// What another branch sealed as version 2.
 pub(crate) mod other {

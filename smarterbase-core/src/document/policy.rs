@@ -13,6 +13,8 @@ pub struct Policy {
     pub readable_by: u32,
     /// How far the type's shape is promised.
     pub standing: Standing,
+    /// Every version that a lock seals and that is still read, ascending.
+    pub sealed: &'static [SealedShape],
 }
 
 impl Policy {
@@ -23,6 +25,7 @@ impl Policy {
         adopt: None,
         readable_by: 0,
         standing: Standing::Untracked,
+        sealed: &[],
     };
 }
 
@@ -70,15 +73,17 @@ pub enum Standing {
     Untracked,
     /// `unsealed`: refused where any version of the collection is published.
     Unsealed,
-    /// Not sealed yet: its digest must be that of the published version, if there is one.
+    /// The version of today is not sealed yet: its digest must be that of the published version, if there is one.
     Draft(u64),
-    /// Sealed by a lock: published before the first document.
-    Sealed(SealedShape),
+    /// The version of today is the last one of [`Policy::sealed`].
+    Sealed,
 }
 
-/// What a lock says about the version of today.
+/// What a lock says about one version. It is published before the first document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SealedShape {
+    /// The number of the version.
+    pub version: u32,
     /// The digest in the lock: 64 bits for names and types, without what embedded types look like inside.
     pub digest: u64,
     /// The stored name of each field and its type, as the lock spells it.

@@ -87,23 +87,15 @@ pub fn newer_part(shape: &'static Shape, versions: &Versions) -> Option<&'static
     }
 }
 
-/// Adds the versions of the embedded types in a shape that are not at version 1.
-pub fn note_versions(shape: &Shape, versions: &mut Versions) {
+/// Shows every embedded type in a shape.
+pub fn visit(shape: &'static Shape, see: &mut impl FnMut(&'static EmbeddedSpec)) {
     match shape {
         Shape::Leaf(_) | Shape::Opaque => {}
-        Shape::Generic(_, parameters) => parameters
-            .iter()
-            .for_each(|part| note_versions(part, versions)),
-        Shape::Members(parts) => parts
-            .iter()
-            .for_each(|(_, part)| note_versions(part, versions)),
+        Shape::Generic(_, parameters) => parameters.iter().for_each(|part| visit(part, see)),
+        Shape::Members(parts) => parts.iter().for_each(|(_, part)| visit(part, see)),
         Shape::Embedded(spec) => {
-            if spec.version > 1 {
-                versions.0.insert(spec.name.to_owned(), spec.version);
-            }
-            spec.parts
-                .iter()
-                .for_each(|(_, part)| note_versions(part, versions));
+            see(spec);
+            spec.parts.iter().for_each(|(_, part)| visit(part, see));
         }
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::{Envelope, envelope, json};
-use crate::{document::IndexKind, error::Result};
+use crate::{document::IndexKind, error::Result, migration::Versions};
 
 /// The state of a definition, or of a definition on one backend.
 ///
@@ -71,6 +71,8 @@ pub struct Catalog {
     pub key_kind: String,
     /// The lowest schema version that writers may still write.
     pub writable_from: u32,
+    /// The lowest version of each embedded type that writers may still write.
+    pub embedded_from: Versions,
     /// Per backend name the registered instance, `redis:<nonce>` (rule S6); `objects` is its own instance.
     pub instances: BTreeMap<String, String>,
     /// The next number to give.

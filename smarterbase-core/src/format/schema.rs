@@ -31,13 +31,13 @@ pub struct PublishedSchema {
 }
 
 impl PublishedSchema {
-    /// The version of today of a type that a lock seals.
+    /// One version of a type that a lock seals. The key is the same in all of them.
     #[must_use]
     pub fn of(spec: &DocumentSpec, shape: &SealedShape) -> Self {
         let field = |(name, ty): &(&str, &str)| ((*name).to_owned(), (*ty).to_owned());
         Self {
             collection: spec.collection.to_owned(),
-            version: spec.schema_version,
+            version: shape.version,
             digest: smarterbase_schema::digest::hex(shape.digest),
             key: spec.key_field.to_owned(),
             fields: shape.fields.iter().map(field).collect(),

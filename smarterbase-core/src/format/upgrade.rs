@@ -24,7 +24,9 @@ pub fn written_by(spec: &DocumentSpec) -> BodyShape {
         ..BodyShape::default()
     };
     for field in spec.fields {
-        upgrade::note_versions(field.shape, &mut shape.embedded);
+        upgrade::visit(field.shape, &mut |part| {
+            shape.embedded.note(part.name, part.version);
+        });
     }
     shape
 }
@@ -67,6 +69,48 @@ pub fn current(spec: &DocumentSpec, shape: &BodyShape, opened: &Opened) -> Resul
 pub fn is_current(spec: &DocumentSpec, shape: &BodyShape, opened: &Opened) -> bool {
     let envelope = &opened.envelope;
     envelope.shape.seal == shape.seal && envelope.schema == spec.schema_version
+}
+
+/// How a stored document stands to a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// A version of it is lower than the type's, its own or that of an embedded type, and none is higher.
+    Older,
+    /// No version of it is another one. What a person wrote has none.
+    Today,
+    /// A version of it is higher than the type's, whatever else is in it.
+    Newer,
+}
+
+/// How a stored document stands to a type with these facts, by its versions alone: another seal at the same versions is that of
+/// another draft, and nobody can say which of two drafts comes first. Whoever writes only [`Older`](Age::Older) documents again
+/// raises a version of each and lowers none, so that programs cannot do it in turns.
+#[must_use]
+pub fn age(spec: &DocumentSpec, shape: &BodyShape, opened: &Opened) -> Age {
+    if is_current(spec, shape, opened) {
+        return Age::Today;
+    }
+    if !opened.has_version() {
+        return age_of_foreign(spec, opened);
+    }
+    let versions = &opened.envelope.shape.embedded;
+    if check_replaceable(spec, opened).is_err() {
+        Age::Newer
+    } else if opened.envelope.schema < spec.schema_version || has_stale_part(spec, versions) {
+        Age::Older
+    } else {
+        Age::Today
+    }
+}
+
+/// What another library wrote waits for its envelope; JSON that a person wrote is left alone.
+fn age_of_foreign(spec: &DocumentSpec, opened: &Opened) -> Age {
+    let is_newer = || version_of(spec, opened).is_ok_and(|version| version > spec.schema_version);
+    match spec.history.policy.adopt {
+        None => Age::Today,
+        Some(_) if is_newer() => Age::Newer,
+        Some(_) => Age::Older,
+    }
 }
 
 /// The schema version of a stored document: what its envelope says, or the member of an adopted one. 0 for JSON that a

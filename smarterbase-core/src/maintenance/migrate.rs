@@ -5,15 +5,19 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream};
 
-use super::quarantine::{self, BadDocument};
+use super::quarantine::{self, BadDocument, BadDocuments};
 use crate::{
     document::OnBad,
     error::{Code, Error, Result},
-    format::{path::EncodedId, upgrade},
+    format::{
+        catalog::Catalog,
+        path::EncodedId,
+        upgrade::{self, Age},
+    },
     operation::{
         Collection, Engine, View,
         agreement::{self, MAX_AGE},
-        attach,
+        attach, floor,
         read::{self, Fetched},
         rewrite,
         verb::contention,
@@ -29,6 +33,9 @@ pub struct MigrationPlan {
     pub versions: BTreeMap<u32, u64>,
     /// How many of them would be written again.
     pub outdated: u64,
+    /// How many were written by a newer program, at a higher version of the document or of a type that is embedded in it: they
+    /// are left alone.
+    pub newer: u64,
 }
 
 /// How far an upgrade is, and what it did.
@@ -38,10 +45,12 @@ pub struct MigrationProgress {
     pub documents: u64,
     /// How many were written again.
     pub upgraded: u64,
+    /// How many were written by a newer program: they were left alone.
+    pub newer: u64,
     /// The encoded id of the last document that was looked at: an upgrade that was stopped goes on after it.
     pub checkpoint: Option<String>,
-    /// The documents that were moved aside.
-    pub quarantined: Vec<BadDocument>,
+    /// The documents that were moved aside: all are counted, the first hundred named.
+    pub quarantined: BadDocuments,
 }
 
 /// How an upgrade runs.
@@ -75,7 +84,9 @@ pub(crate) async fn plan(
             if let Some(fetched) = fetched?.filter(Fetched::is_live) {
                 let version = upgrade::version_of(collection.spec, &fetched.settled.opened)?;
                 *plan.versions.entry(version).or_default() += 1;
-                plan.outdated += u64::from(rewrite::is_outdated(collection, &fetched));
+                let age = rewrite::age(collection, &fetched);
+                plan.outdated += u64::from(age == Age::Older);
+                plan.newer += u64::from(age == Age::Newer);
             }
         }
     }
@@ -95,9 +106,12 @@ pub(crate) async fn migrate(
     report: &mut (dyn FnMut(&MigrationProgress) + Send),
 ) -> Result<MigrationProgress> {
     engine.check_writable()?;
-    let is_raised = settings.raise_floor && raise_floor(engine, collection).await?;
-    // Before the floor was raised an older program may have written behind any checkpoint.
-    let after = settings.after.as_ref().filter(|_| !is_raised);
+    if settings.raise_floor {
+        raise_floor(engine, collection).await?;
+    }
+    // Who raised the floor, and whether the checkpoint is from before that, is not known: an older program may have written
+    // behind it.
+    let after = settings.after.as_ref().filter(|_| !settings.raise_floor);
     let view = View::plain(engine.clone());
     let mut walk = IdWalk::new(&view, collection, after, usize::MAX);
     let mut progress = MigrationProgress::default();
@@ -131,8 +145,8 @@ async fn pause(engine: &Engine, settings: &Settings, upgraded: u64) {
     }
 }
 
-/// The checkpoint moves past a document only when it is of today or was moved aside, so that nothing is skipped after a
-/// failure.
+/// The checkpoint moves past a document only when it is of today or newer, or was moved aside, so that nothing is skipped after
+/// a failure.
 async fn upgrade_batch(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
@@ -147,20 +161,30 @@ async fn upgrade_batch(
         stream::iter(upgrades.collect::<Vec<_>>()).buffered(engine.limits.concurrent_reads);
     for (id, _) in ids {
         let fate = upgrades.next().await.transpose()?.unwrap_or(Fate::Current);
-        progress.documents += 1;
-        progress.upgraded += u64::from(matches!(fate, Fate::Upgraded));
-        if let Fate::Quarantined(bad) = fate {
-            progress.quarantined.push(bad);
-        }
-        progress.checkpoint = Some(id.as_str().to_owned());
+        progress.add(id, fate);
     }
     Ok(())
+}
+
+impl MigrationProgress {
+    fn add(&mut self, id: &EncodedId, fate: Fate) {
+        self.documents += 1;
+        match fate {
+            Fate::Current => {}
+            Fate::Newer => self.newer += 1,
+            Fate::Upgraded => self.upgraded += 1,
+            Fate::Quarantined(bad) => self.quarantined.add(bad),
+        }
+        self.checkpoint = Some(id.as_str().to_owned());
+    }
 }
 
 /// What became of one document.
 enum Fate {
     /// It was of today, or is none.
     Current,
+    /// A newer program wrote it.
+    Newer,
     Upgraded,
     Quarantined(BadDocument),
 }
@@ -174,11 +198,14 @@ async fn upgrade_one(
 ) -> Result<Fate> {
     for _ in 0..engine.limits.update_attempts {
         let view = View::plain(engine.clone());
-        let Some(fetched) = read::fetch_to_replace(&view, collection, id).await? else {
+        let fetched = read::fetch_to_replace(&view, collection, id).await?;
+        let Some(fetched) = fetched.filter(Fetched::is_live) else {
             return Ok(Fate::Current);
         };
-        if !fetched.is_live() || !rewrite::is_outdated(collection, &fetched) {
-            return Ok(Fate::Current);
+        match rewrite::age(collection, &fetched) {
+            Age::Today => return Ok(Fate::Current),
+            Age::Newer => return Ok(Fate::Newer),
+            Age::Older => {}
         }
         let fate = match (collection.rewrite)(engine, collection, id, &fetched) {
             Ok(change) => match write_now(engine, collection, change).await? {
@@ -225,21 +252,14 @@ pub(crate) fn begin(engine: &Arc<Engine>, collection: Arc<Collection>) {
 }
 
 /// From here on no older program writes: the catalog says so, every writer's copy of it is renewed, and what was sent before
-/// has landed or never will. Gives whether the floor was lower before.
-async fn raise_floor(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<bool> {
+/// has landed or never will.
+async fn raise_floor(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<()> {
     // The catalog must know this program's definitions first.
-    let before = agreement::renew(engine, collection).await?;
-    let version = collection.spec.schema_version;
-    let changed = attach::change(engine, collection, None, |catalog| {
-        let raises = catalog.writable_from < version;
-        catalog.writable_from = catalog.writable_from.max(version);
-        raises
-    })
-    .await?;
+    agreement::renew(engine, collection).await?;
+    let raise = |catalog: &mut Catalog| floor::raise(collection, catalog);
+    let changed = attach::change(engine, collection, None, raise).await?;
     agreement::adopt(engine, collection, &Arc::new(changed));
-    engine
-        .clock
-        .sleep(MAX_AGE + engine.database.in_flight_bound)
-        .await;
-    Ok(before.catalog.writable_from < version)
+    let wait = MAX_AGE + engine.database.in_flight_bound;
+    engine.clock.sleep(wait).await;
+    Ok(())
 }

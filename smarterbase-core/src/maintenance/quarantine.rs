@@ -21,6 +21,27 @@ use crate::{
     protocol::{KeepMachine, Settled},
 };
 
+/// How many documents a report names. The others are counted, and lie in the quarantine with their errors.
+pub const NAMED: usize = 100;
+
+/// Documents that were moved aside, or that stay there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BadDocuments {
+    /// How many there are.
+    pub count: u64,
+    /// The first ones, at most [`NAMED`].
+    pub first: Vec<BadDocument>,
+}
+
+impl BadDocuments {
+    pub(crate) fn add(&mut self, bad: BadDocument) {
+        self.count += 1;
+        if self.first.len() < NAMED {
+            self.first.push(bad);
+        }
+    }
+}
+
 /// A document that was moved aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadDocument {
@@ -35,10 +56,10 @@ pub struct BadDocument {
 /// What putting documents back did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RestoreReport {
-    /// The encoded ids of the documents that are back in their places.
-    pub restored: Vec<String>,
+    /// How many documents are back in their places.
+    pub restored: u64,
     /// Those that still cannot be upgraded, with the error of today.
-    pub bad: Vec<BadDocument>,
+    pub bad: BadDocuments,
 }
 
 /// Copies the document, create-if-absent, and then swaps a tombstone that names the copy into its place: whatever fails in
@@ -124,7 +145,7 @@ async fn restore_one<T: Document>(
     let copy = match Quarantined::open(&object.bytes) {
         Ok(copy) => copy,
         Err(error) => {
-            report.bad.push(unreadable(place, &error));
+            report.bad.add(unreadable(place, &error));
             return Ok(());
         }
     };
@@ -139,10 +160,10 @@ async fn restore_one<T: Document>(
         return Ok(());
     };
     match put_back::<T>(engine, collection, &id, &current, &copy).await {
-        Ok(Verdict::Written(_)) => report.restored.push(copy.id),
+        Ok(Verdict::Written(_)) => report.restored += 1,
         Ok(Verdict::Lost(_)) => {}
         Err(error) if ends_all(&error) => return Err(error),
-        Err(error) => report.bad.push(bad(&id, place, &error)),
+        Err(error) => report.bad.add(bad(&id, place, &error)),
     }
     Ok(())
 }

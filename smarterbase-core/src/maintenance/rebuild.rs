@@ -15,7 +15,7 @@ use crate::{
     operation::{
         Collection, Engine, View,
         agreement::{self, Agreement, MAX_AGE, Site},
-        attach,
+        attach, floor,
         read::{self, Fetched},
         rewrite,
         verb::contention,
@@ -61,33 +61,29 @@ pub(crate) async fn rebuild<T: Document>(
 /// maintain it nor make its values. The rest has been built.
 fn waiting(collection: &Collection, build: &Build) -> Option<Error> {
     let catalog = &build.agreement.catalog;
-    let (ordinal, needed) = (0..collection.definitions.len())
-        .filter_map(|ordinal| Some((ordinal, waits_for(collection, catalog, ordinal)?)))
-        .max_by_key(|(_, needed)| *needed)?;
+    let (name, reason) = (0..collection.definitions.len())
+        .find_map(|ordinal| waits_for(collection, catalog, ordinal))?;
     let text = format!(
-        "{} is over values that version {needed} makes, but programs of version {} may still write; call \
-         `migrate().raise_floor()` once the newer program runs everywhere, then rebuild",
-        collection.definitions[ordinal].name, catalog.writable_from
+        "{name} is over {reason}; call `migrate().raise_floor()` once the newer program runs everywhere, then rebuild"
     );
     Some(Error::new(Code::DEFINITION, text).in_collection(collection.name()))
 }
 
-/// The version that the floor must have before a definition that was never built may be; `None` when nothing is in its way.
-fn waits_for(collection: &Collection, catalog: &Catalog, ordinal: usize) -> Option<u32> {
-    let touched = collection.spec.indexes[ordinal]
-        .components
-        .iter()
-        .map(|component| component.touched);
-    let needed = touched.max()?;
-    let entry = catalog
-        .definitions
-        .get(&collection.definitions[ordinal].name)?;
+/// The name of a definition that was never built, and what must be above the floor first; `None` when nothing is in its way.
+fn waits_for<'a>(
+    collection: &'a Collection,
+    catalog: &Catalog,
+    ordinal: usize,
+) -> Option<(&'a str, String)> {
+    let name = &collection.definitions[ordinal].name;
+    let entry = catalog.definitions.get(name)?;
     let is_pending = |placement: &Placement| placement.state == State::Pending;
     let is_new = match entry.kind {
         IndexKind::Unique => entry.state == Some(State::Pending),
         IndexKind::Index => entry.backends.values().all(is_pending),
     };
-    (is_new && needed > catalog.writable_from).then_some(needed)
+    let reason = floor::in_the_way(collection, catalog, ordinal).filter(|_| is_new)?;
+    Some((name, reason))
 }
 
 /// What this run builds: definitions with the generation that they were set `building` at.

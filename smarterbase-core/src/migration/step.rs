@@ -88,6 +88,13 @@ impl Versions {
     pub fn of(&self, name: &str) -> u32 {
         self.0.get(name).copied().unwrap_or(1)
     }
+
+    /// Raises the version of the type with this name. Version 1 is not written down.
+    pub fn note(&mut self, name: &str, version: u32) {
+        if version > self.of(name) {
+            self.0.insert(name.to_owned(), version);
+        }
+    }
 }
 
 /// How serde writes the variants of an enum.

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Collection, Engine, attach, engine::store_failure, published};
+use super::{Collection, Engine, attach, engine::store_failure, floor, published};
 use crate::{
     document::{IndexKind, Version},
     error::{Code, Error, Result},
@@ -279,7 +279,7 @@ fn shows_a_loss(previous: Option<&Catalog>, next: &Catalog) -> bool {
 
 /// Refuses to write what this process cannot maintain: states and unique definitions that the program does not know.
 pub(crate) fn check_maintainable(collection: &Collection, agreement: &Agreement) -> Result<()> {
-    check_floor(collection, agreement)?;
+    floor::check(collection, &agreement.catalog)?;
     let foreign = agreement
         .catalog
         .definitions
@@ -310,22 +310,6 @@ pub(crate) fn check_maintainable(collection: &Collection, agreement: &Agreement)
         )
         .in_collection(collection.name())),
     }
-}
-
-/// Refuses to write a version that the collection no longer takes.
-fn check_floor(collection: &Collection, agreement: &Agreement) -> Result<()> {
-    let (floor, own) = (
-        agreement.catalog.writable_from,
-        collection.spec.schema_version,
-    );
-    if own >= floor {
-        return Ok(());
-    }
-    let text = format!(
-        "`{}` is at version {own} here, but the collection takes only {floor} and later (deploy the newer program)",
-        collection.spec.type_name
-    );
-    Err(Error::new(Code::UNSUPPORTED_SCHEMA, text).in_collection(collection.name()))
 }
 
 /// Whether the catalog names a state of a newer build (rule S9).

@@ -6,6 +6,7 @@ use super::{
     Collection, Engine,
     agreement::{self, Agreement, fetch, placed},
     engine::store_failure,
+    floor,
 };
 use crate::{
     document::{IndexKind, IndexSpec},
@@ -499,13 +500,14 @@ fn new_entry(
 }
 
 fn empty_catalog(engine: &Engine, collection: &Collection) -> Catalog {
+    let (writable_from, embedded_from) = floor::first(collection.spec);
     Catalog {
         envelope: first_envelope(&*engine.rng, &*engine.clock),
         collection: collection.name().to_owned(),
         shards: collection.spec.shards,
         key_kind: collection.spec.key_kind.name().to_owned(),
-        // What its maker cannot read, nobody may write.
-        writable_from: collection.spec.history.readable_from,
+        writable_from,
+        embedded_from,
         instances: [(
             crate::index::ObjectIndex::NAME.to_owned(),
             crate::index::ObjectIndex::NAME.to_owned(),

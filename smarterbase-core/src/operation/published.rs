@@ -1,19 +1,22 @@
-//! Before the first document of a type: is its shape the one that the store knows? A sealed version is published,
+//! Before the first document of a type: are its versions the ones that the store knows? What a lock seals is published,
 //! create-if-absent; whoever has another shape for a known version is refused. Once per process and type.
 
 use std::sync::Arc;
 
+use futures::{StreamExt, TryStreamExt, stream};
+use smarterbase_schema::digest;
+
 use super::{Collection, Engine, engine::store_failure};
 use crate::{
-    document::{SealedShape, Standing, Upgrade},
+    document::{DocumentSpec, Standing, Upgrade},
     error::{Code, Error, Result},
     format::{Envelope, path, schema::PublishedSchema},
     port::Object,
     protocol::{PutMachine, PutOutcome},
 };
 
-/// Checks and publishes the type's schema, unless this process has done it. One GET; one PUT when nobody has published the
-/// version; a LIST instead for an `unsealed` type.
+/// Checks and publishes the type's schema, unless this process has done it. One GET for each version that it reads, all of them
+/// at once; one PUT for each that nobody has published; a LIST instead for an `unsealed` type.
 pub(crate) async fn agree(engine: &Arc<Engine>, collection: &Collection) -> Result<()> {
     if collection.published.initialized() {
         return Ok(());
@@ -41,11 +44,75 @@ fn begin_upgrade(engine: &Arc<Engine>, collection: &Collection) {
 
 async fn check(engine: &Arc<Engine>, collection: &Collection) -> Result<()> {
     match collection.spec.history.policy.standing {
-        Standing::Untracked => Ok(()),
-        Standing::Unsealed => check_unsealed(engine, collection).await,
-        Standing::Draft(digest) => check_draft(engine, collection, digest).await,
-        Standing::Sealed(shape) => check_sealed(engine, collection, &shape).await,
+        Standing::Untracked => return Ok(()),
+        Standing::Unsealed => return check_unsealed(engine, collection).await,
+        Standing::Draft(_) => refuse_where_sealed_only(engine, collection)?,
+        Standing::Sealed => {}
     }
+    check_versions(engine, collection, &known(collection.spec)).await
+}
+
+/// A version as this program knows it.
+struct Known {
+    version: u32,
+    digest: String,
+    /// What is published of it; nothing of a draft.
+    schema: Option<PublishedSchema>,
+}
+
+/// Every version that the program can meet: what its lock seals, and the draft of today.
+fn known(spec: &DocumentSpec) -> Vec<Known> {
+    let policy = &spec.history.policy;
+    let draft = match policy.standing {
+        Standing::Draft(digest) => Some(Known {
+            version: spec.schema_version,
+            digest: digest::hex(digest),
+            schema: None,
+        }),
+        Standing::Untracked | Standing::Unsealed | Standing::Sealed => None,
+    };
+    let sealed = policy.sealed.iter().map(|shape| Known {
+        version: shape.version,
+        digest: digest::hex(shape.digest),
+        schema: Some(PublishedSchema::of(spec, shape)),
+    });
+    sealed.chain(draft).collect()
+}
+
+/// All versions are asked for at once. Nothing is published before all of them were found to fit.
+async fn check_versions(engine: &Engine, collection: &Collection, known: &[Known]) -> Result<()> {
+    let found = known.iter().map(|known| fetch(engine, collection, known));
+    let found: Vec<_> = side_by_side(engine, found.collect()).await?;
+    let mut missing = Vec::new();
+    for (known, found) in known.iter().zip(found) {
+        match found {
+            Some(published) => compare(collection, known, &published)?,
+            None => missing.extend(known.schema.as_ref().map(|schema| (known, schema))),
+        }
+    }
+    if missing.is_empty() || engine.check_writable().is_err() {
+        return Ok(());
+    }
+    let published = missing.iter().map(async |(known, schema)| {
+        let published = publish(engine, collection, schema).await?;
+        compare(collection, known, &published)
+    });
+    side_by_side(engine, published.collect()).await.map(drop)
+}
+
+async fn side_by_side<Output>(
+    engine: &Engine,
+    calls: Vec<impl Future<Output = Result<Output>>>,
+) -> Result<Vec<Output>> {
+    let calls = stream::iter(calls).buffered(engine.limits.concurrent_reads);
+    calls.try_collect().await
+}
+
+fn compare(collection: &Collection, known: &Known, published: &PublishedSchema) -> Result<()> {
+    if published.digest == known.digest {
+        return Ok(());
+    }
+    Err(drift(collection, known, published))
 }
 
 async fn check_unsealed(engine: &Engine, collection: &Collection) -> Result<()> {
@@ -62,16 +129,6 @@ async fn check_unsealed(engine: &Engine, collection: &Collection) -> Result<()> 
     Err(Error::new(Code::SCHEMA_DRIFT, text))
 }
 
-async fn check_draft(engine: &Engine, collection: &Collection, digest: u64) -> Result<()> {
-    refuse_where_sealed_only(engine, collection)?;
-    match fetch(engine, collection).await? {
-        Some(published) if published.digest != smarterbase_schema::digest::hex(digest) => {
-            Err(drift(collection, &published, None))
-        }
-        _ => Ok(()),
-    }
-}
-
 fn refuse_where_sealed_only(engine: &Engine, collection: &Collection) -> Result<()> {
     if !engine.database.sealed_only {
         return Ok(());
@@ -83,21 +140,12 @@ fn refuse_where_sealed_only(engine: &Engine, collection: &Collection) -> Result<
     Err(Error::new(Code::SCHEMA_DRIFT, text))
 }
 
-async fn check_sealed(engine: &Engine, collection: &Collection, shape: &SealedShape) -> Result<()> {
-    let own = PublishedSchema::of(collection.spec, shape);
-    let published = match fetch(engine, collection).await? {
-        Some(published) => published,
-        None if engine.check_writable().is_err() => return Ok(()),
-        None => publish(engine, collection, &own).await?,
-    };
-    if published.digest == own.digest {
-        return Ok(());
-    }
-    Err(drift(collection, &published, Some(&own)))
-}
-
-async fn fetch(engine: &Engine, collection: &Collection) -> Result<Option<PublishedSchema>> {
-    let key = path::schema(collection.name(), collection.spec.schema_version);
+async fn fetch(
+    engine: &Engine,
+    collection: &Collection,
+    known: &Known,
+) -> Result<Option<PublishedSchema>> {
+    let key = path::schema(collection.name(), known.version);
     let object = engine.store.get(&key).await.map_err(store_failure)?;
     object.as_ref().map(open).transpose()
 }
@@ -112,7 +160,7 @@ async fn publish(
     collection: &Collection,
     own: &PublishedSchema,
 ) -> Result<PublishedSchema> {
-    let key = path::schema(collection.name(), collection.spec.schema_version);
+    let key = path::schema(collection.name(), own.version);
     let envelope = Envelope::first(engine.nonce());
     let machine: PutMachine = PutMachine::new(key, None, envelope, &own.body());
     match engine.drive(machine).await {
@@ -126,14 +174,10 @@ async fn publish(
     }
 }
 
-fn drift(
-    collection: &Collection,
-    published: &PublishedSchema,
-    own: Option<&PublishedSchema>,
-) -> Error {
-    let (name, version) = (collection.spec.type_name, collection.spec.schema_version);
+fn drift(collection: &Collection, known: &Known, published: &PublishedSchema) -> Error {
+    let (name, version) = (collection.spec.type_name, known.version);
     let place = path::schema(collection.name(), version);
-    let which = own.map_or_else(String::new, |own| {
+    let which = known.schema.as_ref().map_or_else(String::new, |own| {
         format!(" ({})", differing(published, own))
     });
     let text = format!(

@@ -12,7 +12,10 @@ use super::{
 use crate::{
     document::{Document, Upgrade},
     error::Result,
-    format::{path::EncodedId, upgrade},
+    format::{
+        path::EncodedId,
+        upgrade::{self, Age},
+    },
 };
 
 /// How many documents of one collection are written back in the background at the same time. What is read beyond that waits
@@ -49,12 +52,9 @@ pub(crate) fn again<T: Document>(
     Ok(change)
 }
 
-/// Whether a live document would be written otherwise by a program of today. What a person wrote has no version and is left
-/// alone, unless the type adopts the documents of another library.
-pub(crate) fn is_outdated(collection: &Collection, fetched: &Fetched) -> bool {
-    let opened = &fetched.settled.opened;
-    let has_version = opened.has_version() || collection.spec.history.policy.adopt.is_some();
-    has_version && !upgrade::is_current(collection.spec, &collection.shape, opened)
+/// How a live document stands to the program of today. Only older ones are written again.
+pub(crate) fn age(collection: &Collection, fetched: &Fetched) -> Age {
+    upgrade::age(collection.spec, &collection.shape, &fetched.settled.opened)
 }
 
 /// After a reader got a document: writes it back in the background, if its type wants that.
@@ -95,14 +95,13 @@ impl Drop for Place {
     }
 }
 
-/// What a transaction sees or holds is left to it; a newer document is never written.
+/// What a transaction sees or holds is left to it.
 fn may_be_written_back(view: &View, collection: &Collection, fetched: &Fetched) -> bool {
     let settled = &fetched.settled;
     view.attempt().is_none()
         && settled.is_decided()
         && !settled.bears_intent
-        && is_outdated(collection, fetched)
-        && upgrade::check_replaceable(collection.spec, &settled.opened).is_ok()
+        && age(collection, fetched) == Age::Older
         && view.check_writable().is_ok()
         && !view.tasks.is_closed()
 }

@@ -1,7 +1,9 @@
 //! What the command line tool asks of a program: it starts the test that `schema!` emits, and says in the environment what
 //! to do. The answer goes into a file, since a test's output is not its own.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, future::Future, path::Path};
+mod answer;
+
+use std::{collections::BTreeMap, fs, future::Future, path::Path};
 
 use futures::future::BoxFuture;
 
@@ -9,11 +11,7 @@ use super::{
     DocumentType, Schema, Upgrade, fixture,
     lock::{self, Place},
 };
-use crate::{
-    db::Db,
-    error::Result,
-    maintenance::migrate::{MigrationPlan, MigrationProgress},
-};
+use crate::{db::Db, error::Result, maintenance::migrate::MigrationProgress};
 
 /// The variable that says what to do, as lines of `name=value`.
 pub const VARIABLE: &str = "SMARTERBASE_CHORE";
@@ -141,36 +139,14 @@ async fn on_database<S: Schema>(chore: &Chore, open: Open) -> Answer {
 
 async fn plan(document: &DocumentType, db: &Db) -> Answer {
     let plan = document.plan(db).await.map_err(|error| error.to_string())?;
-    let (name, version) = (document.spec.collection, document.spec.schema_version);
-    if plan.outdated == 0 {
-        return Ok(format!(
-            "{name}: nothing to do ({} at version {version})\n",
-            documents(total(&plan))
-        ));
-    }
-    let mut text = format!(
-        "{name}: {} of {} would be written again at version {version}\n",
-        plan.outdated,
-        documents(total(&plan))
-    );
-    for (version, count) in &plan.versions {
-        writeln!(text, "  version {version}: {}", documents(*count)).expect("memory takes it");
-    }
-    Ok(text)
+    Ok(answer::plan(document.spec, &plan))
 }
 
 async fn status(document: &DocumentType, db: &Db) -> Answer {
     let fail = |error: crate::Error| error.to_string();
     let floor = document.floor(db).await.map_err(fail)?;
     let plan = document.plan(db).await.map_err(fail)?;
-    let current = total(&plan) - plan.outdated;
-    Ok(format!(
-        "{}: program at version {}, reads from {}; writers must be at {floor} or later; {current} of {} current\n",
-        document.spec.collection,
-        document.spec.schema_version,
-        document.spec.history.readable_from,
-        documents(total(&plan)),
-    ))
+    Ok(answer::status(document.spec, floor, &plan))
 }
 
 async fn upgrade(document: &DocumentType, db: &Db, upgrade: Upgrade) -> Answer {
@@ -185,18 +161,13 @@ async fn upgrade(document: &DocumentType, db: &Db, upgrade: Upgrade) -> Answer {
             told = progress.documents;
             eprintln!(
                 "{name}: {} looked at, {} written",
-                documents(told),
+                answer::documents(told),
                 progress.upgraded
             );
         }
     };
     match document.migrate(db, upgrade, Box::new(report)).await {
-        Ok(done) => Ok(format!(
-            "{name}: {} looked at, {} written at version {}\n",
-            documents(done.documents),
-            done.upgraded,
-            document.spec.schema_version
-        )),
+        Ok(done) => Ok(answer::upgraded(document.spec, &done)),
         Err(error) => {
             let checkpoint = checkpoint.lock().expect("no panic while holding the lock");
             Err(stopped(name, &error, checkpoint.as_deref()))
@@ -209,16 +180,5 @@ fn stopped(name: &str, error: &crate::Error, checkpoint: Option<&str>) -> String
     match checkpoint {
         None => error.to_string(),
         Some(checkpoint) => format!("{error}\n  help: go on with `--after {name}={checkpoint}`"),
-    }
-}
-
-fn total(plan: &MigrationPlan) -> u64 {
-    plan.versions.values().sum()
-}
-
-fn documents(count: u64) -> String {
-    match count {
-        1 => "1 document".to_owned(),
-        count => format!("{count} documents"),
     }
 }

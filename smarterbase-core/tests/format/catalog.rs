@@ -47,6 +47,7 @@ fn catalog() -> Catalog {
         shards: 1,
         key_kind: "uuid".into(),
         writable_from: 2,
+        embedded_from: Default::default(),
         instances: [("redis".to_owned(), "redis:rrrrrrrrrrrrrrrrrrrr".to_owned())].into(),
         next_number: 3,
         definitions: [

@@ -33,6 +33,10 @@ use crate::{
 /// Every fixture and its sha256. A line changes only together with the number of the format.
 const FROZEN: &[(&str, &str)] = &[
     (
+        "catalog-embedded.json",
+        "e9dcfc0f978a4520815b31daf0c7f12d781417510a1c0ebe0413e1953365f2a8",
+    ),
+    (
         "catalog-newer.json",
         "e9e3ec07bd7d961942008738aef5d6fabd0507bfabcfba1521d34c0417a68004",
     ),
@@ -418,6 +422,7 @@ fn catalog() -> Catalog {
         shards: 1,
         key_kind: "uuid".into(),
         writable_from: 1,
+        embedded_from: Default::default(),
         instances: [("redis".to_owned(), "redis:rrrrrrrrrrrrrrrrrrrr".to_owned())].into(),
         next_number: 3,
         definitions: definitions.into(),
@@ -442,6 +447,19 @@ fn system_envelope() -> Envelope {
 fn the_catalog_opens_and_is_sealed_again_to_the_same_bytes() {
     assert_eq!(Catalog::open(&read("catalog.json")).unwrap(), catalog());
     assert_eq!(catalog().seal(), read("catalog.json"));
+}
+
+#[test]
+fn a_floor_of_embedded_types_opens_and_is_sealed_again_to_the_same_bytes() {
+    let floor = [("Address".to_owned(), 3), ("Plan".to_owned(), 2)];
+    let raised = Catalog {
+        writable_from: 2,
+        embedded_from: Versions(floor.into()),
+        ..catalog()
+    };
+    let bytes = read("catalog-embedded.json");
+    assert_eq!(Catalog::open(&bytes).unwrap(), raised);
+    assert_eq!(raised.seal(), bytes);
 }
 
 #[test]

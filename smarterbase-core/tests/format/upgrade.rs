@@ -10,7 +10,7 @@ use smarterbase_core::{
     format::{
         Envelope,
         envelope::{self, BodyShape, Opened},
-        upgrade,
+        upgrade::{self, Age},
     },
     migration::{Migration, Representation, Step, Versions},
 };
@@ -336,4 +336,46 @@ fn a_newer_body_is_taken_as_it_is_when_its_writer_says_that_this_version_can_rea
 fn a_type_writes_which_versions_can_read_it() {
     assert_eq!(upgrade::written_by(&adopting()).readable_by, Some(3));
     assert_eq!(upgrade::written_by(&SPEC).readable_by, None);
+}
+
+#[test]
+fn only_versions_say_what_is_older_and_what_is_newer() {
+    let age = |schema, seal, versions: &[(&str, u32)]| {
+        let stored = opened(schema, seal, versions, "{}");
+        upgrade::age(&SPEC, &upgrade::written_by(&SPEC), &stored)
+    };
+    assert_eq!(age(4, Some(7), TODAY), Age::Today);
+    // Another draft, another program without a seal, a type that is not there any more.
+    assert_eq!(age(4, Some(8), TODAY), Age::Today);
+    assert_eq!(age(4, None, TODAY), Age::Today);
+    let more = [("Place", 2), ("Colour", 2), ("Pair", 2), ("Gone", 9)];
+    assert_eq!(age(4, Some(8), &more), Age::Today);
+    assert_eq!(age(3, Some(8), TODAY), Age::Older);
+    assert_eq!(age(3, Some(7), TODAY), Age::Older);
+    // `Place` is at version 1 where it is not named.
+    assert_eq!(age(4, Some(8), &TODAY[1..]), Age::Older);
+    assert_eq!(age(5, Some(8), TODAY), Age::Newer);
+    // Newer in one thing is newer, whatever the rest is.
+    for versions in [&[("Place", 3)][..], &[("Colour", 3), ("Place", 1)]] {
+        assert_eq!(age(4, Some(8), versions), Age::Newer);
+        assert_eq!(age(3, Some(8), versions), Age::Newer);
+    }
+}
+
+#[test]
+fn what_has_no_version_is_older_only_where_another_library_is_adopted() {
+    let (spec, body) = (adopting(), |text: &'static str| {
+        envelope::open(&Bytes::from_static(text.as_bytes())).unwrap()
+    });
+    let age = |spec, text| upgrade::age(spec, &upgrade::written_by(spec), &body(text));
+    assert_eq!(age(&SPEC, "{}"), Age::Today);
+    assert_eq!(age(&spec, "{}"), Age::Older);
+    assert_eq!(
+        age(&spec, r#"{"_v":6}"#),
+        Age::Older,
+        "its envelope is to come"
+    );
+    assert_eq!(age(&spec, r#"{"_v":7}"#), Age::Newer);
+    // Whoever reads it is told what is wrong.
+    assert_eq!(age(&spec, r#"{"_v":null}"#), Age::Older);
 }

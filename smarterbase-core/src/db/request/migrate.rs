@@ -50,8 +50,8 @@ impl<'a, T: Document> Migrate<'a, T> {
         }
     }
 
-    /// Goes on behind the checkpoint of an earlier run. Where this run raises the floor it begins anew: an older program may
-    /// have written behind the checkpoint.
+    /// Goes on behind the checkpoint of an earlier run. A run that is to raise the floor, too, begins anew: an older program
+    /// may have written behind the checkpoint. Go on with what such a run left by its checkpoint alone.
     pub fn after(mut self, checkpoint: impl Into<String>) -> Self {
         self.checkpoint = Some(checkpoint.into());
         self
@@ -63,8 +63,9 @@ impl<'a, T: Document> Migrate<'a, T> {
         self
     }
 
-    /// Refuses the writes of older programs from now on, and waits until every one of them knows it (5 s and the in-flight
-    /// bound): then no document of an older version is left at the end. Deploy the new program everywhere first.
+    /// Refuses the writes of older programs from now on, also of those that are behind only in an embedded type, and waits until
+    /// every one of them knows it (5 s and the in-flight bound): then no document of an older version is left at the end.
+    /// Deploy the new program everywhere first.
     pub fn raise_floor(mut self) -> Self {
         self.settings.raise_floor = true;
         self
@@ -96,7 +97,7 @@ impl<'a, T: Document> Migrate<'a, T> {
         migrate::plan(engine, &engine.collection::<T>()).await
     }
 
-    /// The lowest version that the collection still takes from writers: [`raise_floor`](Self::raise_floor) raises it. One GET.
+    /// The lowest version of the document that the collection still takes from writers: [`raise_floor`](Self::raise_floor) raises it. One GET.
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.

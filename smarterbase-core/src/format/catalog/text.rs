@@ -9,6 +9,7 @@ use super::{Catalog, Entry, Placement, State};
 use crate::{
     document::IndexKind,
     format::{Envelope, definition::kind_name},
+    migration::Versions,
 };
 
 /// The member that holds a state.
@@ -21,6 +22,8 @@ pub(super) struct Body {
     shards: u8,
     key_kind: String,
     writable_from: u32,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    embedded_from: BTreeMap<String, u32>,
     instances: BTreeMap<String, String>,
     next_number: u32,
     definitions: BTreeMap<String, Definition>,
@@ -61,6 +64,7 @@ impl From<&Catalog> for Body {
             shards: catalog.shards,
             key_kind: catalog.key_kind.clone(),
             writable_from: catalog.writable_from,
+            embedded_from: catalog.embedded_from.0.clone(),
             instances: catalog.instances.clone(),
             next_number: catalog.next_number,
             definitions: each(&catalog.definitions, |(name, entry)| {
@@ -79,6 +83,7 @@ impl Body {
             shards: self.shards,
             key_kind: self.key_kind,
             writable_from: self.writable_from,
+            embedded_from: Versions(self.embedded_from),
             instances: self.instances,
             next_number: self.next_number,
             definitions: each(self.definitions, |(name, entry)| (name, entry.into())),
