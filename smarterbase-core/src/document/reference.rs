@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Document, DocumentKey};
+use super::{Document, DocumentKey, KeyText};
 
 /// One reference of a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,33 +38,33 @@ pub enum OnDelete {
     label = "this field refers to a `{P}`",
     note = "a reference has the type of the other document's key field, or an `Option` of it"
 )]
-pub trait RefersTo<P: Document> {
-    /// The key, if there is one.
-    fn target(&self) -> Option<&P::Key>;
+pub trait RefersTo<P> {
+    /// The key as text, if there is one.
+    fn target(&self) -> Option<KeyText>;
 }
 impl<P: Document<Key = K>, K: DocumentKey> RefersTo<P> for K {
-    fn target(&self) -> Option<&K> {
-        Some(self)
+    fn target(&self) -> Option<KeyText> {
+        Some(self.to_text())
     }
 }
 impl<P: Document<Key = K>, K: DocumentKey> RefersTo<P> for Option<K> {
-    fn target(&self) -> Option<&K> {
-        self.as_ref()
+    fn target(&self) -> Option<KeyText> {
+        self.as_ref().map(DocumentKey::to_text)
     }
 }
 
 /// A handle of one reference: `User::REFERENCES.org`. Loads what many documents refer to with one request for each
 /// document referred to, not for each that refers.
-pub struct Reference<T, P: Document> {
-    pub(crate) read: fn(&T) -> Option<&P::Key>,
+pub struct Reference<T, P> {
+    pub(crate) read: fn(&T) -> Option<KeyText>,
     types: PhantomData<fn() -> (T, P)>,
 }
 
-impl<T, P: Document> Reference<T, P> {
+impl<T, P> Reference<T, P> {
     /// For the derive.
     #[doc(hidden)]
     #[must_use]
-    pub const fn new(read: fn(&T) -> Option<&P::Key>) -> Self {
+    pub const fn new(read: fn(&T) -> Option<KeyText>) -> Self {
         Self {
             read,
             types: PhantomData,
@@ -72,14 +72,14 @@ impl<T, P: Document> Reference<T, P> {
     }
 }
 
-impl<T, P: Document> Clone for Reference<T, P> {
+impl<T, P> Clone for Reference<T, P> {
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<T, P: Document> Copy for Reference<T, P> {}
-impl<T, P: Document> std::fmt::Debug for Reference<T, P> {
+impl<T, P> Copy for Reference<T, P> {}
+impl<T, P> std::fmt::Debug for Reference<T, P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Reference(to {})", P::SPEC.type_name)
+        write!(f, "Reference(to {})", std::any::type_name::<P>())
     }
 }

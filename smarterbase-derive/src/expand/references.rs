@@ -81,7 +81,7 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
     quote! {
         #[doc = #about]
         #[allow(private_interfaces, unreachable_pub, dead_code)]
-        #[derive(__sb::Debug)]
+        #[derive(::core::fmt::Debug)]
         #visibility struct #name { #(#members),* }
         #[allow(dead_code, private_interfaces, private_bounds, unreachable_pub)]
         impl #ident {

@@ -1,7 +1,7 @@
 //! What documents refer to: one, or many at once.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet},
     marker::PhantomData,
     sync::Arc,
 };
@@ -11,24 +11,23 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::{FindMany, request};
 use crate::{
     db::Session,
-    document::{Document, DocumentKey, Reference, Stored},
+    document::{Document, DocumentKey, KeyText, Reference, Stored},
     error::{Error, Result},
-    operation::{
-        Collection, View, read,
-        verb::{encode_key, not_found},
-    },
+    format::path::EncodedId,
+    operation::{Collection, View, read, verb::not_found},
 };
 
 /// Reads the document that another one refers to: `Option<Stored<P>>`. It is `None` when there is no reference, and when it
 /// leads nowhere.
 #[derive(Debug)]
 #[must_use = "a request does nothing until it is awaited"]
-pub struct FetchReference<'a, P: Document> {
+pub struct FetchReference<'a, P> {
     session: Session<'a>,
-    key: Option<P::Key>,
+    key: Option<KeyText>,
+    types: PhantomData<fn() -> P>,
 }
 
-impl<'a, P: Document> FetchReference<'a, P> {
+impl<'a, P> FetchReference<'a, P> {
     /// For the derive.
     #[doc(hidden)]
     pub fn new<T>(
@@ -38,10 +37,13 @@ impl<'a, P: Document> FetchReference<'a, P> {
     ) -> Self {
         Self {
             session: session.into(),
-            key: (reference.read)(document).cloned(),
+            key: (reference.read)(document),
+            types: PhantomData,
         }
     }
+}
 
+impl<P: Document> FetchReference<'_, P> {
     /// What is referred to must be there.
     ///
     /// # Errors
@@ -55,7 +57,7 @@ impl<'a, P: Document> FetchReference<'a, P> {
                 .in_collection(P::SPEC.collection)
                 .during("fetch"));
         };
-        let id = encode_key(&collection, key)?;
+        let id = EncodedId::encode(key)?;
         self.await?
             .ok_or_else(|| not_found(&collection, &id).during("fetch"))
     }
@@ -64,7 +66,7 @@ impl<'a, P: Document> FetchReference<'a, P> {
 request!(impl['a, P: Document] FetchReference<'a, P> => Option<Stored<P>>, |this| async move {
     let Some(key) = this.key else { return Ok(None) };
     let collection = this.session.engine().collection::<P>();
-    let loaded = read::load::<P>(this.session.view(), &collection, &encode_key(&collection, &key)?).await;
+    let loaded = read::load::<P>(this.session.view(), &collection, &EncodedId::encode(&key)?).await;
     loaded.map_err(|error| error.during("fetch"))
 });
 
@@ -79,35 +81,29 @@ impl<T: Document, P: Document> Reference<T, P> {
     where
         D: AsRef<T>,
     {
-        let mut keys = BTreeMap::new();
+        let mut keys = BTreeSet::new();
         for document in documents {
             if let Some(key) = (self.read)(document.as_ref()) {
-                keys.insert(text(key), key.clone());
+                keys.insert(key.0);
             }
         }
         LoadMany {
             session: session.into(),
             reference: self,
             keys,
-            types: PhantomData,
         }
     }
 }
 
-fn text<K: DocumentKey>(key: &K) -> String {
-    key.to_text().0
-}
-
 /// Reads what many documents refer to: [`Loaded`].
 #[must_use = "a request does nothing until it is awaited"]
-pub struct LoadMany<'a, T, P: Document> {
+pub struct LoadMany<'a, T, P> {
     session: Session<'a>,
     reference: Reference<T, P>,
-    keys: BTreeMap<String, P::Key>,
-    types: PhantomData<fn() -> T>,
+    keys: BTreeSet<String>,
 }
 
-impl<T, P: Document> std::fmt::Debug for LoadMany<'_, T, P> {
+impl<T, P> std::fmt::Debug for LoadMany<'_, T, P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "LoadMany({} keys)", self.keys.len())
     }
@@ -123,14 +119,15 @@ request!(impl['a, T: Document, P: Document] LoadMany<'a, T, P> => Loaded<T, P>, 
 async fn load<P: Document>(
     view: &View,
     collection: &Arc<Collection>,
-    keys: BTreeMap<String, P::Key>,
+    keys: BTreeSet<String>,
 ) -> Result<BTreeMap<String, Arc<Stored<P>>>> {
     let loads: Vec<_> = keys
         .into_iter()
-        .map(|(text, key)| async move {
-            let id = encode_key(collection, &key)?;
+        .map(|key| async move {
+            let key = KeyText(key);
+            let id = EncodedId::encode(&key)?;
             let document = read::load::<P>(view, collection, &id).await?;
-            Ok::<_, Error>(document.map(|document| (text, Arc::new(document))))
+            Ok::<_, Error>(document.map(|document| (key.0, Arc::new(document))))
         })
         .collect();
     let most = view.limits.concurrent_reads;
@@ -157,13 +154,13 @@ impl<T: Document, P: Document> Loaded<T, P> {
     /// What this document refers to; `None` where it refers to nothing, or the reference leads nowhere.
     #[must_use]
     pub fn of(&self, document: &T) -> Option<&Arc<Stored<P>>> {
-        self.get((self.reference.read)(document)?)
+        self.found.get(&(self.reference.read)(document)?.0)
     }
 
     /// The document with this key.
     #[must_use]
     pub fn get(&self, key: &P::Key) -> Option<&Arc<Stored<P>>> {
-        self.found.get(&text(key))
+        self.found.get(&key.to_text().0)
     }
 
     /// How many documents were found.
@@ -178,22 +175,18 @@ impl<T: Document, P: Document> Loaded<T, P> {
         self.found.is_empty()
     }
 
-    /// Reads what is new among what these documents refer to.
+    /// Reads what these documents refer to.
     async fn extend(
         &mut self,
         view: &View,
         collection: &Arc<Collection>,
         documents: &[Stored<T>],
     ) -> Result<()> {
-        let mut keys = BTreeMap::new();
-        for key in documents
+        let keys = documents
             .iter()
             .filter_map(|document| (self.reference.read)(document))
-        {
-            if let (text, Entry::Vacant(_)) = (text(key), self.found.entry(text(key))) {
-                keys.insert(text, key.clone());
-            }
-        }
+            .map(|key| key.0);
+        let keys = keys.collect();
         self.found.extend(load(view, collection, keys).await?);
         Ok(())
     }

@@ -1,6 +1,12 @@
 use smarterbase::prelude::*;
 
 #[derive(Serialize, Deserialize, Document)]
+struct Org {
+    #[key(auto)]
+    id: Id<Org>,
+}
+
+#[derive(Serialize, Deserialize, Document)]
 struct User {
     #[key(auto)]
     id: Id<User>,
