@@ -6,7 +6,8 @@
 //! | [`keys_and_ids`] | what can identify a document, and where it lies |
 //! | [`indexes`] | finding documents by their fields, and adding an index to existing data |
 //! | [`unique_values`] | values that at most one document may have |
-//! | [`queries`] | pages, streams, counts, order, scans, and what their results promise |
+//! | [`queries`] | conditions, order, pages, streams, counts, scans, what results promise and cost |
+//! | [`references`] | documents that refer to each other, and what goes along when one is deleted |
 //! | [`transactions`] | several documents that change together, and one view of many |
 //! | [`evolving_your_schema`] | a struct that changes: seals, versions, migrations |
 //! | [`errors`] | what can go wrong, and what to do about each kind |
@@ -26,6 +27,9 @@ pub mod unique_values {}
 
 #[doc = include_str!("guide/queries.md")]
 pub mod queries {}
+
+#[doc = include_str!("guide/references.md")]
+pub mod references {}
 
 #[doc = include_str!("guide/transactions.md")]
 pub mod transactions {}

@@ -10,6 +10,7 @@ use smarterbase_core::{
     document::{IndexKind, KeyText},
     format::{
         Envelope,
+        cascade::Begun,
         catalog::{Catalog, Entry, Placement, State as CatalogState},
         claim::{self, Claim},
         cursor::{CursorKeys, Position},
@@ -55,6 +56,10 @@ const FROZEN: &[(&str, &str)] = &[
     (
         "claims.txt",
         "781f3166dadfa88d8a94865e151db7e83fea4988e7bb7c77fafe7aada67aa2ee",
+    ),
+    (
+        "cascade.json",
+        "7935b8a8bf6c5ea1af09bd5f2c02001aabb36bd5b97ac46b55425a635ae0fa73",
     ),
     (
         "cursor-keys.json",
@@ -582,6 +587,17 @@ fn cursor_keys_open_and_are_sealed_again_to_the_same_bytes() {
         cursor_keys()
     );
     assert_eq!(cursor_keys().seal(nonce('p')), read("cursor-keys.json"));
+}
+
+#[test]
+fn the_journal_of_a_cascade_opens_and_is_sealed_again_to_the_same_bytes() {
+    let begun = Begun {
+        collection: "orgs".to_owned(),
+        id: "acme".to_owned(),
+    };
+    let bytes = read("cascade.json");
+    assert_eq!(Begun::open(&bytes).unwrap(), begun);
+    assert_eq!(Envelope::first(nonce('p')).seal(&begun.body()), bytes);
 }
 
 #[test]
