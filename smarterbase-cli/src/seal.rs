@@ -150,6 +150,7 @@ mod tests {
                 version: 1,
                 shape: Shape::new(Form::Struct),
                 steps: None,
+                origins: Vec::new(),
             }],
         }
     }

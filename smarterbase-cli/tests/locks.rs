@@ -26,6 +26,7 @@ fn users() -> Lock {
         version,
         shape: shape(parts),
         steps,
+        origins: Vec::new(),
     };
     Lock {
         kind: Kind::Document,
@@ -67,6 +68,7 @@ fn folder() -> tempfile::TempDir {
                 ..Shape::new(Form::Enum)
             },
             steps: None,
+            origins: Vec::new(),
         }],
     };
     fs::write(schema.join("embedded/Plan.toml"), plan.write()).unwrap();

@@ -5,5 +5,6 @@
 mod cases;
 mod chains;
 mod journey;
+mod min_version;
 mod project;
 mod rust_analyzer;

@@ -1,9 +1,6 @@
 //! A chain as Rust, and as a lock.
 
-use smarterbase_schema::{
-    Form, Kind, Lock, Part, Sealed, Shape, Step,
-    replay::{Between, replay},
-};
+use smarterbase_schema::{Form, Kind, Lock, Part, Shape, Step};
 
 use super::chain::{Chain, Field, Op, Subject, Version};
 use crate::project::Project;
@@ -195,30 +192,18 @@ pub(crate) fn lock(subject: &Subject, crate_name: &str) -> Lock {
         true => (Kind::Document, subject.name.to_lowercase()),
         false => (Kind::Embedded, subject.name.clone()),
     };
-    let shapes: Vec<Shape> = subject
-        .versions
-        .iter()
-        .map(|version| shape(subject.is_document, version))
-        .collect();
-    let sealed = |number: usize| Sealed {
-        version: u32::try_from(number).unwrap() + 1,
-        shape: shapes[number].clone(),
-        steps: number.checked_sub(1).map(|before| {
-            let between = Between {
-                from: u32::try_from(number).unwrap(),
-                before: &shapes[before],
-                after: &shapes[number],
-            };
-            let steps: Vec<Step> = subject.versions[number].steps.iter().map(step).collect();
-            replay(between, &steps).unwrap().digest()
-        }),
-    };
-    Lock {
+    let mut lock = Lock {
         kind,
         name,
         crate_name: crate_name.to_owned(),
-        versions: (0..shapes.len()).map(sealed).collect(),
+        versions: Vec::new(),
+    };
+    for version in &subject.versions {
+        let steps: Vec<Step> = version.steps.iter().map(step).collect();
+        lock.add(shape(subject.is_document, version), &steps)
+            .unwrap();
     }
+    lock
 }
 
 fn shape(is_document: bool, version: &Version) -> Shape {
