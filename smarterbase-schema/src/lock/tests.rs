@@ -79,17 +79,6 @@ fn a_lock_has_one_fact_per_line() {
 }
 
 #[test]
-fn the_documented_lock_is_this_one() {
-    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/format.md");
-    let document = std::fs::read_to_string(document).expect("it is there");
-    assert!(
-        document
-            .replace("\r\n", "\n")
-            .contains(&format!("```toml\n{TEXT}```\n"))
-    );
-}
-
-#[test]
 fn an_enum_keeps_its_representation() {
     let mut lock = user();
     lock.kind = Kind::Embedded;
