@@ -2,6 +2,7 @@
 
 mod check;
 mod messages;
+mod owner;
 mod shape;
 mod source;
 

@@ -54,6 +54,13 @@ fn with_file(subject: &Subject<'_>, source: &Source, text: &str, errors: &mut Er
             );
             History::none(subject.options.current())
         }
+        Ok(lock) if !source.is_ours(&lock) && !Source::has_owner(&lock) => {
+            errors.push(
+                subject.version_span(),
+                messages::owner_is_gone(source, &lock),
+            );
+            History::none(subject.options.current())
+        }
         Ok(lock) if !source.is_ours(&lock) => {
             return without_lock(subject, source, Some(&lock), errors);
         }

@@ -61,6 +61,17 @@ pub(super) fn other_type(source: &Source, lock: &Lock) -> String {
     )
 }
 
+pub(super) fn owner_is_gone(source: &Source, lock: &Lock) -> String {
+    let crate_name = std::env::var("CARGO_CRATE_NAME").unwrap_or_default();
+    format!(
+        "`{}` belongs to the crate `{}`, which this package does not have\n  \
+         help: where the crate was renamed, write `crate = \"{crate_name}\"` into the lock, run \
+         `cargo smarterbase seal --repair {}` and review\n  \
+         help: where this is another type, give it another name, or locks of its own: `schema_dir = \"..\"`",
+        source.shown, lock.crate_name, lock.name
+    )
+}
+
 pub(super) fn missing(subject: &Subject<'_>, source: &Source, foreign: Option<&Lock>) -> String {
     let (name, version) = (&subject.type_name, subject.options.current());
     if let Some(lock) = foreign {

@@ -1,4 +1,5 @@
-//! Where the lock of a type is. The derive reads exactly one file; it writes only where `SMARTERBASE_SEAL_OUT` asks for it.
+//! Where the lock of a type is. The derive reads exactly one file, and the manifest where that is the lock of another crate; it
+//! writes only where `SMARTERBASE_SEAL_OUT` asks for it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +7,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use smarterbase_schema::{Lock, Sealed, digest};
 
-use super::{History, Subject};
+use super::{History, Subject, owner};
 
 /// The file of a lock.
 pub(crate) struct Source {
@@ -53,6 +54,12 @@ impl Source {
             shown,
             is_explicit: named.is_some(),
         }
+    }
+
+    /// Whether the package still has the crate that the lock belongs to.
+    pub(crate) fn has_owner(lock: &Lock) -> bool {
+        let package = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+        owner::has_crate(Path::new(&package), &lock.crate_name)
     }
 
     /// Whether the lock belongs to the crate that is being compiled. Tests and examples of a package are crates of their own.
