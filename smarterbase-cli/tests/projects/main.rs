@@ -4,6 +4,7 @@
 
 mod cases;
 mod chains;
+mod defaults;
 mod journey;
 mod min_version;
 mod project;
