@@ -50,5 +50,5 @@ pub static SPEC: DocumentSpec = DocumentSpec {
     ],
     unknown: UnknownMembers::Keep,
     keeps_history: false,
-    history: History::none(1, "id", &[]),
+    history: History::none(1),
 };

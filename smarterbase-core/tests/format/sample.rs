@@ -112,7 +112,7 @@ pub(crate) static SPEC: DocumentSpec = DocumentSpec {
     ],
     unknown: UnknownMembers::Keep,
     keeps_history: false,
-    history: History::none(2, "id", &[]),
+    history: History::none(2),
 };
 
 impl Document for User {

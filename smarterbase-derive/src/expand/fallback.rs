@@ -28,7 +28,7 @@ pub(super) fn document(input: &DeriveInput) -> TokenStream {
                 indexes: &[],
                 unknown: __sb::UnknownMembers::Keep,
                 keeps_history: false,
-                history: __sb::History::none(1, "", &[]),
+                history: __sb::History::none(1),
             };
             impl __sb::Document for #ident {
                 type Key = __sb::String;

@@ -92,7 +92,7 @@ fn a_lock_is_an_input_of_the_build_by_a_path_that_is_the_same_on_every_machine()
         .expect("a seal")
         .split_whitespace()
         .collect();
-    let included = r#"__sb::is_lock(__sb::include_bytes!(__sb::concat!(__sb::env!("CARGO_MANIFEST_DIR"),"/schema/users.toml")),"#;
+    let included = r#"__sb::hold_lock(__sb::include_bytes!(__sb::concat!(__sb::env!("CARGO_MANIFEST_DIR"),"/schema/users.toml")),"#;
     assert!(text.contains(included) && text.contains(&seal), "{text}");
     assert!(!text.contains(env!("CARGO_MANIFEST_DIR")), "{text}");
     assert_eq!(text, with_lock(&users(), document, user()));

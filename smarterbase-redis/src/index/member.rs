@@ -121,7 +121,7 @@ mod tests {
         }],
         unknown: UnknownMembers::Keep,
         keeps_history: false,
-        history: History::none(1, "id", &[]),
+        history: History::none(1),
     };
 
     fn scalars() -> Vec<Scalar<'static>> {
