@@ -130,4 +130,17 @@ fn a_sealed_default_that_gives_something_else_fails_the_tests_of_schema_and_chec
         text.contains("schema/fixtures/users.v2.defaults.json is missing: run `cargo smarterbase seal`, or restore it from git"),
         "{text}"
     );
+
+    // One that cannot be read is not written again: whoever broke it must look at it.
+    project.write("schema/fixtures/users.v2.defaults.json", "{\"plan\":");
+    assert_eq!(project.answer(&["seal"]), "nothing to seal\n");
+    let text = project.complaint(&["check"]);
+    assert!(
+        text.contains("schema/fixtures/users.v2.defaults.json is no JSON"),
+        "{text}"
+    );
+    assert_eq!(
+        project.read("schema/fixtures/users.v2.defaults.json"),
+        "{\"plan\":"
+    );
 }

@@ -2,7 +2,10 @@
 
 use smarterbase_schema::{Form, Kind, Lock, Part, Shape, Step};
 
-use super::chain::{Chain, Field, Op, Subject, Version};
+use super::{
+    chain::{Chain, Field, Op, Subject, Version},
+    enumeration_source,
+};
 use crate::project::Project;
 
 /// What every generated program shares: how one type becomes another.
@@ -36,6 +39,10 @@ impl<T: Number> Number for Option<T> {
     fn number(&self) -> u32 { self.as_ref().map_or(7, T::number) }
     fn of(number: u32) -> Self { (number % 3 != 0).then(|| T::of(number)) }
 }
+
+/// The content of a variant with a name for its member.
+#[derive(serde::Deserialize)]
+pub struct Named { pub n: u32 }
 
 pub fn convert<A: Number, B: Number>(old: A) -> Result<B, String> {
     Ok(B::of(old.number()))
@@ -76,10 +83,11 @@ pub(crate) fn module(chain: &Chain) -> String {
 
 pub(crate) fn chain(chain: &Chain) -> String {
     format!(
-        "mod {} {{\n    use smarterbase::prelude::*;\n    use crate::common::*;\n{}{}}}\n",
+        "mod {} {{\n    use smarterbase::prelude::*;\n    use crate::common::*;\n{}{}{}}}\n",
         module(chain),
         subject(&chain.document),
-        subject(&chain.embedded)
+        subject(&chain.embedded),
+        enumeration_source::enumeration(&chain.kind)
     )
 }
 
@@ -177,6 +185,8 @@ pub(crate) fn write_locks(project: &Project, crate_name: &str, chains: &[Chain])
         for subject in [&chain.document, &chain.embedded] {
             write_lock(project, crate_name, &lock(subject, crate_name));
         }
+        let kind = enumeration_source::lock(&chain.kind, crate_name);
+        write_lock(project, crate_name, &kind);
     }
 }
 
