@@ -158,9 +158,12 @@ fn a_type_that_does_not_fit_to_its_lock_keeps_its_whole_interface() {
     }
 }
 
+/// Names and types, and the steps that led to them.
+type Past = (&'static [(&'static str, &'static str)], Vec<Step>);
+
 /// Users of four versions: renamed and renamed again, converted, made by a split, kept past a `custom` function.
 fn long_history() -> Lock {
-    let versions: [(&[(&str, &str)], Vec<Step>); 4] = [
+    let versions: [Past; 4] = [
         (
             &[
                 ("id", "String"),
