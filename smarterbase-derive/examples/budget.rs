@@ -2,12 +2,13 @@
 //!
 //! Generates a crate of 200 documents with 8 fields and 3 indexes each, the same crate without the derive, and one whose
 //! documents have three sealed versions and no indexes; checks them with `cargo check`, and prints what one document costs
-//! (the budget is 12 ms) and how the migrated documents compare with the same structs with serde alone (1.4 times).
+//! (the budget is 12 ms) and how the migrated documents compare with the same structs with serde alone (1.4 times). Times are
+//! those of the processor where the system tells them.
 
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a program that measures wall time and prints it"
+    reason = "a program that measures time and prints it"
 )]
 
 use std::{
@@ -81,10 +82,24 @@ impl Package {
         let mut text = fs::read_to_string(&source).expect("the source can be read");
         writeln!(text, "// {round}").expect("text can be appended");
         fs::write(source, text).expect("the source can be written");
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), spent());
         check(&self.path, &self.target);
-        start.elapsed()
+        let after = spent().zip(before).map(|(after, before)| after - before);
+        after.unwrap_or_else(|| start.elapsed())
     }
+}
+
+/// The processor time of all children that have ended, theirs included: unlike wall time, what else the machine does hardly
+/// counts. `None` where there is no `/proc`.
+///
+/// Source: fields 16 and 17, in hundredths of a second on every Linux, <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>.
+fn spent() -> Option<Duration> {
+    let text = fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field is a name in brackets, which may hold anything.
+    let (_, rest) = text.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let ticks: u64 = fields.get(13)?.parse::<u64>().ok()? + fields.get(14)?.parse::<u64>().ok()?;
+    Some(Duration::from_millis(ticks * 10))
 }
 
 fn check(package: &Path, target: &Path) {
