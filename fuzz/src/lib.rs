@@ -51,5 +51,5 @@ pub static SPEC: DocumentSpec = DocumentSpec {
     references: &[],
     unknown: UnknownMembers::Keep,
     keeps_history: false,
-    history: History::none(1, "id", &[]),
+    history: History::none(1),
 };

@@ -79,13 +79,17 @@ fn not_one(name: &str, blocks: &[Block]) -> anyhow::Error {
 
 fn lock(block: &Block) -> anyhow::Result<Lock> {
     let (name, path) = (&block.type_name, &block.lock_path);
-    let Ok(text) = fs::read_to_string(path) else {
-        bail!(
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
             "`{name}` was never sealed, so its first version is a draft: change it as you like\n  \
              help: run `cargo smarterbase seal` before data that matters is stored"
-        );
+        ),
+        Err(error) => return Err(error).with_context(|| path.display().to_string()),
     };
-    Lock::parse(&text).with_context(|| path.display().to_string())
+    let lock = Lock::parse(&text).with_context(|| path.display().to_string())?;
+    seal::is_of(block, &lock)?;
+    Ok(lock)
 }
 
 /// What the struct stores otherwise than the last sealed version.

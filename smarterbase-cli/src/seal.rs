@@ -1,6 +1,6 @@
 //! `seal`: drafts become sealed versions. And `seal --repair`.
 
-use std::{fs, path::Path};
+use std::{fs, io::Write as _, path::Path};
 
 use anyhow::{Context, bail};
 use smarterbase_schema::{Lock, difference};
@@ -48,18 +48,7 @@ fn seal_one(block: &Block) -> anyhow::Result<String> {
         },
         Err(error) => return Err(error).with_context(|| path.display().to_string()),
     };
-    if (&lock.name, lock.kind, &lock.crate_name) != (&today.name, today.kind, &today.crate_name) {
-        bail!(
-            "{} is the lock of `{}` in the crate `{}`, not of `{}` in `{}`; where the crate was renamed, write its new name into the lock \
-             and run `cargo smarterbase seal --repair {}`",
-            path.display(),
-            lock.name,
-            lock.crate_name,
-            today.name,
-            today.crate_name,
-            today.name
-        );
-    }
+    is_of(block, &lock)?;
     let last = lock.last().map_or(0, |last| last.version);
     if last == version.version {
         return Ok(String::new());
@@ -80,6 +69,26 @@ fn seal_one(block: &Block) -> anyhow::Result<String> {
         path.display(),
         changes(&lock)
     ))
+}
+
+/// Whether a lock is that of the type: nothing else may be added to.
+pub(crate) fn is_of(block: &Block, lock: &Lock) -> anyhow::Result<()> {
+    let today = &block.today;
+    if (&lock.name, lock.kind, &lock.crate_name) == (&today.name, today.kind, &today.crate_name) {
+        return Ok(());
+    }
+    bail!(
+        "{} is the lock of the {} `{}` in the crate `{}`, not of the {} `{}` in `{}`; where the crate was renamed, write its new name \
+         into the lock and run `cargo smarterbase seal --repair {}`",
+        block.lock_path.display(),
+        lock.kind.name(),
+        lock.name,
+        lock.crate_name,
+        today.kind.name(),
+        today.name,
+        today.crate_name,
+        today.name
+    )
 }
 
 /// What the last version changed.
@@ -125,14 +134,23 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     replace(path, text)
 }
 
-/// Writes a file whole or not at all: what was there stays when the disk is full.
+/// Writes a file whole or not at all: what was there stays when the disk is full, or when the tool ends in between.
 pub(crate) fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let new = Path::new(&name);
-    fs::write(new, text)
-        .and_then(|()| fs::rename(new, path))
-        .with_context(|| path.display().to_string())
+    let done = write_new(new, text).and_then(|()| fs::rename(new, path));
+    if done.is_err() {
+        let _ = fs::remove_file(new);
+    }
+    done.with_context(|| path.display().to_string())
+}
+
+/// On the disk before it is renamed, so that a loss of power leaves no empty file behind.
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = fs::File::create(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -150,6 +168,7 @@ mod tests {
                 version: 1,
                 shape: Shape::new(Form::Struct),
                 steps: None,
+                origins: Vec::new(),
             }],
         }
     }
@@ -175,6 +194,53 @@ mod tests {
             "{refused}"
         );
         assert_eq!(fs::read_to_string(&path).unwrap(), before);
+    }
+
+    #[test]
+    fn a_lock_of_another_type_and_one_that_was_edited_are_left_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.toml");
+        let mut other_kind = today("app");
+        other_kind.kind = Kind::Embedded;
+        let mut other_name = today("app");
+        other_name.name = "people".to_owned();
+        let edited = today("app").write().replace("struct", "tuple");
+        for text in [
+            other_kind.write(),
+            other_name.write(),
+            edited,
+            String::new(),
+        ] {
+            fs::write(&path, &text).unwrap();
+            let mut next = block(&path, "app");
+            next.today.versions[0].version = 2;
+            assert!(seal_one(&next).is_err(), "{text}");
+            assert!(seal_one(&block(&path, "app")).is_err(), "{text}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_leaves_the_lock_as_it_was_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.toml");
+        seal_one(&block(&path, "app")).unwrap();
+        let before = fs::read_to_string(&path).unwrap();
+        let new = folder.path().join("users.toml.new");
+        // Whatever is written there meets a full disk.
+        std::os::unix::fs::symlink("/dev/full", &new).unwrap();
+        let mut next = block(&path, "app");
+        next.today.versions[0].version = 2;
+        let error = seal_one(&next).unwrap_err();
+        let error = error
+            .downcast_ref::<std::io::Error>()
+            .map(std::io::Error::kind);
+        assert_eq!(error, Some(std::io::ErrorKind::StorageFull));
+        assert_eq!(fs::read_to_string(&path).unwrap(), before);
+        assert!(new.symlink_metadata().is_err());
+        seal_one(&next).unwrap();
+        assert!(fs::read_to_string(&path).unwrap().contains("[v2]"));
     }
 
     #[test]

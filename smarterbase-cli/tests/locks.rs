@@ -26,6 +26,7 @@ fn users() -> Lock {
         version,
         shape: shape(parts),
         steps,
+        origins: Vec::new(),
     };
     Lock {
         kind: Kind::Document,
@@ -67,6 +68,7 @@ fn folder() -> tempfile::TempDir {
                 ..Shape::new(Form::Enum)
             },
             steps: None,
+            origins: Vec::new(),
         }],
     };
     fs::write(schema.join("embedded/Plan.toml"), plan.write()).unwrap();
@@ -194,4 +196,81 @@ fn a_repair_of_one_lock_does_not_look_at_the_others() {
         text.starts_with("error: schema/broken.toml: line"),
         "{text}"
     );
+}
+
+/// Runs the tool where no file may grow over `blocks` (of 512 or 1,024 bytes): it is killed at the write behind them, or, when it
+/// ignores the signal, told that the disk is full.
+#[cfg(unix)]
+fn run_within(folder: &Path, blocks: u32, signal: &str, arguments: &[&str]) -> Output {
+    let script = format!("{signal} ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    Command::new("sh")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_smarterbase")])
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+/// A lock with a wrong seal, too large for what [`run_within`] allows.
+#[cfg(unix)]
+fn large_lock(folder: &Path) -> String {
+    let mut lock = users();
+    for number in 0..200 {
+        let part = Part::new(format!("field_{number}"), "Option<String>");
+        lock.versions[1].shape.parts.push(part);
+    }
+    let text = lock.write().replace("# seal ", "# seal 0");
+    fs::write(folder.join("schema/users.toml"), &text).unwrap();
+    text
+}
+
+#[cfg(unix)]
+#[test]
+fn a_tool_that_is_killed_in_the_middle_of_a_write_leaves_the_lock_as_it_was() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let folder = folder();
+    let before = large_lock(folder.path());
+    for blocks in [0, 1] {
+        let output = run_within(folder.path(), blocks, "", &["seal", "--repair", "users"]);
+        assert!(output.status.signal().is_some(), "{output:?}");
+        let path = folder.path().join("schema/users.toml");
+        assert_eq!(fs::read_to_string(path).unwrap(), before);
+    }
+    // What the killed one left behind is in nobody's way.
+    answer(folder.path(), &["seal", "--repair", "users"]);
+    assert!(answer(folder.path(), &["schema", "show", "users"]).contains("field_199"));
+    assert!(!folder.path().join("schema/users.toml.new").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_an_error_and_leaves_the_lock_as_it_was() {
+    let folder = folder();
+    let before = large_lock(folder.path());
+    let ignored = "trap '' XFSZ;";
+    let output = run_within(folder.path(), 1, ignored, &["seal", "--repair", "users"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.starts_with("error: schema/users.toml: "), "{text}");
+    let path = folder.path().join("schema/users.toml");
+    assert_eq!(fs::read_to_string(path).unwrap(), before);
+    assert!(!folder.path().join("schema/users.toml.new").exists());
+}
+
+#[test]
+fn a_lock_that_cannot_be_read_is_never_repaired() {
+    let folder = folder();
+    let path = folder.path().join("schema/users.toml");
+    for bytes in [
+        &[0xff_u8, 0xfe][..],
+        b"",
+        b"<<<<<<< ours\n",
+        b"# seal 0\nkind = 7\n",
+    ] {
+        fs::write(&path, bytes).unwrap();
+        let text = complaint(folder.path(), &["seal", "--repair", "users"]);
+        assert!(text.starts_with("error: schema/users.toml: "), "{text}");
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
 }

@@ -29,7 +29,7 @@ pub use crate::format::lower::LATEST as LOWER;
 pub use automatic::{AutomaticKey, AutomaticRevision, AutomaticTime, revision_of};
 pub use component::{Component, component};
 pub use migration::{
-    StepOutput, Untracked, added, converted, custom, is_lock, may_be_draft, split,
+    StepOutput, Untracked, added, converted, custom, hold_lock, may_be_draft, split,
 };
 pub use newtype::{InnerAutomaticKey, InnerIndexValue, InnerKey, InnerPresentValue, KeyNewtype};
 pub use serde;
@@ -38,7 +38,7 @@ pub use validator;
 
 pub use crate::{
     db::{Count, DeleteMany, FetchReference, FindMany, FindOne, Session},
-    document::seal::{is_stored_as, seal},
+    document::seal::is_stored_as,
     document::{
         Adoption, ComponentSpec, Document, DocumentKey, DocumentSpec, EmbeddedForm, EmbeddedSpec,
         Field, FieldSpec, FieldType, History, Id, IndexArg, IndexKind, IndexList, IndexRange,
@@ -52,7 +52,10 @@ pub use crate::{
     migration::{Change, Migration, Representation, Step as MigrationStep, VariantChange},
     schema::{
         DocumentType, Schema, chore,
-        closed_world::{Message, check as check_closed_world, slots as embedded_slots},
+        closed_world::{
+            Message, check as check_closed_world, check_fields, field_slots,
+            slots as embedded_slots,
+        },
         fixture, lock,
     },
 };

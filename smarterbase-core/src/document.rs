@@ -74,10 +74,10 @@ pub trait Document: Serialize + DeserializeOwned + Send + Sync + Sized + 'static
     fn field(&self, position: u16) -> &dyn Any;
 
     /// Pushes the components of every index and unique definition, once per entry.
-    fn index_values(&self, sink: &mut dyn IndexSink);
+    fn index_values(&self, _sink: &mut dyn IndexSink) {}
 
     /// Fills the automatic fields: a missing automatic key, `created_at`, `updated_at`.
-    fn stamp(&mut self, moment: &mut Moment<'_>);
+    fn stamp(&mut self, _moment: &mut Moment<'_>) {}
 
     /// Sets the field marked `#[field(revision)]`, if there is one.
     fn set_revision(&mut self, _revision: u64) {}

@@ -42,6 +42,7 @@ fn expand(model: &DocumentModel) -> TokenStream {
     let tracking = migrations::tracking(&model.history);
     let past = migrations::past_structs(&subject);
     let spec = spec::expand(model, &subject);
+    let names = spec::names(model);
     let components = components::expand(model);
     let fields = fields::expand(model);
     let document_impl = document_impl::expand(model);
@@ -51,7 +52,7 @@ fn expand(model: &DocumentModel) -> TokenStream {
     let new_impl = new_struct::implementation(model);
     let wrapped = wrap(
         &model.crate_path,
-        &quote!(#tracking #components #spec #fields #document_impl #finders #references #new_impl),
+        &quote!(#tracking #components #spec #names #fields #document_impl #finders #references #new_impl),
     );
     quote!(#new_struct #past #wrapped)
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod messages;
+mod owner;
 mod shape;
 mod source;
 
@@ -10,7 +11,7 @@ pub(crate) use shape::{of_document, of_embedded};
 pub(crate) use source::{Source, write_block, write_marker};
 
 use proc_macro2::{Span, TokenStream};
-use smarterbase_schema::{Kind, Link, Shape, Step, replay::Typed};
+use smarterbase_schema::{Kind, Link, Origin, Shape};
 use syn::Type;
 
 use crate::attr::{HistoryOptions, MigrateOptions};
@@ -52,6 +53,10 @@ pub(crate) struct History {
     /// Types that only the compiler can compare.
     pub(crate) same: Vec<SameType>,
     pub(crate) readable_from: u32,
+    /// Where the fields of version `readable_from` come from, when the lock says it.
+    origins: Vec<Origin>,
+    /// The version that made the others.
+    since: u32,
     /// The text of the error when drafts are denied; `None` for a sealed version.
     pub(crate) draft: Option<String>,
     /// What the lock says about the version of today; `None` for a draft.
@@ -102,39 +107,37 @@ impl History {
     pub(crate) fn none(version: u32) -> Self {
         Self {
             readable_from: version,
+            since: 1,
             ..Self::default()
         }
     }
 
-    /// The name that a field had when its values were last made, and the version whose steps made them; 1 when none did.
-    pub(crate) fn origin(&self, name: &str) -> (String, u32) {
-        let mut name = name.to_owned();
-        for link in self.links.iter().rev() {
-            for typed in link.link.steps.iter().rev() {
-                match made_of(typed, &name) {
-                    Made::Renamed(from) => name = from,
-                    Made::New => return (name, link.from + 1),
-                    Made::Untouched => {}
-                }
-            }
-        }
-        (name, 1)
+    /// Where a field comes from.
+    pub(crate) fn origin(&self, field: &str) -> Origin {
+        self.origin_at(field, u32::MAX)
     }
-}
 
-/// What a step did to a field.
-enum Made {
-    Renamed(String),
-    New,
-    Untouched,
-}
+    /// Where a field of this version comes from: through the migrations, then as the lock says of the oldest version.
+    fn origin_at(&self, field: &str, version: u32) -> Origin {
+        let last = self.links.iter().rfind(|link| link.from < version);
+        match last {
+            Some(SealedLink { from, link, .. }) => {
+                link.origin(field, from + 1, &|name| self.origin_at(name, *from))
+            }
+            None => self.oldest_origin(field),
+        }
+    }
 
-fn made_of(typed: &Typed, name: &str) -> Made {
-    match &typed.step {
-        Step::Rename(from, to) if to == name => Made::Renamed(from.clone()),
-        Step::Rename(..) | Step::Widen(_) => Made::Untouched,
-        Step::Custom(keeps) if keeps.iter().any(|kept| kept == name) => Made::Untouched,
-        _ if typed.gives_by_name().contains(&name) => Made::New,
-        _ => Made::Untouched,
+    fn oldest_origin(&self, field: &str) -> Origin {
+        let known = self.origins.iter().find(|known| known.field == field);
+        known.cloned().unwrap_or_else(|| Origin {
+            touched: self.since,
+            ..Origin::first(field)
+        })
+    }
+
+    /// What a lock says about the fields of a version.
+    fn origins(&self, kind: Kind, shape: &Shape, version: u32) -> Vec<Origin> {
+        Origin::all(kind, shape, |field| self.origin_at(field, version))
     }
 }

@@ -21,7 +21,7 @@ pub mod shape;
 pub mod step;
 pub mod types;
 
-pub use lock::{Kind, Lock, Sealed};
+pub use lock::{Kind, Lock, Origin, Sealed};
 pub use replay::{Link, Place, Problem, replay};
 pub use shape::{Form, Part, Representation, Shape};
 pub use step::Step;

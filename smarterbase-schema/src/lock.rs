@@ -4,7 +4,12 @@ mod text;
 
 use std::fmt;
 
-use crate::{digest, shape::Shape};
+use crate::{
+    digest,
+    replay::{self, Between, Link, Problem},
+    shape::Shape,
+    step::Step,
+};
 
 /// The sealed versions of one type: `schema/<name>.toml`, or `schema/embedded/<name>.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +42,20 @@ pub struct Sealed {
     pub shape: Shape,
     /// The digest of the steps that led here from the version before; the first one has none.
     pub steps: Option<u64>,
+    /// Where fields come from: those of a document that are not called as they were in version 1, or whose values a step
+    /// made. Definitions of indexes hold it, so it must outlive the steps that `min_version` drops.
+    pub origins: Vec<Origin>,
+}
+
+/// Where a field comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The stored name of the field.
+    pub field: String,
+    /// The name that it had when its values were made.
+    pub name: String,
+    /// The version whose steps made its values; 1 when none did.
+    pub touched: u32,
 }
 
 /// Why a text is not a lock.
@@ -75,6 +94,27 @@ impl Lock {
     pub fn write(&self) -> String {
         let body = text::write(self);
         format!("{SEAL}{}\n{body}", digest::hex(digest::of(&body)))
+    }
+
+    /// Adds the version that these steps lead to; the first version needs none.
+    ///
+    /// # Errors
+    /// Every mistake in the steps, as [`replay::replay`].
+    pub fn add(&mut self, shape: Shape, steps: &[Step]) -> Result<(), Vec<Problem>> {
+        let sealed = match self.last() {
+            None => Sealed::first(shape),
+            Some(before) => {
+                let between = Between {
+                    from: before.version,
+                    before: &before.shape,
+                    after: &shape,
+                };
+                let link = replay::replay(between, steps)?;
+                before.followed_by(self.kind, shape, &link)
+            }
+        };
+        self.versions.push(sealed);
+        Ok(())
     }
 
     /// The file of the lock below the folder `schema`.
@@ -119,6 +159,69 @@ fn split_seal(text: &str) -> Option<(&str, &str)> {
 /// A checkout may have made other line ends of ours.
 fn normalized(body: &str) -> String {
     body.replace("\r\n", "\n")
+}
+
+impl Sealed {
+    fn first(shape: Shape) -> Self {
+        Self {
+            version: 1,
+            shape,
+            steps: None,
+            origins: Vec::new(),
+        }
+    }
+
+    fn followed_by(&self, kind: Kind, shape: Shape, link: &Link) -> Self {
+        let version = self.version + 1;
+        let origin = |field: &str| link.origin(field, version, &|name| self.origin(name));
+        Self {
+            version,
+            steps: Some(link.digest()),
+            origins: Origin::all(kind, &shape, origin),
+            shape,
+        }
+    }
+
+    /// Where a field of this version comes from.
+    #[must_use]
+    pub fn origin(&self, field: &str) -> Origin {
+        let known = self.origins.iter().find(|origin| origin.field == field);
+        known.cloned().unwrap_or_else(|| Origin::first(field))
+    }
+
+    /// The lines below `[vN.origins]`.
+    #[must_use]
+    pub fn origin_lines(&self) -> String {
+        text::origins(&self.origins)
+    }
+}
+
+impl Origin {
+    /// What a lock says about the fields of a shape: the origins that do not go without saying. Definitions hold the version of
+    /// an embedded type and not the names of its parts, so that a lock of one says nothing.
+    pub fn all(kind: Kind, shape: &Shape, of: impl Fn(&str) -> Self) -> Vec<Self> {
+        if kind == Kind::Embedded {
+            return Vec::new();
+        }
+        let origins = shape.parts.iter().map(|part| of(&part.name));
+        origins.filter(|origin| !origin.is_first()).collect()
+    }
+
+    /// A field of version 1 that nothing has changed.
+    #[must_use]
+    pub fn first(field: &str) -> Self {
+        Self {
+            field: field.to_owned(),
+            name: field.to_owned(),
+            touched: 1,
+        }
+    }
+
+    /// Whether it goes without saying.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        self.touched == 1 && self.name == self.field
+    }
 }
 
 impl Kind {

@@ -1,6 +1,7 @@
 //! Replays the steps of one migration: from the shape before, towards the shape after.
 
 mod gap;
+mod origin;
 
 pub use gap::retyped;
 

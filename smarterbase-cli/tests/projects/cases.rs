@@ -155,3 +155,54 @@ fn tests_examples_and_doctests_declare_types_of_the_same_name_and_renames_are_no
         "{text}"
     );
 }
+
+#[test]
+fn the_lock_of_a_renamed_crate_is_an_error_that_says_what_to_write() {
+    let project = Project::new("before-it", OTHER);
+    assert_eq!(
+        project.answer(&["seal"]),
+        "sealed `users` version 1 in schema/users.toml\n"
+    );
+    for (from, to) in [
+        ("name = \"before-it\"", "name = \"after-it\""),
+        ("[workspace]", "[lib]\nname = \"within\"\n[workspace]"),
+    ] {
+        let old = project.read("schema/users.toml");
+        project.edit("Cargo.toml", from, to);
+        let (is_done, text) = project.cargo(&["check", "--quiet"], &[]);
+        assert!(!is_done, "a sealed type became a draft");
+        let owner = |text: &str| {
+            text.split("crate = \"")
+                .nth(1)
+                .unwrap()
+                .split('"')
+                .next()
+                .unwrap()
+                .to_owned()
+        };
+        let (gone, now) = (owner(&old), owner(&text));
+        assert!(
+            text.contains(&format!(
+                "`schema/users.toml` belongs to the crate `{gone}`, which this package does not have"
+            )),
+            "{text}"
+        );
+        // Nothing is sealed over it, and what the message says helps.
+        project.complaint(&["seal"]);
+        assert_eq!(project.read("schema/users.toml"), old);
+        project.edit(
+            "schema/users.toml",
+            &format!("crate = \"{gone}\""),
+            &format!("crate = \"{now}\""),
+        );
+        project.answer(&["seal", "--repair", "users"]);
+        let (is_done, text) =
+            project.cargo(&["check", "--quiet"], &[("SMARTERBASE_DRAFTS", "deny")]);
+        assert!(is_done, "{text}");
+    }
+    assert!(
+        project
+            .read("schema/users.toml")
+            .contains("crate = \"within\"")
+    );
+}

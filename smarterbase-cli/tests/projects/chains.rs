@@ -3,6 +3,9 @@
 
 mod chain;
 mod chance;
+mod enumeration;
+mod enumeration_reference;
+mod enumeration_source;
 mod reference;
 mod source;
 mod wrong;
@@ -104,6 +107,11 @@ fn no_single_change_of_a_sealed_chain_compiles() {
         lines.push(first..=text.lines().count());
         source::write_lock(&project, "wrong", &change.lock(chain, "wrong"));
         source::write_lock(&project, "wrong", &source::lock(&chain.embedded, "wrong"));
+        source::write_lock(
+            &project,
+            "wrong",
+            &enumeration_source::lock(&chain.kind, "wrong"),
+        );
     }
     project.write("src/bin/wrong.rs", &(text + "fn main() {}\n"));
     let (is_done, said) = project.cargo(

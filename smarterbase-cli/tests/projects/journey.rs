@@ -154,7 +154,7 @@ fn seal_the_second_version(project: &Project) {
         project.answer(&["seal", "users"]),
         "sealed `users` version 2 in schema/users.toml\n\
          \x20   + full_name: String\n    ~ age: String -> u32\n    + nickname: Option<String>\n    - name: String\n\
-         wrote schema/fixtures/users.v2.json\n"
+         wrote schema/fixtures/users.v2.json\nwrote schema/fixtures/users.v2.defaults.json\n"
     );
     assert_eq!(
         project.answer(&["schema", "diff", "users"]),

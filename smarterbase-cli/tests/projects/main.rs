@@ -4,6 +4,8 @@
 
 mod cases;
 mod chains;
+mod defaults;
 mod journey;
+mod min_version;
 mod project;
 mod rust_analyzer;

@@ -201,9 +201,19 @@ pub fn custom<Old: DeserializeOwned, New: Serialize, Out: StepOutput<New>>(
     Ok(gives.iter().map(value).collect())
 }
 
-/// Whether a lock still is the one that the derive read: only its first line is compared, which changes with every other one.
-#[must_use]
-pub const fn is_lock(bytes: &[u8], seal_line: &str) -> bool {
+/// Holds a lock to what the derive read, while the program is compiled.
+///
+/// # Panics
+/// When it is another one now.
+pub const fn hold_lock(bytes: &[u8], seal_line: &str) {
+    assert!(
+        is_lock(bytes, seal_line),
+        "the lock of this type changed after the derive ran; touch this file (or run `cargo clean -p`) to expand it again"
+    );
+}
+
+/// Only the first line is compared, which changes with every other one.
+const fn is_lock(bytes: &[u8], seal_line: &str) -> bool {
     let seal = seal_line.as_bytes();
     if bytes.len() < seal.len() {
         return false;

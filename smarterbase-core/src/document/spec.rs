@@ -34,12 +34,9 @@ pub struct DocumentSpec {
     pub history: History,
 }
 
-/// Where a type comes from: its digest, and the steps from older versions.
+/// Where a type comes from: the steps from older versions.
 #[derive(Clone, Copy, Debug)]
 pub struct History {
-    /// 64 bits that stand for everything that is stored, embedded types and their versions included: see
-    /// [`seal`](super::seal::seal).
-    pub seal: u64,
     /// The lowest version that can still be read.
     pub readable_from: u32,
     /// The steps from the version before, for each version from `readable_from` on.
@@ -51,9 +48,8 @@ pub struct History {
 impl History {
     /// The history of a type at version 1, or of one whose older documents are not read.
     #[must_use]
-    pub const fn none(version: u32, key_field: &str, fields: &[FieldSpec]) -> Self {
+    pub const fn none(version: u32) -> Self {
         Self {
-            seal: super::seal::seal(key_field, fields),
             readable_from: version,
             migrations: &[],
             policy: Policy::DEFAULT,

@@ -7,7 +7,7 @@ use super::{
     json,
 };
 use crate::{
-    document::{Adoption, DocumentSpec, upgrade},
+    document::{Adoption, DocumentSpec, seal, upgrade},
     error::{Code, Error, Result},
     migration::{Object, Raw, Versions},
 };
@@ -17,7 +17,7 @@ use crate::{
 pub fn written_by(spec: &DocumentSpec) -> BodyShape {
     let readable_by = spec.history.policy.readable_by;
     let mut shape = BodyShape {
-        seal: Some(spec.history.seal),
+        seal: Some(seal::seal(spec.key_field, spec.fields)),
         readable_by: (1..spec.schema_version)
             .contains(&readable_by)
             .then_some(readable_by),

@@ -1,11 +1,11 @@
-//! What only the whole list of a program's types can tell, checked while the program is compiled: that no two types share a
-//! collection, and no two embedded types a stored name.
+//! What only several types together can tell, checked while the program is compiled: that no two types of a list share a
+//! collection, and no two embedded types of a list or of one document a stored name.
 
 use smarterbase_schema::digest;
 
 use super::DocumentType;
 use crate::document::{
-    EmbeddedForm, EmbeddedSpec, Shape,
+    EmbeddedForm, EmbeddedSpec, FieldSpec, Shape,
     seal::{embedded_digest, same_text},
 };
 
@@ -37,15 +37,31 @@ pub const fn check<const SLOTS: usize>(schema: &str, types: &[DocumentType]) -> 
     }
     match shared_name::<SLOTS>(types) {
         None => None,
-        Some(name) => Some(
-            Message::new()
-                .add("two embedded types in `")
-                .add(schema)
-                .add("` have the stored name `")
-                .add(name)
-                .add("`: give one of them `#[embedded(name = \"..\")]`"),
-        ),
+        Some(name) => Some(same_name(schema, name)),
     }
+}
+
+/// What is wrong with what stands in one document. `SLOTS` is [`field_slots`] of its fields.
+#[must_use]
+pub const fn check_fields<const SLOTS: usize>(
+    document: &str,
+    fields: &'static [FieldSpec],
+) -> Option<Message> {
+    let mut names = Names::<SLOTS>::new();
+    names.add_fields(fields);
+    match names.shared {
+        None => None,
+        Some(name) => Some(same_name(document, name)),
+    }
+}
+
+const fn same_name(place: &str, name: &str) -> Message {
+    Message::new()
+        .add("two embedded types in `")
+        .add(place)
+        .add("` have the stored name `")
+        .add(name)
+        .add("`: give one of them `#[embedded(name = \"..\")]`")
 }
 
 /// How many slots the check needs: twice as many as there are embedded types in the shapes, so that few of them collide.
@@ -53,15 +69,25 @@ pub const fn check<const SLOTS: usize>(schema: &str, types: &[DocumentType]) -> 
 pub const fn slots(types: &[DocumentType]) -> usize {
     let (mut found, mut position) = (0, 0);
     while position < types.len() {
-        let fields = types[position].spec.fields;
-        let mut field = 0;
-        while field < fields.len() {
-            found += count(fields[field].shape);
-            field += 1;
-        }
+        found += count_fields(types[position].spec.fields);
         position += 1;
     }
     found * 2 + 1
+}
+
+/// The same for one document.
+#[must_use]
+pub const fn field_slots(fields: &[FieldSpec]) -> usize {
+    count_fields(fields) * 2 + 1
+}
+
+const fn count_fields(fields: &[FieldSpec]) -> usize {
+    let (mut found, mut position) = (0, 0);
+    while position < fields.len() {
+        found += count(fields[position].shape);
+        position += 1;
+    }
+    found
 }
 
 const fn shared_collection(types: &[DocumentType]) -> Option<&'static str> {
@@ -109,18 +135,10 @@ const fn holds(types: &[DocumentType], collection: &str) -> bool {
 }
 
 const fn shared_name<const SLOTS: usize>(types: &[DocumentType]) -> Option<&'static str> {
-    let mut names = Names {
-        slots: [None; SLOTS],
-        shared: None,
-    };
+    let mut names = Names::<SLOTS>::new();
     let mut position = 0;
     while position < types.len() {
-        let fields = types[position].spec.fields;
-        let mut field = 0;
-        while field < fields.len() {
-            names.add(fields[field].shape);
-            field += 1;
-        }
+        names.add_fields(types[position].spec.fields);
         position += 1;
     }
     names.shared
@@ -159,6 +177,21 @@ struct Names<const SLOTS: usize> {
 }
 
 impl<const SLOTS: usize> Names<SLOTS> {
+    const fn new() -> Self {
+        Self {
+            slots: [None; SLOTS],
+            shared: None,
+        }
+    }
+
+    const fn add_fields(&mut self, fields: &'static [FieldSpec]) {
+        let mut position = 0;
+        while position < fields.len() {
+            self.add(fields[position].shape);
+            position += 1;
+        }
+    }
+
     const fn add(&mut self, shape: &'static Shape) {
         match shape {
             Shape::Leaf(_) | Shape::Opaque => {}

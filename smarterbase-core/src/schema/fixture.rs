@@ -4,7 +4,9 @@
 //! Where an embedded type was sealed anew while the document was not, the file is called `<collection>.v<N>-<8 digits of
 //! the seal>.json`.
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+mod defaults;
+
+use std::{collections::BTreeSet, fs, io::Write as _, path::PathBuf};
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -22,13 +24,14 @@ struct Fixture {
     objects: Vec<Box<RawValue>>,
 }
 
-/// Everything that is wrong with the fixtures of a program, one line each: samples that it cannot read, and sealed versions
-/// that have none although an earlier or the current one must.
+/// Everything that is wrong with the fixtures of a program, one line each: samples that it cannot read, sealed versions
+/// that have none although an earlier or the current one must, and values of `add` that are not what they were.
 #[must_use]
 pub fn problems<S: Schema>(place: &Place) -> Vec<String> {
     S::TYPES
         .iter()
         .flat_map(|document| of_document(place, document))
+        .chain(defaults::problems::<S>(place))
         .collect()
 }
 
@@ -108,26 +111,27 @@ fn missing(place: &Place, document: &DocumentType, fixtures: &[Fixture]) -> Vec<
         .map(|sealed| sealed.version)
         .filter(needs)
         .filter(|version| !has.contains(version))
-        .map(|version| {
-            format!(
-                "{} is missing: run `cargo smarterbase seal`, or restore it from git",
-                shown(place, &file_name(spec.collection, version))
-            )
-        })
+        .map(|version| is_missing(&shown(place, &file_name(spec.collection, version))))
         .collect()
 }
 
-/// Writes the samples of the sealed versions of today that have none yet. Gives a line for each type that was looked at
-/// and needed some.
+fn is_missing(shown: &str) -> String {
+    format!("{shown} is missing: run `cargo smarterbase seal`, or restore it from git")
+}
+
+/// Writes the samples of the sealed versions of today that have none yet, and what their `add` steps give. Gives a line for
+/// each file.
 ///
 /// # Errors
-/// A line for each type whose samples cannot be made or written.
+/// A line for each type whose samples cannot be made or written, and for each `add` that gives no fixed value.
 pub fn write<S: Schema>(place: &Place) -> Result<Vec<String>, Vec<String>> {
+    let samples = S::TYPES
+        .iter()
+        .filter_map(|document| write_one(place, document).transpose());
     let (mut done, mut failed) = (Vec::new(), Vec::new());
-    for document in S::TYPES {
-        match write_one(place, document) {
-            Ok(Some(line)) => done.push(line),
-            Ok(None) => {}
+    for result in samples.chain(defaults::write::<S>(place)) {
+        match result {
+            Ok(line) => done.push(line),
             Err(problem) => failed.push(problem),
         }
     }
@@ -162,7 +166,8 @@ fn write_one(place: &Place, document: &DocumentType) -> Result<Option<String>, S
             )
         })?;
     }
-    save(place, &name, &samples)?;
+    let text = format!("[\n{}\n]\n", samples.join(",\n"));
+    save(place, &format!("fixtures/{name}"), &text)?;
     Ok(Some(format!("wrote {}", shown(place, &name))))
 }
 
@@ -198,12 +203,22 @@ fn has_shape(document: &DocumentType, object: &RawValue) -> bool {
     })
 }
 
-fn save(place: &Place, name: &str, samples: &[String]) -> Result<(), String> {
-    let text = format!("[\n{}\n]\n", samples.join(",\n"));
-    let folder = folder(place);
-    fs::create_dir_all(&folder)
-        .and_then(|()| fs::write(folder.join(name), text))
-        .map_err(|error| format!("{}: {error}", shown(place, name)))
+/// Writes a file below the folder of the locks, whole or not at all: half a file would be no fixture, and one that is there is
+/// not written again.
+fn save(place: &Place, file: &str, text: &str) -> Result<(), String> {
+    let path = place.locks().join(file);
+    let new = path.with_extension("json.new");
+    let write = || {
+        fs::create_dir_all(path.parent().unwrap_or(&path))?;
+        let mut file = fs::File::create(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, &path)
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(&new);
+        format!("{}/{file}: {error}", place.folder)
+    })
 }
 
 /// The fixtures of one collection, by version.

@@ -6,6 +6,7 @@ use smarterbase_core::{
     document::KeyText,
     format::{definition::define, envelope, path::EncodedId},
 };
+use smarterbase_schema::Lock;
 
 use crate::{fixtures, sample::SPEC, values};
 
@@ -102,6 +103,7 @@ fn every_block_is_checked_or_only_drawn() {
         "check=values",
         "check=entries",
         "check=claims",
+        "check=lock",
         "check=cursor",
     ];
     assert_eq!(marks, expected);
@@ -121,6 +123,15 @@ fn example_values_are_encoded_so() {
     for line in lines_of("check=values") {
         values::check(&line);
     }
+}
+
+#[test]
+fn the_example_lock_is_the_fixture_and_is_written_as_it_is_read() {
+    let fixture = String::from_utf8(fixtures::read("lock.toml").to_vec()).unwrap();
+    assert_eq!(lines_of("check=lock").join("\n") + "\n", fixture);
+    let lock = Lock::parse(&fixture).unwrap();
+    assert_eq!(lock.write(), fixture);
+    assert_eq!(lock.versions[1].origin("full_name").name, "name");
 }
 
 #[test]

@@ -158,6 +158,10 @@ const FROZEN: &[(&str, &str)] = &[
         "3339d99c2ac62541f4cb2cfa100992b88668ee5ef5b17ae9c8f9106b71d0b2b2",
     ),
     (
+        "lock.toml",
+        "9744660ff4fa42c10112f993298c22d6d241d983ed1d2857cb76793e8f6a9828",
+    ),
+    (
         "quarantined.json",
         "d64b7e4e5292852c1c058fcfcdfdf8c64f893cd356d3f9a6efc4d6e841a36097",
     ),

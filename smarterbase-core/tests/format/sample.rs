@@ -113,7 +113,7 @@ pub(crate) static SPEC: DocumentSpec = DocumentSpec {
     references: &[],
     unknown: UnknownMembers::Keep,
     keeps_history: false,
-    history: History::none(2, "id", &[]),
+    history: History::none(2),
 };
 
 impl Document for User {

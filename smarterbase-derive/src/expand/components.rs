@@ -3,6 +3,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use smarterbase_schema::Origin;
 
 use crate::model::{Definition, DocumentModel, span_of};
 
@@ -66,7 +67,11 @@ fn constant(model: &DocumentModel, component: &Component) -> TokenStream {
     let field = &model.fields[component.position];
     let span = span_of(&field.ty);
     let stored = &field.stored;
-    let (origin, touched) = model.history.origin(stored);
+    let Origin {
+        name: origin,
+        touched,
+        ..
+    } = model.history.origin(stored);
     // The type stands in the call only: rustc would report an obligation once for each place that names the type.
     let call = quote_spanned!(span=> __sb::component::<#ty>);
     let lower = if component.lower {

@@ -12,12 +12,8 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
     let (key_type, key_value) = key(model);
     let fields = fields::name(model);
     let handles = fields::values(model);
-    let index_values = model
-        .definitions
-        .iter()
-        .enumerate()
-        .map(|(ordinal, definition)| entry(model, ordinal, definition));
     let values = values(model);
+    let index_values = index_values(model);
     let stamp = stamp(model);
     let revision = revision(model);
     quote! {
@@ -37,14 +33,8 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
                 #values
             }
 
-            fn index_values(&self, __sb_sink: &mut dyn __sb::IndexSink) {
-                #(#index_values)*
-            }
-
-            fn stamp(&mut self, __sb_moment: &mut __sb::Moment<'_>) {
-                #stamp
-            }
-
+            #index_values
+            #stamp
             #revision
 
             fn check_rules(&self) -> __sb::Result<(), __sb::Vec<__sb::Violation>> {
@@ -78,6 +68,21 @@ fn values(model: &DocumentModel) -> TokenStream {
     }
 }
 
+/// Nothing for a model without definitions: a body costs the compiler something also when it is empty.
+fn index_values(model: &DocumentModel) -> Option<TokenStream> {
+    let definitions = model.definitions.iter().enumerate();
+    let entries: TokenStream = definitions
+        .map(|(ordinal, definition)| entry(model, ordinal, definition))
+        .collect();
+    (!entries.is_empty()).then(|| {
+        quote! {
+            fn index_values(&self, __sb_sink: &mut dyn __sb::IndexSink) {
+                #entries
+            }
+        }
+    })
+}
+
 fn entry(model: &DocumentModel, ordinal: usize, definition: &Definition) -> TokenStream {
     let ordinal = super::finders::ordinal(ordinal);
     let scalars =
@@ -104,7 +109,7 @@ fn entry(model: &DocumentModel, ordinal: usize, definition: &Definition) -> Toke
     }
 }
 
-fn stamp(model: &DocumentModel) -> TokenStream {
+fn stamp(model: &DocumentModel) -> Option<TokenStream> {
     let key = model.key().filter(|key| key.automatic_key).map(|key| {
         let ident = &key.ident;
         // The argument's type decides where rustc points when the type cannot be made.
@@ -115,7 +120,14 @@ fn stamp(model: &DocumentModel) -> TokenStream {
     let created = times(model, Role::CreatedAt);
     let created = (!created.is_empty()).then(|| quote!(if __sb_moment.is_new { #created }));
     let updated = times(model, Role::UpdatedAt);
-    quote!(#key #created #updated)
+    let changes = quote!(#key #created #updated);
+    (!changes.is_empty()).then(|| {
+        quote! {
+            fn stamp(&mut self, __sb_moment: &mut __sb::Moment<'_>) {
+                #changes
+            }
+        }
+    })
 }
 
 fn times(model: &DocumentModel, role: Role) -> TokenStream {

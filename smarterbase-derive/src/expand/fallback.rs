@@ -29,7 +29,7 @@ pub(super) fn document(input: &DeriveInput) -> TokenStream {
                 references: &[],
                 unknown: __sb::UnknownMembers::Keep,
                 keeps_history: false,
-                history: __sb::History::none(1, "", &[]),
+                history: __sb::History::none(1),
             };
             impl __sb::Document for #ident {
                 type Key = __sb::String;

@@ -15,7 +15,6 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
     let document = &model.ident;
     let name = name(model);
     let about = docs::handles(model);
-    let label = format!("{}::FIELDS", names::plain(document));
     let members = model.stored().map(|field| {
         let (ident, about) = (&field.ident, docs::handle(model, field));
         let (value, capability) = (&field.ty, capability(model, field));
@@ -23,7 +22,7 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
     });
     quote! {
         #[doc = #about]
-        #[allow(private_interfaces, unreachable_pub, dead_code)]
+        #[allow(private_interfaces, unreachable_pub, dead_code, missing_debug_implementations)]
         #visibility struct #name { #(#members),* }
         #[automatically_derived]
         impl __sb::Clone for #name {
@@ -31,12 +30,6 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
         }
         #[automatically_derived]
         impl __sb::Copy for #name {}
-        #[automatically_derived]
-        impl __sb::Debug for #name {
-            fn fmt(&self, __sb_formatter: &mut __sb::fmt::Formatter<'_>) -> __sb::fmt::Result {
-                __sb_formatter.write_str(#label)
-            }
-        }
     }
 }
 

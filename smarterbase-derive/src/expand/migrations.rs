@@ -51,8 +51,7 @@ impl<'a> Subject<'a> {
 /// What holds the lock, the drafts and the types that only the compiler can compare.
 pub(super) fn tracking(history: &History) -> TokenStream {
     let lock = history.lock.as_ref().map(|(include, seal)| {
-        let message = "the lock of this type changed after the derive ran; touch this file (or run `cargo clean -p`) to expand it again";
-        quote!(const _: () = __sb::assert!(__sb::is_lock(__sb::include_bytes!(#include), #seal), #message);)
+        quote!(const _: () = __sb::hold_lock(__sb::include_bytes!(#include), #seal);)
     });
     let draft = history.draft.as_ref().map(|message| {
         quote! {

@@ -1,7 +1,8 @@
 //! The static `DocumentSpec`: plain data.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens as _, quote, quote_spanned};
+use smarterbase_schema::Type;
 
 use super::{components, migrations, policy, references};
 use crate::{
@@ -15,7 +16,7 @@ pub(super) fn expand(model: &DocumentModel, past: &migrations::Subject<'_>) -> T
     let type_name = names::plain(ident);
     let collection = &model.collection;
     let version = model.options.current();
-    let history = history(model, key_field(model), past);
+    let history = history(model, past);
     let shards = model.shards;
     let key_field = key_field(model);
     let fields = model.stored().map(field);
@@ -33,7 +34,6 @@ pub(super) fn expand(model: &DocumentModel, past: &migrations::Subject<'_>) -> T
     let kept = keeps_history.then(|| quote!(impl __sb::KeepsHistory for #ident {}));
     quote! {
         #kept
-        const __SB_FIELDS: &[__sb::FieldSpec] = &[#(#fields),*];
         static __SB_SPEC: __sb::DocumentSpec = __sb::DocumentSpec {
             type_name: #type_name,
             collection: #collection,
@@ -41,7 +41,7 @@ pub(super) fn expand(model: &DocumentModel, past: &migrations::Subject<'_>) -> T
             shards: #shards,
             key_field: #key_field,
             key_kind: __sb::key_kind::<#ident>(),
-            fields: __SB_FIELDS,
+            fields: &[#(#fields),*],
             indexes: &[#(#indexes),*],
             references: &[#(#references),*],
             unknown: __sb::UnknownMembers::#unknown,
@@ -51,20 +51,35 @@ pub(super) fn expand(model: &DocumentModel, past: &migrations::Subject<'_>) -> T
     }
 }
 
+/// No two of the embedded types in the document have one stored name. Asked of the compiler where something may stand in the
+/// document that is not of std.
+pub(super) fn names(model: &DocumentModel) -> Option<TokenStream> {
+    let mut stored = model.stored().filter(|field| field.opaque.is_none());
+    stored.find(|field| !Type::parse(&field.ty.to_token_stream().to_string()).is_known())?;
+    let type_name = names::plain(&model.ident);
+    let span = Span::mixed_site().located_at(model.ident.span());
+    Some(quote_spanned! {span=>
+        const _: () = if let __sb::Some(mistake) =
+            __sb::check_fields::<{ __sb::field_slots(__SB_SPEC.fields) }>(#type_name, __SB_SPEC.fields)
+        {
+            ::core::panic!("{}", mistake.text())
+        };
+    })
+}
+
 fn key_field(model: &DocumentModel) -> &str {
     model.key().map_or("", |key| key.stored.as_str())
 }
 
-fn history(model: &DocumentModel, key_field: &str, past: &migrations::Subject<'_>) -> TokenStream {
+fn history(model: &DocumentModel, past: &migrations::Subject<'_>) -> TokenStream {
     let (version, oldest) = (model.options.current(), model.history.readable_from);
     let policy = policy::expand(model);
     if model.history.links.is_empty() && version == oldest {
-        return quote!(__sb::History::none(#version, #key_field, __SB_FIELDS).with(#policy));
+        return quote!(__sb::History::none(#version).with(#policy));
     }
     let migrations = migrations::steps(past);
     quote! {
         __sb::History {
-            seal: __sb::seal(#key_field, __SB_FIELDS),
             readable_from: #oldest,
             migrations: &[#(#migrations),*],
             policy: #policy,

@@ -32,7 +32,7 @@ pub(crate) fn check(subject: &Subject<'_>, errors: &mut Errors) -> History {
     };
     let is_right = found.is_empty();
     errors.append(found);
-    write_block(subject, &source, last_steps(subject, &history), is_right);
+    write_block(subject, &source, &history, is_right);
     if is_right {
         history.shape = Some(subject.shape.clone());
     } else {
@@ -43,12 +43,6 @@ pub(crate) fn check(subject: &Subject<'_>, errors: &mut Errors) -> History {
     history
 }
 
-/// The digest of the steps that lead to today's version.
-fn last_steps(subject: &Subject<'_>, history: &History) -> Option<u64> {
-    let last = history.links.last()?;
-    (last.from + 1 == subject.options.current()).then(|| last.link.digest())
-}
-
 fn with_file(subject: &Subject<'_>, source: &Source, text: &str, errors: &mut Errors) -> History {
     // Also a lock that is wrong is included, so that mending it builds again.
     let included = Some((source.include.clone(), seal_line(text).to_owned()));
@@ -57,6 +51,13 @@ fn with_file(subject: &Subject<'_>, source: &Source, text: &str, errors: &mut Er
             errors.push(
                 subject.version_span(),
                 messages::broken(subject, source, &broken),
+            );
+            History::none(subject.options.current())
+        }
+        Ok(lock) if !source.is_ours(&lock) && !Source::has_owner(&lock) => {
+            errors.push(
+                subject.version_span(),
+                messages::owner_is_gone(source, &lock),
             );
             History::none(subject.options.current())
         }
@@ -132,11 +133,17 @@ impl Check<'_> {
             return history;
         };
         history.readable_from = oldest;
+        match self.lock.version(oldest) {
+            Some(sealed) => history.origins.clone_from(&sealed.origins),
+            // A draft that reads nothing older: what was called as its fields are is not known any more.
+            None => history.since = oldest,
+        }
         leading_too_far(self.subject, self.errors);
         self.unused(oldest);
         history.links = (oldest..version)
             .filter_map(|from| self.link(from, last, &mut history.same))
             .collect();
+        self.origins(&history);
         if version == last.version {
             self.same_as_sealed(last, &mut history.same);
             history.sealed = Some(last.shape.clone());
@@ -144,6 +151,24 @@ impl Check<'_> {
             history.draft = Some(messages::denied(self.subject));
         }
         history
+    }
+
+    /// The origins in the lock are those of the steps, so that they can stand in for them when `min_version` drops them.
+    fn origins(&mut self, history: &History) {
+        let version = self.subject.options.current();
+        if history.links.len() != (version - history.readable_from) as usize {
+            // A step is wrong, and that was reported.
+            return;
+        }
+        let followed = history.links.iter().map(|link| link.from + 1);
+        for sealed in followed.filter_map(|version| self.lock.version(version)) {
+            let origins = history.origins(self.subject.kind, &sealed.shape, sealed.version);
+            if origins != sealed.origins {
+                let message = messages::other_origins(self.source, sealed, origins);
+                self.errors.push(self.subject.version_span(), message);
+                return;
+            }
+        }
     }
 
     /// The lowest version that is read: `min_version`, else the first one.

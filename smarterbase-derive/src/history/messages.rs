@@ -1,7 +1,7 @@
 //! What is said about a history that is not right: what it is, and what to write.
 
 use smarterbase_schema::{
-    Lock, Shape,
+    Lock, Origin, Sealed, Shape,
     difference::{self, Change},
     lock::Broken,
     replay::Between,
@@ -58,6 +58,17 @@ pub(super) fn other_type(source: &Source, lock: &Lock) -> String {
         source.shown,
         lock.kind.name(),
         lock.name
+    )
+}
+
+pub(super) fn owner_is_gone(source: &Source, lock: &Lock) -> String {
+    let crate_name = std::env::var("CARGO_CRATE_NAME").unwrap_or_default();
+    format!(
+        "`{}` belongs to the crate `{}`, which this package does not have\n  \
+         help: where the crate was renamed, write `crate = \"{crate_name}\"` into the lock, run \
+         `cargo smarterbase seal --repair {}` and review\n  \
+         help: where this is another type, give it another name, or locks of its own: `schema_dir = \"..\"`",
+        source.shown, lock.crate_name, lock.name
     )
 }
 
@@ -135,6 +146,29 @@ pub(super) fn edited(from: u32) -> String {
         "the sealed migration {from} => {} was edited: documents already migrated by it would differ from those migrated \
          now; write a new version instead",
         from + 1
+    )
+}
+
+pub(super) fn other_origins(source: &Source, sealed: &Sealed, origins: Vec<Origin>) -> String {
+    let (version, has_some) = (sealed.version, !origins.is_empty());
+    let expected = Sealed {
+        origins,
+        ..sealed.clone()
+    };
+    let lines: String = expected
+        .origin_lines()
+        .lines()
+        .map(|line| format!("\n        {line}"))
+        .collect();
+    let table = if has_some {
+        format!("write it:\n        [v{version}.origins]{lines}")
+    } else {
+        format!("remove `[v{version}.origins]`")
+    };
+    format!(
+        "`{}` does not say where the fields of version {version} come from\n  \
+         help: restore it from git, or {table}\n  help: then run `cargo smarterbase seal --repair` and review",
+        source.shown
     )
 }
 

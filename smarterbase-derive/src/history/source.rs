@@ -1,4 +1,5 @@
-//! Where the lock of a type is. The derive reads exactly one file; it writes only where `SMARTERBASE_SEAL_OUT` asks for it.
+//! Where the lock of a type is. The derive reads exactly one file, and the manifest where that is the lock of another crate; it
+//! writes only where `SMARTERBASE_SEAL_OUT` asks for it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +7,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use smarterbase_schema::{Lock, Sealed, digest};
 
-use super::Subject;
+use super::{History, Subject, owner};
 
 /// The file of a lock.
 pub(crate) struct Source {
@@ -55,6 +56,12 @@ impl Source {
         }
     }
 
+    /// Whether the package still has the crate that the lock belongs to.
+    pub(crate) fn has_owner(lock: &Lock) -> bool {
+        let package = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+        owner::has_crate(Path::new(&package), &lock.crate_name)
+    }
+
     /// Whether the lock belongs to the crate that is being compiled. Tests and examples of a package are crates of their own.
     pub(crate) fn is_ours(&self, lock: &Lock) -> bool {
         self.is_explicit
@@ -84,20 +91,22 @@ const OUT: &str = "SMARTERBASE_SEAL_OUT";
 pub(crate) fn write_block(
     subject: &Subject<'_>,
     source: &Source,
-    steps: Option<u64>,
+    history: &History,
     is_right: bool,
 ) {
     if std::env::var_os(OUT).is_none() {
         return;
     }
+    let version = subject.options.current();
     let block = Lock {
         kind: subject.kind,
         name: subject.name.to_owned(),
         crate_name: std::env::var("CARGO_CRATE_NAME").unwrap_or_default(),
         versions: vec![Sealed {
-            version: subject.options.current(),
+            version,
             shape: subject.shape.clone(),
-            steps,
+            steps: last_steps(history, version),
+            origins: history.origins(subject.kind, &subject.shape, version),
         }],
     };
     let text = format!(
@@ -108,6 +117,12 @@ pub(crate) fn write_block(
         block.write()
     );
     write(&text, if is_right { "toml" } else { "changed" });
+}
+
+/// The digest of the steps that lead to today's version.
+fn last_steps(history: &History, version: u32) -> Option<u64> {
+    let last = history.links.last()?;
+    (last.from + 1 == version).then(|| last.link.digest())
 }
 
 /// Writes that this crate has a list of its types.

@@ -193,7 +193,7 @@ pub(super) fn keep_names(model: &mut super::DocumentModel) {
         let names: Vec<String> = definition
             .components
             .iter()
-            .map(|position| model.history.origin(&model.fields[*position].stored).0)
+            .map(|position| model.history.origin(&model.fields[*position].stored).name)
             .collect();
         definition.name = names::kebab(&names.join("_and_"));
     }

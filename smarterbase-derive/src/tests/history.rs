@@ -2,10 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use smarterbase_schema::{
-    Form, Kind, Lock, Part, Sealed, Shape, Step,
-    replay::{Between, replay},
-};
+use smarterbase_schema::{Form, Kind, Lock, Part, Shape, Step};
 
 use super::{LOCKS, document, embedded};
 
@@ -22,29 +19,16 @@ pub(super) fn shape(key: Option<&str>, parts: &[(&str, &str)]) -> Shape {
 
 /// A lock of these shapes; each but the first has the steps that lead to it.
 pub(super) fn lock(kind: Kind, name: &str, versions: &[(Shape, Vec<Step>)]) -> Lock {
-    let mut sealed: Vec<Sealed> = Vec::new();
-    for (shape, steps) in versions {
-        let version = u32::try_from(sealed.len()).expect("few versions") + 1;
-        let digest = sealed.last().map(|before| {
-            let between = Between {
-                from: version - 1,
-                before: &before.shape,
-                after: shape,
-            };
-            replay(between, steps).expect("the steps lead on").digest()
-        });
-        sealed.push(Sealed {
-            version,
-            shape: shape.clone(),
-            steps: digest,
-        });
-    }
-    Lock {
+    let mut lock = Lock {
         kind,
         name: name.to_owned(),
         crate_name: std::env::var("CARGO_CRATE_NAME").unwrap_or_default(),
-        versions: sealed,
+        versions: Vec::new(),
+    };
+    for (shape, steps) in versions {
+        lock.add(shape.clone(), steps).expect("the steps lead on");
     }
+    lock
 }
 
 /// The expansion with this lock, without white space.
@@ -108,7 +92,7 @@ fn a_lock_is_an_input_of_the_build_by_a_path_that_is_the_same_on_every_machine()
         .expect("a seal")
         .split_whitespace()
         .collect();
-    let included = r#"__sb::is_lock(__sb::include_bytes!(__sb::concat!(__sb::env!("CARGO_MANIFEST_DIR"),"/schema/users.toml")),"#;
+    let included = r#"__sb::hold_lock(__sb::include_bytes!(__sb::concat!(__sb::env!("CARGO_MANIFEST_DIR"),"/schema/users.toml")),"#;
     assert!(text.contains(included) && text.contains(&seal), "{text}");
     assert!(!text.contains(env!("CARGO_MANIFEST_DIR")), "{text}");
     assert_eq!(text, with_lock(&users(), document, user()));
@@ -172,4 +156,155 @@ fn a_type_that_does_not_fit_to_its_lock_keeps_its_whole_interface() {
         );
         assert!(wrong.contains(item), "{item} is not in {wrong}");
     }
+}
+
+/// Names and types, and the steps that led to them.
+type Past = (&'static [(&'static str, &'static str)], Vec<Step>);
+
+/// Users of four versions: renamed and renamed again, converted, made by a split, kept past a `custom` function.
+fn long_history() -> Lock {
+    let versions: [Past; 4] = [
+        (
+            &[
+                ("id", "String"),
+                ("name", "String"),
+                ("age", "String"),
+                ("place", "String"),
+            ],
+            vec![],
+        ),
+        (
+            &[
+                ("id", "String"),
+                ("title", "String"),
+                ("age", "u32"),
+                ("place", "String"),
+            ],
+            vec![
+                Step::Rename("name".into(), "title".into()),
+                Step::Convert("age".into()),
+            ],
+        ),
+        (
+            &[
+                ("id", "String"),
+                ("full_name", "String"),
+                ("years", "u32"),
+                ("city", "String"),
+                ("country", "String"),
+            ],
+            vec![
+                Step::Rename("title".into(), "full_name".into()),
+                Step::Rename("age".into(), "years".into()),
+                Step::Split("place".into(), vec!["city".into(), "country".into()]),
+            ],
+        ),
+        (
+            &[
+                ("id", "String"),
+                ("full_name", "String"),
+                ("years", "u32"),
+                ("town", "String"),
+                ("country", "bool"),
+            ],
+            vec![
+                Step::Rename("city".into(), "town".into()),
+                Step::Convert("country".into()),
+            ],
+        ),
+    ];
+    let versions = versions.map(|(parts, steps)| (shape(Some("id"), parts), steps));
+    lock(Kind::Document, "users", &versions)
+}
+
+/// The struct of the last version, which reads documents from `oldest` on.
+fn reading_from(oldest: u32) -> TokenStream {
+    let all = [
+        "migrate(1 => 2, rename(name => title), convert(age, with = f)),",
+        "migrate(2 => 3, rename(title => full_name), rename(age => years), split(place => (city, country), with = f)),",
+        "migrate(3 => 4, rename(city => town), convert(country, with = f)),",
+    ];
+    let kept = all[oldest as usize - 1..].concat();
+    format!(
+        "#[document(name = \"users\", schema_dir = \"schema\", version = 4, min_version = {oldest}, {kept})]
+         struct User {{
+             #[key] id: String, #[unique] full_name: String, #[index(range)] years: u32, #[index] town: String,
+             #[index] country: bool,
+         }}"
+    )
+    .parse()
+    .expect("tokens")
+}
+
+/// What the catalog and the index entries are named by.
+fn definitions(expansion: &str) -> Vec<String> {
+    let named = expansion.split("__sb::IndexSpec{").skip(1);
+    let named = named.map(|rest| {
+        rest.split_once("components")
+            .expect("components")
+            .0
+            .to_owned()
+    });
+    let components = expansion.split("__sb::component::<").skip(1);
+    let components = components.map(|rest| rest.split_once(';').expect("an end").0.to_owned());
+    named.chain(components).collect()
+}
+
+#[test]
+fn s11_definitions_outlive_the_steps_that_min_version_drops() {
+    let whole = with_lock(&long_history(), document, reading_from(1));
+    assert!(!whole.contains("compile_error"), "{whole}");
+    let expected = definitions(&whole);
+    for part in [
+        r#"("full_name",__sb::None,"name",1u32)"#,
+        r#"("years",__sb::None,"age",2u32)"#,
+        r#"("town",__sb::None,"city",3u32)"#,
+        r#"("country",__sb::None,"country",4u32)"#,
+    ] {
+        assert!(whole.contains(part), "{part} is not in {whole}");
+    }
+    for oldest in 2..=4 {
+        let mut lock = long_history();
+        let text = with_lock(&lock, document, reading_from(oldest));
+        assert!(!text.contains("compile_error"), "{text}");
+        assert_eq!(definitions(&text), expected, "from {oldest}");
+        // The versions that are read no more need not be in the lock.
+        lock.versions.retain(|sealed| sealed.version >= oldest);
+        let text = with_lock(&lock, document, reading_from(oldest));
+        assert_eq!(definitions(&text), expected, "from {oldest}, shortened");
+    }
+}
+
+#[test]
+fn s11_a_lock_that_does_not_say_where_fields_come_from_says_what_to_write() {
+    let mut lock = long_history();
+    lock.versions[2].origins.clear();
+    let text = with_lock(&lock, document, reading_from(1));
+    assert_eq!(text.matches("compile_error").count(), 1, "{text}");
+    for line in [
+        "[v3.origins]",
+        r#"full_name=\"v1name\""#,
+        r#"years=\"v2age\""#,
+        r#"city=\"v3city\""#,
+    ] {
+        assert!(text.contains(line), "{line} is not in {text}");
+    }
+    // Nothing is known against it where nobody can tell.
+    lock.versions.retain(|sealed| sealed.version == 4);
+    let text = with_lock(&lock, document, reading_from(4));
+    assert!(!text.contains("compile_error"), "{text}");
+}
+
+#[test]
+fn s11_a_draft_that_reads_nothing_older_has_definitions_of_its_own() {
+    let input = quote! {
+        #[document(name = "users", version = 5, min_version = 5, schema_dir = "schema")]
+        struct User { #[key] id: String, #[index] full_name: String }
+    };
+    let text = with_lock(&long_history(), document, input);
+    assert!(!text.contains("compile_error"), "{text}");
+    assert!(
+        text.contains(r#"("full_name",__sb::None,"full_name",5u32)"#),
+        "{text}"
+    );
 }

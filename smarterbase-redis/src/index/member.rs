@@ -122,7 +122,7 @@ mod tests {
         references: &[],
         unknown: UnknownMembers::Keep,
         keeps_history: false,
-        history: History::none(1, "id", &[]),
+        history: History::none(1),
     };
 
     fn scalars() -> Vec<Scalar<'static>> {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Broken, Kind, Lock, Sealed};
+use super::{Broken, Kind, Lock, Origin, Sealed};
 use crate::shape::{Form, Part, Shape};
 
 fn user() -> Lock {
@@ -27,17 +27,23 @@ fn user() -> Lock {
                     ("with \"quotes\"", "u8"),
                 ]),
                 steps: None,
+                origins: Vec::new(),
             },
             Sealed {
                 version: 2,
                 shape: shape(&[("id", "Id<User>"), ("full_name", "String")]),
                 steps: Some(0x9c01_d2aa),
+                origins: vec![Origin {
+                    field: "full_name".to_owned(),
+                    name: "name".to_owned(),
+                    touched: 1,
+                }],
             },
         ],
     }
 }
 
-const TEXT: &str = r#"# seal f8833669491976fb
+const TEXT: &str = r#"# seal 40343ec2f3144db0
 kind = "document"
 name = "users"
 crate = "app"
@@ -61,6 +67,9 @@ digest = "16e53364e278b517"
 [v2.fields]
 id = "Id<User>"
 full_name = "String"
+
+[v2.origins]
+full_name = "v1 name"
 "#;
 
 #[test]
@@ -138,6 +147,12 @@ fn what_is_no_lock_is_refused_with_its_line() {
         ("[v1]\nform = \"union\"", 3),
         ("[v1]\nsteps = \"12\"", 3),
         ("[v1]\n[v1.fields]\na = \"u8\"\na = \"u8\"", 5),
+        ("[v1]\n[v1.origins]\na = \"v1 b\"", 4),
+        ("[v1]\n[v1.fields]\na = \"u8\"\n[v1.origins]\na = \"b\"", 6),
+        (
+            "[v1]\n[v1.fields]\na = \"u8\"\n[v1.origins]\na = \"v0 b\"",
+            6,
+        ),
         ("<<<<<<< ours", 2),
     ] {
         let result = Lock::parse_unsealed(&format!("# seal x\n{body}\n"));
@@ -150,6 +165,18 @@ fn what_is_no_lock_is_refused_with_its_line() {
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z_]{1,8}", any::<String>()]
+}
+
+/// Every second part has another name, one that needs quotes.
+fn origins(shape: &Shape) -> Vec<Origin> {
+    let parts = shape.parts.iter().step_by(2);
+    parts
+        .map(|part| Origin {
+            field: part.name.clone(),
+            name: format!("{} \"", part.name),
+            touched: 7,
+        })
+        .collect()
 }
 
 fn shapes() -> impl Strategy<Value = Shape> {
@@ -178,7 +205,7 @@ proptest! {
     ) {
         let mut lock = user();
         lock.name = name;
-        lock.versions = (1..).zip(shapes).map(|(version, shape)| Sealed { version, shape, steps: None }).collect();
+        lock.versions = (1..).zip(shapes).map(|(version, shape)| Sealed { version, origins: origins(&shape), shape, steps: None }).collect();
         let text = lock.write();
         prop_assert_eq!(Lock::parse(&text), Ok(lock.clone()));
 

@@ -1,6 +1,6 @@
 //! The text of a lock: a small part of TOML with one fact per line, so that merges are merges of lines.
 
-use super::{Broken, Kind, Lock, Sealed};
+use super::{Broken, Kind, Lock, Origin, Sealed};
 use crate::{
     digest,
     shape::{Form, Part, Shape},
@@ -45,6 +45,43 @@ fn write_version(text: &mut String, sealed: &Sealed) {
     for part in &shape.parts {
         line(text, &part.name, &part.ty);
     }
+    if !sealed.origins.is_empty() {
+        text.push_str(&format!("\n[v{version}.{ORIGINS}]\n"));
+        text.push_str(&origins(&sealed.origins));
+    }
+}
+
+/// The table that says where fields come from.
+const ORIGINS: &str = "origins";
+
+/// `full_name = "v1 name"`: the version whose steps made the values, and the name that the field had then.
+pub(super) fn origins(origins: &[Origin]) -> String {
+    let mut text = String::new();
+    for Origin {
+        field,
+        name,
+        touched,
+    } in origins
+    {
+        line(&mut text, field, &format!("v{touched} {name}"));
+    }
+    text
+}
+
+fn origin(field: String, text: &str) -> Option<Origin> {
+    let (touched, name) = text.strip_prefix('v')?.split_once(' ')?;
+    Some(Origin {
+        field,
+        name: name.to_owned(),
+        touched: number(touched)?,
+    })
+}
+
+/// A number as we write it.
+fn number(text: &str) -> Option<u32> {
+    text.parse()
+        .ok()
+        .filter(|number: &u32| number.to_string() == text && *number > 0)
 }
 
 const fn table(form: Form) -> &'static str {
@@ -88,6 +125,7 @@ enum Section {
     Head,
     Version,
     Parts,
+    Origins,
 }
 
 /// Whether the versions of a lock must have the digests that stand in it.
@@ -146,7 +184,7 @@ impl Reading {
         let number: u32 = number
             .strip_prefix('v')
             .and_then(|number| number.parse().ok())
-            .ok_or("a section is `[v1]`, `[v1.fields]` or `[v1.variants]`")?;
+            .ok_or("a section is `[v1]`, `[v1.fields]`, `[v1.variants]` or `[v1.origins]`")?;
         match (table, self.versions.last()) {
             (None, last) => {
                 if last.is_some_and(|last| last.sealed.version + 1 != number) || number == 0 {
@@ -158,6 +196,7 @@ impl Reading {
                         version: number,
                         shape: Shape::new(Form::Struct),
                         steps: None,
+                        origins: Vec::new(),
                     },
                     digest: None,
                 });
@@ -168,6 +207,10 @@ impl Reading {
                     && table == self::table(last.sealed.shape.form) =>
             {
                 self.section = Section::Parts;
+                Ok(())
+            }
+            (Some(ORIGINS), Some(last)) if last.sealed.version == number => {
+                self.section = Section::Origins;
                 Ok(())
             }
             _ => Err("the parts of a version follow it"),
@@ -193,6 +236,9 @@ impl Reading {
             }
             last.sealed.shape.parts.push(Part { name, ty: value });
             return Ok(());
+        }
+        if matches!(self.section, Section::Origins) {
+            return last.take_origin(name, &value);
         }
         last.take(&name, value)
     }
@@ -237,6 +283,15 @@ impl Claimed {
             "digest" => self.digest = Some(bits(&value).ok_or("not a digest")?),
             _ => return Err("a version has no such fact"),
         }
+        Ok(())
+    }
+
+    fn take_origin(&mut self, field: String, text: &str) -> Result<(), &'static str> {
+        let Sealed { shape, origins, .. } = &mut self.sealed;
+        if shape.part(&field).is_none() || origins.iter().any(|known| known.field == field) {
+            return Err("an origin is that of a field, once");
+        }
+        origins.push(origin(field, text).ok_or("not `\"v1 name\"`")?);
         Ok(())
     }
 }

@@ -1,16 +1,20 @@
-//! A random chain: versions of a document, of an embedded type in it, and the steps between them.
+//! A random chain: versions of a document, of embedded types in it, and the steps between them.
 
-use super::chance::Chance;
+use super::{chance::Chance, enumeration::Enumeration};
 
 /// A stored name and a Rust type.
 pub(crate) type Field = (String, String);
 
-/// A document and the type that stands in it twice.
+/// A document, and a struct and an enum that stand in it twice.
 #[derive(Clone, Debug)]
 pub(crate) struct Chain {
     pub(crate) document: Subject,
     pub(crate) embedded: Subject,
+    pub(crate) kind: Enumeration,
 }
+
+/// The fields of a document that no step touches: the key, and those of embedded types.
+pub(crate) const FIXED: &[&str] = &["id", "part", "parts", "kind", "kinds"];
 
 /// A type with a history.
 #[derive(Clone, Debug)]
@@ -60,13 +64,22 @@ impl Chain {
     pub(crate) fn random(number: usize, chance: &mut Chance) -> Self {
         let part = format!("Part{number}");
         let embedded = Subject::random(false, part.clone(), Vec::new(), chance);
-        let own = vec![
-            ("id".to_owned(), "String".to_owned()),
-            ("part".to_owned(), part.clone()),
-            ("parts".to_owned(), format!("Vec<{part}>")),
+        let kind = Enumeration::random(format!("Kind{number}"), chance);
+        let types = [
+            "String".to_owned(),
+            part.clone(),
+            format!("Vec<{part}>"),
+            kind.name.clone(),
+            format!("Vec<{}>", kind.name),
         ];
+        let names = FIXED.iter().map(|name| (*name).to_owned());
+        let own = names.zip(types).collect();
         let document = Subject::random(true, format!("Chain{number}"), own, chance);
-        Self { document, embedded }
+        Self {
+            document,
+            embedded,
+            kind,
+        }
     }
 }
 
@@ -106,7 +119,7 @@ fn steps(before: &[Field], fixed: usize, link: usize, chance: &mut Chance) -> Ve
     while let Some(field) = rest.pop() {
         let fresh = |letter: &str| format!("{letter}{link}_{}", rest.len());
         let (name, ty) = field.clone();
-        match chance.below(8) {
+        match chance.below(10) {
             0 => next.take(Op::Rename(name, fresh("r")), &[(fresh("r"), ty)]),
             1 => next.take(Op::Remove(name), &[]),
             2 => {
@@ -132,6 +145,20 @@ fn steps(before: &[Field], fixed: usize, link: usize, chance: &mut Chance) -> Ve
                 Some(wide) => next.take(Op::Widen(name.clone()), &[(name, wide)]),
                 None => next.fields.push(field),
             },
+            // Both in one migration, one way or the other.
+            6 => {
+                let to = other_type(&ty, chance);
+                next.steps.push(Op::Rename(name, fresh("q")));
+                next.take(
+                    Op::Convert((fresh("q"), ty), to.clone()),
+                    &[(fresh("q"), to)],
+                );
+            }
+            7 => {
+                let to = other_type(&ty, chance);
+                next.steps.push(Op::Convert(field, to.clone()));
+                next.take(Op::Rename(name, fresh("p")), &[(fresh("p"), to)]);
+            }
             _ => next.fields.push(field),
         }
     }

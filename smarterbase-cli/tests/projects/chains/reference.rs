@@ -4,8 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    chain::{Chain, Field, Op, Subject},
+    chain::{Chain, FIXED, Field, Op, Subject},
     chance::Chance,
+    enumeration_reference,
 };
 
 /// A random stored document of this version, and what the program of today must read.
@@ -14,6 +15,10 @@ pub(crate) fn document(chain: &Chain, version: usize, chance: &mut Chance) -> (V
     let mut parts: Vec<Map<String, Value>> = (0..3)
         .map(|_| members(&chain.embedded, inner, chance))
         .collect();
+    let kind = 1 + chance.below(chain.kind.versions.len());
+    let kinds: Vec<(Value, Value)> = (0..3)
+        .map(|_| enumeration_reference::value(&chain.kind, kind, chance))
+        .collect();
     let mut body = members(&chain.document, version, chance);
     body.insert("id".into(), json!("a"));
     body.insert("part".into(), json!(parts[0]));
@@ -21,10 +26,14 @@ pub(crate) fn document(chain: &Chain, version: usize, chance: &mut Chance) -> (V
     body.insert("zz_unknown".into(), json!({ "k": [1, 2.5] }));
 
     let mut stored = body.clone();
-    let embedded = match inner {
-        1 => json!({}),
-        inner => json!({ chain.embedded.name.as_str(): inner }),
-    };
+    stored.insert("kind".into(), kinds[0].0.clone());
+    stored.insert("kinds".into(), json!([kinds[1].0, kinds[2].0]));
+    let versions = [(&chain.embedded.name, inner), (&chain.kind.name, kind)];
+    let embedded: Map<String, Value> = versions
+        .into_iter()
+        .filter(|(_, version)| *version > 1)
+        .map(|(name, version)| (name.clone(), json!(version)))
+        .collect();
     stored.insert(
         "_sb".into(),
         json!({
@@ -39,6 +48,8 @@ pub(crate) fn document(chain: &Chain, version: usize, chance: &mut Chance) -> (V
     }
     body.insert("part".into(), json!(parts[0]));
     body.insert("parts".into(), json!(parts[1..]));
+    body.insert("kind".into(), kinds[0].1.clone());
+    body.insert("kinds".into(), json!([kinds[1].1, kinds[2].1]));
     (Value::Object(stored), Value::Object(body))
 }
 
@@ -47,7 +58,7 @@ fn members(subject: &Subject, version: usize, chance: &mut Chance) -> Map<String
     let fields = &subject.versions[version - 1].fields;
     let own = fields
         .iter()
-        .filter(|(name, _)| !["id", "part", "parts"].contains(&name.as_str()));
+        .filter(|(name, _)| !FIXED.contains(&name.as_str()));
     let mut members = Map::new();
     for (name, ty) in own {
         if !(ty.starts_with("Option") && chance.once_in(4)) {
@@ -57,7 +68,7 @@ fn members(subject: &Subject, version: usize, chance: &mut Chance) -> Map<String
     members
 }
 
-fn random(ty: &str, chance: &mut Chance) -> Value {
+pub(super) fn random(ty: &str, chance: &mut Chance) -> Value {
     match ty {
         "String" => json!("äöü\"\\𝄞".chars().take(chance.below(7)).collect::<String>()),
         "u32" => json!(chance.of(&[0_u32, 1, 17, u32::MAX])),
@@ -143,7 +154,7 @@ fn take((name, ty): &Field, members: &mut Map<String, Value>) -> u32 {
     number(ty, value.as_ref())
 }
 
-fn number(ty: &str, value: Option<&Value>) -> u32 {
+pub(super) fn number(ty: &str, value: Option<&Value>) -> u32 {
     let present = value.filter(|value| !value.is_null());
     let Some(value) = present else {
         return 7;
@@ -158,7 +169,7 @@ fn number(ty: &str, value: Option<&Value>) -> u32 {
     }
 }
 
-fn of(ty: &str, number: u32) -> Value {
+pub(super) fn of(ty: &str, number: u32) -> Value {
     match ty {
         "String" => json!(format!("n{number}")),
         "u32" => json!(number),

@@ -1,11 +1,11 @@
 //! A chain as Rust, and as a lock.
 
-use smarterbase_schema::{
-    Form, Kind, Lock, Part, Sealed, Shape, Step,
-    replay::{Between, replay},
-};
+use smarterbase_schema::{Form, Kind, Lock, Part, Shape, Step};
 
-use super::chain::{Chain, Field, Op, Subject, Version};
+use super::{
+    chain::{Chain, Field, Op, Subject, Version},
+    enumeration_source,
+};
 use crate::project::Project;
 
 /// What every generated program shares: how one type becomes another.
@@ -39,6 +39,10 @@ impl<T: Number> Number for Option<T> {
     fn number(&self) -> u32 { self.as_ref().map_or(7, T::number) }
     fn of(number: u32) -> Self { (number % 3 != 0).then(|| T::of(number)) }
 }
+
+/// The content of a variant with a name for its member.
+#[derive(serde::Deserialize)]
+pub struct Named { pub n: u32 }
 
 pub fn convert<A: Number, B: Number>(old: A) -> Result<B, String> {
     Ok(B::of(old.number()))
@@ -79,10 +83,11 @@ pub(crate) fn module(chain: &Chain) -> String {
 
 pub(crate) fn chain(chain: &Chain) -> String {
     format!(
-        "mod {} {{\n    use smarterbase::prelude::*;\n    use crate::common::*;\n{}{}}}\n",
+        "mod {} {{\n    use smarterbase::prelude::*;\n    use crate::common::*;\n{}{}{}}}\n",
         module(chain),
         subject(&chain.document),
-        subject(&chain.embedded)
+        subject(&chain.embedded),
+        enumeration_source::enumeration(&chain.kind)
     )
 }
 
@@ -180,6 +185,8 @@ pub(crate) fn write_locks(project: &Project, crate_name: &str, chains: &[Chain])
         for subject in [&chain.document, &chain.embedded] {
             write_lock(project, crate_name, &lock(subject, crate_name));
         }
+        let kind = enumeration_source::lock(&chain.kind, crate_name);
+        write_lock(project, crate_name, &kind);
     }
 }
 
@@ -195,30 +202,18 @@ pub(crate) fn lock(subject: &Subject, crate_name: &str) -> Lock {
         true => (Kind::Document, subject.name.to_lowercase()),
         false => (Kind::Embedded, subject.name.clone()),
     };
-    let shapes: Vec<Shape> = subject
-        .versions
-        .iter()
-        .map(|version| shape(subject.is_document, version))
-        .collect();
-    let sealed = |number: usize| Sealed {
-        version: u32::try_from(number).unwrap() + 1,
-        shape: shapes[number].clone(),
-        steps: number.checked_sub(1).map(|before| {
-            let between = Between {
-                from: u32::try_from(number).unwrap(),
-                before: &shapes[before],
-                after: &shapes[number],
-            };
-            let steps: Vec<Step> = subject.versions[number].steps.iter().map(step).collect();
-            replay(between, &steps).unwrap().digest()
-        }),
-    };
-    Lock {
+    let mut lock = Lock {
         kind,
         name,
         crate_name: crate_name.to_owned(),
-        versions: (0..shapes.len()).map(sealed).collect(),
+        versions: Vec::new(),
+    };
+    for version in &subject.versions {
+        let steps: Vec<Step> = version.steps.iter().map(step).collect();
+        lock.add(shape(subject.is_document, version), &steps)
+            .unwrap();
     }
+    lock
 }
 
 fn shape(is_document: bool, version: &Version) -> Shape {

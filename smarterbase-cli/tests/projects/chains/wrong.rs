@@ -3,8 +3,9 @@
 use smarterbase_schema::Lock;
 
 use super::{
-    chain::{Chain, TYPES, Version},
+    chain::{Chain, FIXED, TYPES, Version},
     chance::Chance,
+    enumeration::Content,
     source,
 };
 
@@ -21,6 +22,10 @@ pub(crate) enum Change {
     FieldRemoved,
     /// A field of the struct has another type.
     FieldRetyped,
+    /// The enum has a variant more.
+    VariantAdded,
+    /// The last variant of the enum has another content.
+    VariantRetyped,
     /// A field of a sealed version has another type, and the lock a fitting seal.
     LockRetyped(usize, usize, String),
 }
@@ -31,7 +36,7 @@ pub(crate) fn change(chain: Chain, chance: &mut Chance) -> (Chain, Change) {
     let with_steps: Vec<usize> = (1..=last)
         .filter(|version| !chain.document.versions[*version].steps.is_empty())
         .collect();
-    let change = match chance.below(6) {
+    let change = match chance.below(8) {
         0 if !with_steps.is_empty() => Change::StepRemoved,
         1 => Change::MigrationRemoved,
         2 if has_own_field(&chain.document.versions[last]) => Change::FieldRemoved,
@@ -40,13 +45,15 @@ pub(crate) fn change(chain: Chain, chance: &mut Chance) -> (Chain, Change) {
             let version = chance.below(last + 1);
             let fields = &chain.document.versions[version].fields;
             match fields.len() {
-                3 => Change::FieldAdded,
+                count if count == FIXED.len() => Change::FieldAdded,
                 count => {
-                    let field = 3 + chance.below(count - 3);
+                    let field = FIXED.len() + chance.below(count - FIXED.len());
                     Change::LockRetyped(version, field, another(&fields[field].1))
                 }
             }
         }
+        5 => Change::VariantAdded,
+        6 => Change::VariantRetyped,
         _ => Change::FieldAdded,
     };
     (chain, change)
@@ -54,7 +61,7 @@ pub(crate) fn change(chain: Chain, chance: &mut Chance) -> (Chain, Change) {
 
 /// The key and the parts come first.
 fn has_own_field(version: &Version) -> bool {
-    version.fields.len() > 3
+    version.fields.len() > FIXED.len()
 }
 
 fn another(ty: &str) -> String {
@@ -82,6 +89,18 @@ impl Change {
             Self::FieldRetyped => {
                 let field = versions[last].fields.last_mut().unwrap();
                 field.1 = another(&field.1);
+            }
+            Self::VariantAdded => {
+                let variants = &mut changed.kind.versions.last_mut().unwrap().variants;
+                variants.push(("More".into(), Content::Unit));
+            }
+            Self::VariantRetyped => {
+                let variants = &mut changed.kind.versions.last_mut().unwrap().variants;
+                let content = &mut variants.last_mut().unwrap().1;
+                *content = match content {
+                    Content::Named => Content::Unit,
+                    _ => Content::Named,
+                };
             }
             Self::MigrationRemoved | Self::LockRetyped(..) => {}
         }
