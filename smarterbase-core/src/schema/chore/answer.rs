@@ -111,9 +111,10 @@ mod tests {
         key_kind: KeyKind::Text,
         fields: &[],
         indexes: &[],
+        references: &[],
         unknown: UnknownMembers::Keep,
         keeps_history: false,
-        history: History::none(2, "id", &[]),
+        history: History::none(2),
     };
 
     #[test]
