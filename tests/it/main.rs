@@ -16,6 +16,7 @@ mod list_append;
 mod maintenance;
 mod planning;
 mod queries;
+mod question;
 mod references;
 mod rules;
 mod transaction_cost;

@@ -10,10 +10,16 @@
     reason = "the documents of tests"
 )]
 
+mod conditions;
 mod liars;
+#[path = "../it/question.rs"]
+mod question;
 mod redis;
 mod redis_sweep;
 mod s3;
+#[path = "../it/user.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod user;
 
 use smarterbase::prelude::*;
 
