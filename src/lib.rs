@@ -65,10 +65,10 @@ pub mod prelude;
 pub use open::open;
 pub use smarterbase_core::{
     Error, ErrorKind, Result,
-    db::{Db, DbBuilder, Session, Transaction, Tx},
+    db::{Db, DbBuilder, LockGuard, LockGuards, LockInfo, Session, Transaction, Tx},
     document::{Document, Field, FieldType, Id, IndexValue, Stored, Timestamp},
     operation::{
-        limits::{Limits, TransactionLimits},
+        limits::{Limits, LockLimits, TransactionLimits},
         transaction::TransactionCounts,
     },
     query::{Cursor, Page},

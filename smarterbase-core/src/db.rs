@@ -1,16 +1,18 @@
 //! The database handle, its builder, and the requests that verbs and finders return.
 
 pub mod builder;
+pub mod lock;
 pub mod request;
 pub mod session;
 pub mod transaction;
 pub mod verbs;
 
 pub use builder::DbBuilder;
+pub use lock::{LockGuard, LockGuards, LockInfo};
 pub use request::{
     Count, Create, CreateMany, Delete, DeleteMany, Exists, FindKeys, FindMany, FindOne, FindPage,
-    Get, GetMany, GetRequired, List, Overwrite, Query, ReadHistory, Reload, Remove, Save, Scan,
-    Update, Upsert,
+    Get, GetMany, GetRequired, List, ListLocks, Lock, Locks, Overwrite, Query, ReadHistory, Reload,
+    Remove, Save, Scan, Update, Upsert,
 };
 pub use session::Session;
 pub use transaction::{Transaction, Tx};

@@ -7,6 +7,7 @@ pub(crate) mod collection;
 pub(crate) mod engine;
 pub(crate) mod history;
 pub mod limits;
+pub(crate) mod lock;
 pub(crate) mod plan;
 pub(crate) mod published;
 pub(crate) mod read;

@@ -12,6 +12,7 @@ mod histories;
 mod history;
 mod keys;
 mod list_append;
+mod locks;
 mod maintenance;
 mod queries;
 mod rules;

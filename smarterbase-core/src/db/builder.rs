@@ -19,8 +19,9 @@ use crate::{
         attach::first_envelope,
         engine::{WriteGuard, store_failure},
         limits::Limits,
+        lock::Hall,
     },
-    port::{CasStore, Clock, IndexStore, Rng, SystemClock, SystemRng},
+    port::{CasStore, Clock, IndexStore, LockQueue, Rng, SystemClock, SystemRng},
     protocol::{PutMachine, PutOutcome, drive},
     store::{
         layer::{self, LayerSettings},
@@ -38,6 +39,7 @@ pub struct DbBuilder {
     store: Option<Arc<dyn CasStore>>,
     choose: Option<Choose>,
     indexes: Vec<Arc<dyn IndexStore>>,
+    lock_queue: Option<Arc<dyn LockQueue>>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
     limits: Limits,
@@ -65,6 +67,7 @@ impl Default for DbBuilder {
             store: None,
             choose: None,
             indexes: Vec::new(),
+            lock_queue: None,
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
             limits: Limits::default(),
@@ -103,6 +106,14 @@ impl DbBuilder {
     #[must_use]
     pub fn index(mut self, index: Arc<dyn IndexStore>) -> Self {
         self.indexes.push(index);
+        self
+    }
+
+    /// What wakes those who wait for a lock. Without it they look at the lock document from time to time, which is as safe
+    /// and less fair.
+    #[must_use]
+    pub fn lock_queue(mut self, queue: Arc<dyn LockQueue>) -> Self {
+        self.lock_queue = Some(queue);
         self
     }
 
@@ -247,6 +258,7 @@ impl DbBuilder {
             cursor_keys: OnceCell::new(),
             transactions: Default::default(),
             turns: Default::default(),
+            locks: Hall::new(self.lock_queue.clone()),
             medic: Default::default(),
             tasks: TaskTracker::new(),
             writes: Arc::new(Semaphore::new(self.limits.usable().concurrent_writes)),
