@@ -138,14 +138,14 @@ impl Contender {
         }
     }
 
-    /// The place in the queue, and the document.
+    /// The place in the queue, and then the document: a release after the look finds the place, and wakes it.
     async fn arrive(&mut self) -> Result<(Option<u64>, Sight)> {
-        if let Some(free) = self.local.take_free(self.engine.clock.elapsed()) {
-            return Ok((self.place.enter().await, free));
-        }
-        let looking = document::look(&self.engine, &self.local.key);
-        let (ahead, sight) = futures::join!(self.place.enter(), looking);
-        Ok((ahead, sight?))
+        let ahead = self.place.enter().await;
+        let sight = match self.local.take_free(self.engine.clock.elapsed()) {
+            Some(free) => free,
+            None => document::look(&self.engine, &self.local.key).await?,
+        };
+        Ok((ahead, sight))
     }
 
     /// From when on this process may take the lock.
