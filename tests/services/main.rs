@@ -11,6 +11,7 @@
 )]
 
 mod liars;
+mod locks;
 mod redis;
 mod redis_sweep;
 mod s3;
