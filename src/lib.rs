@@ -54,7 +54,7 @@
 //! | `s3` | `s3://`: S3 and what speaks its protocol |
 //! | `gcs` | `gs://`: Google Cloud Storage |
 //! | `azure` | `az://`: Azure Blob Storage |
-//! | `redis` | `redis=…`: indexes in Redis or Valkey |
+//! | `redis` | `redis=…`: indexes in Redis or Valkey, and a fair queue for locks |
 
 #![deny(missing_docs)]
 

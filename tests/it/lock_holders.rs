@@ -41,6 +41,16 @@ impl Holders {
         guard
     }
 
+    /// The token of who was given the lock last.
+    pub(crate) fn last_token(&self) -> u64 {
+        self.0.lock().unwrap().last_token
+    }
+
+    /// Something else was wrong.
+    pub(crate) fn complain(&self, text: String) {
+        self.0.lock().unwrap().wrong.push(text);
+    }
+
     /// How often the lock was given to anybody.
     pub(crate) fn entered(&self) -> u64 {
         self.0.lock().unwrap().entered

@@ -1,7 +1,13 @@
 //! Many clients, one lock, simulated: clocks that do not run alike, slow requests, stalled holders, a queue that forgets and
 //! fails. Every seed replays; `SEED=<n>` runs one alone.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,6 +32,7 @@ const LEASE: Duration = Duration::from_secs(2);
 const CLIENTS: u64 = 4;
 const WORKERS: u64 = 2;
 const ROUNDS: u64 = 6;
+const LEDGERS: [&str; 2] = ["ledger-0", "ledger-1"];
 
 /// What fenced transactions write: the tokens of those who wrote, in order.
 #[derive(Clone, Debug, Serialize, Deserialize, Document)]
@@ -175,12 +182,16 @@ impl Client {
         }
     }
 
-    /// A fenced transaction, in whose middle the process may stand still for longer than its lease.
+    /// A fenced transaction, in whose middle the process may stand still for longer than its lease. It writes one of two
+    /// ledgers, so that not every later holder is in its way by what it wrote.
     async fn write(&self, guard: &LockGuard, stalls: bool) -> Result<()> {
         let token = guard.fencing_token();
-        let stalled = self.db.transaction(|tx| async move {
+        let ledger = format!("ledger-{}", self.draw(2));
+        let newer_at_commit = AtomicU64::new(0);
+        let (newer, ledger) = (&newer_at_commit, &ledger);
+        let written = self.db.transaction(|tx| async move {
             tx.fenced_by(guard)?;
-            let mut ledger = Ledger::get(&tx, &"ledger".to_owned()).required().await?;
+            let mut ledger = Ledger::get(&tx, ledger).required().await?;
             ledger.tokens.push(token);
             ledger.save(&tx).await?;
             if stalls && tx.attempt() == 1 {
@@ -188,9 +199,17 @@ impl Client {
                 tokio::time::sleep(LEASE * 2 + Duration::from_millis(self.draw(2_000))).await;
                 self.stall.send_replace(false);
             }
+            newer.store(self.holders.last_token(), Ordering::SeqCst);
             Ok(())
         });
-        stalled.await
+        let written = written.await;
+        let newer = newer_at_commit.load(Ordering::SeqCst);
+        if written.is_ok() && newer > token {
+            self.holders.complain(format!(
+                "{token} committed after {newer} was given the lock"
+            ));
+        }
+        written
     }
 }
 
@@ -198,11 +217,10 @@ async fn simulate(seed: u64) -> (Counts, Vec<String>) {
     let world = World::new(seed);
     let queue = Arc::new(MemoryLockQueue::new(world.clock.clone()));
     let first = world.open(0).await;
-    let ledger = Ledger {
-        id: "ledger".to_owned(),
-        tokens: Vec::new(),
-    };
-    Ledger::create(&first, ledger).await.unwrap();
+    for id in LEDGERS {
+        let (id, tokens) = (id.to_owned(), Vec::new());
+        Ledger::create(&first, Ledger { id, tokens }).await.unwrap();
+    }
     let holders = Holders::default();
     let mut runs = Vec::new();
     for number in 1..=CLIENTS {
@@ -238,11 +256,13 @@ async fn simulate(seed: u64) -> (Counts, Vec<String>) {
             }
         }
     }
-    let written = Ledger::get(&first, &"ledger".to_owned()).required().await;
-    let tokens = written.unwrap().tokens.clone();
-    // Strictly: nobody writes twice, and nobody after somebody who came later.
-    if !tokens.is_sorted_by(|one, next| one < next) {
-        wrong.push(format!("fenced transactions wrote {tokens:?}"));
+    for id in LEDGERS {
+        let written = Ledger::get(&first, &id.to_owned()).required().await;
+        let tokens = written.unwrap().tokens.clone();
+        // Strictly: nobody writes twice, and nobody after somebody who came later.
+        if !tokens.is_sorted_by(|one, next| one < next) {
+            wrong.push(format!("fenced transactions wrote {tokens:?}"));
+        }
     }
     (total, wrong)
 }

@@ -4,10 +4,18 @@ use std::{sync::Arc, time::Duration};
 
 use smarterbase::{Limits, LockLimits, prelude::*};
 use smarterbase_core::{
-    port::Clock,
+    document::KeyText,
+    format::{
+        Envelope, Nonce, envelope,
+        path::{self, EncodedId},
+    },
+    port::{Attempt, Clock, Expect, LockQueue, QueuedLock},
     store::{MemoryStore, Requests},
 };
-use smarterbase_testkit::sweep::{Latencies, LatentStore, World};
+use smarterbase_testkit::{
+    Fault, FaultStore, MemoryLockQueue,
+    sweep::{Latencies, LatentStore, World},
+};
 use tokio::time::timeout;
 
 use crate::user::{User, id};
@@ -549,4 +557,200 @@ async fn rival_write(db: &Db, guard: &smarterbase::LockGuard) -> smarterbase::Re
         Ok(())
     })
     .await
+}
+
+/// Puts the lock document again as it is, as somebody does who gives up a put of his own.
+async fn touch(world: &World, name: &str) {
+    let key = path::lock(&EncodedId::encode(&KeyText(name.to_owned())).unwrap());
+    let object = world.store.get(&key).await.unwrap().unwrap();
+    let opened = envelope::open(&object.bytes).unwrap();
+    let touched = Envelope {
+        put: Nonce::from_random([3; 13]),
+        ..opened.envelope
+    };
+    let expect = Expect::Exactly(object.version);
+    let put = world
+        .store
+        .put(&key, &expect, touched.seal(&opened.body))
+        .await;
+    assert!(matches!(put, Attempt::Applied(_)), "{put:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_somebody_put_again_as_it_was_is_still_held() {
+    let world = World::new(26);
+    let (one, other) = (world.open(1).await, world.open(2).await);
+    User::create(&one, User::new("ada")).await.unwrap();
+    let guard = one.lock("x").await.unwrap();
+    touch(&world, "x").await;
+    assert_eq!(visit(&one, &guard).await.unwrap(), 1);
+    assert_eq!(
+        other
+            .lock("x")
+            .deadline(LEASE * 3)
+            .await
+            .unwrap_err()
+            .code(),
+        "SB-LOCK-HELD"
+    );
+    assert!(!guard.is_lost());
+    touch(&world, "x").await;
+    guard.release().await.unwrap();
+    let next = other.lock("x").try_once().await.unwrap().unwrap();
+    touch(&world, "x").await;
+    let waiting = tokio::spawn(async move { other.lock("x").await.map(|_| ()) });
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    next.release().await.unwrap();
+    waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_whose_release_failed_does_not_wait_for_its_own_lease() {
+    let world = World::new(27);
+    let other = world.open(2).await;
+    // Opening, looking, taking; the release is refused.
+    let faults = Arc::new(FaultStore::at(world.store.clone(), 3, Fault::Deny));
+    let db = world.builder(1, faults.clone()).open().await.unwrap();
+    let guard = db.lock("x").await.unwrap();
+    assert_eq!(guard.release().await.unwrap_err().code(), "SB-DENIED");
+    assert!(faults.was_hit());
+    assert!(other.lock("x").try_once().await.unwrap().is_none());
+    let again = db.lock("x").try_once().await.unwrap().unwrap();
+    drop(again);
+    db.close().await;
+    assert!(other.lock("x").try_once().await.unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_without_a_store_knows_that_it_lost_the_lock_before_others_have_it() {
+    let world = World::new(28);
+    let other = world.open(2).await;
+    let faults = (3..10_000).map(|call| (call, Fault::FailBefore));
+    let faults = Arc::new(FaultStore::with_faults(world.store.clone(), faults));
+    let db = world.builder(1, faults).open().await.unwrap();
+    let guard = db.lock("x").await.unwrap();
+    let taken = tokio::spawn(async move { other.lock("x").await.unwrap() });
+    timeout(LEASE, guard.lost()).await.unwrap();
+    assert!(!taken.is_finished());
+    let next = timeout(second() * 2, taken).await.unwrap().unwrap();
+    assert!(next.fencing_token() > guard.fencing_token());
+    assert_eq!(visit(&db, &guard).await.unwrap_err().code(), "SB-LOCK-LOST");
+}
+
+fn shared_queue(world: &World) -> Arc<MemoryLockQueue> {
+    Arc::new(MemoryLockQueue::new(world.clock.clone()))
+}
+
+async fn open_with(world: &World, client: u64, queue: &Arc<MemoryLockQueue>) -> Db {
+    let builder = world.builder(client, world.store.clone());
+    builder.lock_queue(queue.clone()).open().await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_queue_processes_come_in_their_order_and_at_once() {
+    let world = World::new(29);
+    let queue = shared_queue(&world);
+    let first = open_with(&world, 0, &queue).await;
+    let held = first.lock("x").await.unwrap();
+    let mut waiting = Vec::new();
+    for client in 1..6 {
+        let db = open_with(&world, client, &queue).await;
+        waiting.push(spawn_waiter(&db, usize::try_from(client).unwrap()));
+        tokio::time::sleep(Duration::from_millis(7)).await;
+    }
+    let released = world.clock.elapsed();
+    held.release().await.unwrap();
+    let mut tokens = Vec::new();
+    for waiter in waiting {
+        tokens.push(waiter.await.unwrap().1);
+    }
+    assert!(tokens.is_sorted(), "{tokens:?}");
+    // Five sections of 10 ms, and nothing in between.
+    let took = world.clock.elapsed() - released;
+    assert!(took < Duration::from_millis(60), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_that_gives_up_wakes_the_one_behind_it() {
+    let world = World::new(30);
+    let queue = shared_queue(&world);
+    let holder = world.open(0).await;
+    let (one, other) = (
+        open_with(&world, 1, &queue).await,
+        open_with(&world, 2, &queue).await,
+    );
+    let held = holder.lock("x").await.unwrap();
+    let first = spawn_waiter(&one, 1);
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    let second = tokio::spawn(async move {
+        drop(other.lock("x").await.unwrap());
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    // It has no queue, so nobody is woken.
+    held.release().await.unwrap();
+    first.abort();
+    timeout(Duration::from_millis(50), second)
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_is_wrong_for_ever_delays_and_does_not_stop() {
+    let world = World::new(31);
+    let queue = shared_queue(&world);
+    let db = open_with(&world, 1, &queue).await;
+    let lock = QueuedLock {
+        database: Nonce::parse(db.database_id()).unwrap(),
+        name: "x".to_owned(),
+    };
+    let nobody = Nonce::from_random([9; 13]);
+    queue.enter(&lock, nobody, second() * 3_600).await.unwrap();
+    let guard = db.lock("x").deadline(second() * 3).await.unwrap();
+    assert!(world.clock.elapsed() >= second());
+    guard.release().await.unwrap();
+    assert!(
+        db.lock("x").try_once().await.unwrap().is_some(),
+        "a try does not queue"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_with_many_waiters_leaves_the_lock_to_others() {
+    for has_queue in [true, false] {
+        let world = World::new(32);
+        let queue = shared_queue(&world);
+        let (busy, lonely) = match has_queue {
+            true => (
+                open_with(&world, 1, &queue).await,
+                open_with(&world, 2, &queue).await,
+            ),
+            false => (world.open(1).await, world.open(2).await),
+        };
+        let crowd: Vec<_> = (0..20)
+            .map(|number| {
+                let busy = busy.clone();
+                tokio::spawn(async move {
+                    for _ in 0..40 {
+                        spawn_waiter(&busy, number).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let asked = world.clock.elapsed();
+        let guard = lonely.lock("x").await.unwrap();
+        let waited = world.clock.elapsed() - asked;
+        guard.release().await.unwrap();
+        // The crowd takes 8 s in all; its turn is 20 sections of 10 ms with a queue, and 200 ms at a time without.
+        let most = if has_queue { 500 } else { 3_000 };
+        println!("queue: {has_queue}, waited {waited:?}");
+        assert!(
+            waited < Duration::from_millis(most),
+            "queue: {has_queue}, {waited:?}"
+        );
+        for one in crowd {
+            one.await.unwrap();
+        }
+    }
 }

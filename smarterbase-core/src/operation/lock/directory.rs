@@ -25,7 +25,7 @@ pub struct LockInfo {
     pub name: String,
     /// The name that the holder gave itself.
     pub holder: Option<String>,
-    /// The open database that holds it: the same for all locks of one [`Db`](crate::db::Db).
+    /// The open database that holds it: the same for all locks of one handle and its clones.
     pub process: String,
     /// The fencing token of the holder.
     pub fencing_token: u64,
