@@ -335,7 +335,7 @@ async fn far_away() -> anyhow::Result<()> {
     let store = PacedStore::over(MemoryStore::new());
     let clock = Arc::new(TestClock::new());
     let db = Db::builder().store(store).clock(clock).open().await?;
-    let mut print = |name: &str, took: Duration, before| {
+    let print = |name: &str, took: Duration, before| {
         let cost = db.request_counts().snapshot() - before;
         let requests = format!("{} GET + {} PUT", cost.gets, cost.puts());
         row(&[

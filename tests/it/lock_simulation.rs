@@ -295,7 +295,7 @@ async fn client(
     let mut builder = world
         .builder(number, Arc::new(store))
         .clock(Arc::new(clock));
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         builder = builder.lock_queue(queue.clone());
     }
     builder.open().await.unwrap()

@@ -29,7 +29,7 @@ codes! {
     EXISTS = "SB-EXISTS", Conflict;
     /// An update or a transaction was run again too often, because others kept winning.
     CONTENTION = "SB-CONTENTION", Conflict;
-    /// Somebody else held the lock until the deadline.
+    /// The lock could not be had before the deadline.
     LOCK_HELD = "SB-LOCK-HELD", Conflict;
     /// The lock moved on: another holder has it, or may have it.
     LOCK_LOST = "SB-LOCK-LOST", Conflict;

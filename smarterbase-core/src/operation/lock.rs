@@ -86,9 +86,9 @@ pub(crate) fn at(name: &EncodedId, error: Error) -> Error {
     error.at(PLACE, name.as_str())
 }
 
-/// The deadline passed while somebody else held the lock.
-pub(crate) fn held(name: &EncodedId) -> Error {
-    let text = "somebody else held the lock until the deadline";
+/// The deadline passed before the lock could be taken.
+pub(crate) fn not_in_time(name: &EncodedId) -> Error {
+    let text = "the lock could not be had before the deadline";
     at(name, Error::new(Code::LOCK_HELD, text))
 }
 

@@ -70,7 +70,7 @@ terms!(Locks);
 ///
 /// # Errors
 /// When it is awaited:
-/// - [`Conflict`](crate::ErrorKind::Conflict) (`SB-LOCK-HELD`): somebody else held it until the deadline.
+/// - [`Conflict`](crate::ErrorKind::Conflict) (`SB-LOCK-HELD`): it could not be had before the deadline.
 /// - [`Invalid`](crate::ErrorKind::Invalid): the name, the lease or the label cannot be used.
 /// - [`Refused`](crate::ErrorKind::Refused): the database is read-only or closed.
 /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer; the lock is not held.
@@ -145,7 +145,8 @@ async fn acquire(db: &Db, name: &str, terms: &Terms, patience: Duration) -> Resu
     let engine = &db.engine;
     let (name, wish) = (lock::encode_name(name)?, terms.wish(engine)?);
     let held = lock::acquire(engine, &name, wish, patience).await?;
-    held.map(LockGuard::of).ok_or_else(|| lock::held(&name))
+    held.map(LockGuard::of)
+        .ok_or_else(|| lock::not_in_time(&name))
 }
 
 request!(impl['a] Lock<'a> => LockGuard, |this| async move {

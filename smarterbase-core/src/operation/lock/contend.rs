@@ -44,6 +44,7 @@ pub(crate) async fn acquire(
 async fn wait(engine: &Arc<Engine>, name: &EncodedId, wish: Wish) -> Result<Hold> {
     let local = engine.locks.local(engine, name);
     match local.queue(&wish).await {
+        Turn::Held(hold) if hold.is_lost() => Err(too_slow()),
         Turn::Held(hold) => Ok(hold),
         Turn::Seat(seat) => Contender::new(engine, local, wish).run(seat).await,
     }

@@ -23,7 +23,7 @@ use crate::{
 /// A lock document as it was read or written.
 #[derive(Clone, Debug)]
 pub(crate) struct Sight {
-    settled: Option<Settled>,
+    settled: Option<Box<Settled>>,
     pub(super) holder: Option<Holder>,
 }
 
@@ -35,7 +35,10 @@ impl Sight {
             }
             _ => None,
         };
-        Ok(Self { settled, holder })
+        Ok(Self {
+            settled: settled.map(Box::new),
+            holder,
+        })
     }
 
     fn envelope(&self) -> Option<&Envelope> {
@@ -67,7 +70,7 @@ impl Sight {
 
     /// What a transaction validates.
     pub(super) fn seen(&self, key: &Key) -> Seen {
-        Seen::of(key.clone(), self.settled.as_ref())
+        Seen::of(key.clone(), self.settled.as_deref())
     }
 
     /// The envelope of the next revision.
@@ -171,7 +174,12 @@ async fn put(
     deadline: Deadline,
 ) -> Swap {
     let bytes = envelope.seal(&body);
-    let machine: PutMachine = PutMachine::over(key.clone(), base.settled.clone(), &envelope, bytes);
+    let machine: PutMachine = PutMachine::over(
+        key.clone(),
+        base.settled.as_deref().cloned(),
+        &envelope,
+        bytes,
+    );
     let outcome = drive(
         &*engine.store,
         &*engine.clock,
