@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use smarterbase::{Limits, LockLimits, prelude::*};
 use smarterbase_core::{
     document::KeyText,
@@ -9,7 +10,7 @@ use smarterbase_core::{
         Envelope, Nonce, envelope,
         path::{self, EncodedId},
     },
-    port::{Attempt, Clock, Expect, LockQueue, QueuedLock},
+    port::{Attempt, Clock, Expect, LockQueue, LockQueueError, QueuedLock},
     store::{MemoryStore, Requests},
 };
 use smarterbase_testkit::{
@@ -753,4 +754,60 @@ async fn a_process_with_many_waiters_leaves_the_lock_to_others() {
             one.await.unwrap();
         }
     }
+}
+
+/// A queue that is slow to hear that somebody leaves.
+#[derive(Debug)]
+struct SlowToLeave(Arc<MemoryLockQueue>);
+
+#[async_trait]
+impl LockQueue for SlowToLeave {
+    async fn enter(
+        &self,
+        lock: &QueuedLock,
+        waiter: Nonce,
+        keep: Duration,
+    ) -> Result<u64, LockQueueError> {
+        self.0.enter(lock, waiter, keep).await
+    }
+
+    async fn wait(&self, waiter: Nonce, longest: Duration) {
+        self.0.wait(waiter, longest).await;
+    }
+
+    async fn leave(
+        &self,
+        lock: &QueuedLock,
+        waiter: Nonce,
+        passes_on: bool,
+    ) -> Result<(), LockQueueError> {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        self.0.leave(lock, waiter, passes_on).await
+    }
+
+    async fn wake(&self, lock: &QueuedLock) -> Result<(), LockQueueError> {
+        self.0.wake(lock).await
+    }
+
+    async fn waiting(&self, lock: &QueuedLock) -> Result<u64, LockQueueError> {
+        self.0.waiting(lock).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_releases_before_its_place_is_given_up_does_not_wake_itself() {
+    let world = World::new(33);
+    let queue = shared_queue(&world);
+    let slow = Arc::new(SlowToLeave(queue.clone()));
+    let builder = world.builder(1, world.store.clone());
+    let one = builder.lock_queue(slow).open().await.unwrap();
+    let other = open_with(&world, 2, &queue).await;
+    let held = one.lock("x").await.unwrap();
+    let waiting = tokio::spawn(async move { drop(other.lock("x").await.unwrap()) });
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    held.release().await.unwrap();
+    timeout(Duration::from_millis(100), waiting)
+        .await
+        .unwrap()
+        .unwrap();
 }

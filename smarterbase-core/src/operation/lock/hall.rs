@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::{Hold, Wish, document::Sight};
 use crate::{
@@ -99,6 +99,8 @@ struct State {
     free: Option<(Sight, Duration)>,
     abandoned: VecDeque<Nonce>,
     batch: Batch,
+    /// Gives up the last place of this process in the queue that it shares with others.
+    leaving: Option<JoinHandle<()>>,
     /// Until when this process stays back, so that others get the lock.
     stays_back_until: Duration,
 }
@@ -252,6 +254,18 @@ impl Local {
 
     pub(super) fn batch(&self) -> Batch {
         self.state().batch
+    }
+
+    pub(super) fn note_leaving(&self, leaving: JoinHandle<()>) {
+        self.state().leaving = Some(leaving);
+    }
+
+    /// Returns once this process has no place in the queue any more. Else a wake that it sends could be its own.
+    pub(super) async fn left(&self) {
+        let leaving = self.state().leaving.take();
+        if let Some(leaving) = leaving {
+            drop(leaving.await);
+        }
     }
 
     pub(super) fn stay_back(&self, until: Duration) {

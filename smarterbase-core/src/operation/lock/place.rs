@@ -68,7 +68,8 @@ impl Drop for Place {
         };
         // Where there is no runtime, the place lapses.
         if let Ok(runtime) = Handle::try_current() {
-            self.engine.tasks.spawn_on(leaving, &runtime);
+            let leaving = self.engine.tasks.spawn_on(leaving, &runtime);
+            self.local.note_leaving(leaving);
         }
     }
 }
@@ -76,6 +77,7 @@ impl Drop for Place {
 /// Wakes the first one in the queue.
 pub(super) async fn wake(engine: &Engine, local: &Local) {
     if let Some(queue) = &engine.locks.queue {
+        local.left().await;
         let woken = queue.wake(&local.queued).await;
         engine.locks.note_queue(woken);
     }
@@ -84,6 +86,7 @@ pub(super) async fn wake(engine: &Engine, local: &Local) {
 /// How many processes wait; `None` where nobody can tell.
 pub(super) async fn waiting(engine: &Engine, local: &Local) -> Option<u64> {
     let queue = engine.locks.queue.as_ref()?;
+    local.left().await;
     let waiting = queue.waiting(&local.queued).await;
     engine.locks.note_queue(waiting)
 }
