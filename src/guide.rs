@@ -9,6 +9,7 @@
 //! | [`queries`] | conditions, order, pages, streams, counts, scans, what results promise and cost |
 //! | [`references`] | documents that refer to each other, and what goes along when one is deleted |
 //! | [`transactions`] | several documents that change together, and one view of many |
+//! | [`coordination`] | locks: one process at a time, and what a lock cannot do |
 //! | [`evolving_your_schema`] | a struct that changes: seals, versions, migrations |
 //! | [`errors`] | what can go wrong, and what to do about each kind |
 //! | [`stores`] | folders, object storage, Redis, limits, and closing |
@@ -33,6 +34,9 @@ pub mod references {}
 
 #[doc = include_str!("guide/transactions.md")]
 pub mod transactions {}
+
+#[doc = include_str!("guide/coordination.md")]
+pub mod coordination {}
 
 #[doc = include_str!("guide/evolving_your_schema.md")]
 pub mod evolving_your_schema {}

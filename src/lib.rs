@@ -54,7 +54,7 @@
 //! | `s3` | `s3://`: S3 and what speaks its protocol |
 //! | `gcs` | `gs://`: Google Cloud Storage |
 //! | `azure` | `az://`: Azure Blob Storage |
-//! | `redis` | `redis=…`: indexes in Redis or Valkey |
+//! | `redis` | `redis=…`: indexes in Redis or Valkey, and a fair queue for locks |
 
 #![deny(missing_docs)]
 
@@ -65,10 +65,10 @@ pub mod prelude;
 pub use open::open;
 pub use smarterbase_core::{
     Error, ErrorKind, Result,
-    db::{Db, DbBuilder, Session, Transaction, Tx},
+    db::{Db, DbBuilder, LockGuard, LockGuards, LockInfo, Session, Transaction, Tx},
     document::{Document, Field, FieldType, Id, IndexValue, Stored, Timestamp},
     operation::{
-        limits::{Limits, TransactionLimits},
+        limits::{Limits, LockLimits, TransactionLimits},
         transaction::TransactionCounts,
     },
     query::{Cursor, Order, Page, Predicate, Residual},

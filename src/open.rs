@@ -23,7 +23,7 @@ use smarterbase_core::{
 ///
 /// | Query | Meaning |
 /// |---|---|
-/// | `redis=<percent-encoded URL>` | indexes in Redis (feature `redis`) |
+/// | `redis=<percent-encoded URL>` | indexes in Redis, and a fair queue for locks (feature `redis`) |
 /// | `index=objects` or `index=redis` | where new collections keep their indexes; `redis` by default where one is given |
 /// | `read_only=true` | nothing may be written |
 /// | `in_flight_seconds=60` | the in-flight bound of a database that is made now |
@@ -205,7 +205,7 @@ fn object_storage(target: &Target) -> Result<DbBuilder> {
 }
 
 async fn add_redis(builder: DbBuilder, settings: &Settings) -> Result<DbBuilder> {
-    let wants_redis = match settings.index.as_deref() {
+    let has_index = match settings.index.as_deref() {
         None => settings.redis.is_some(),
         Some("objects") => false,
         Some("redis") if settings.redis.is_some() => true,
@@ -220,23 +220,26 @@ async fn add_redis(builder: DbBuilder, settings: &Settings) -> Result<DbBuilder>
             )));
         }
     };
-    if wants_redis {
-        redis_index(builder, settings).await
-    } else {
-        Ok(builder)
+    match &settings.redis {
+        Some(url) => connect_redis(builder, url, has_index).await,
+        None => Ok(builder),
     }
 }
 
+/// Locks always queue up in a Redis that is there; indexes only where that was not ruled out.
 #[cfg(feature = "redis")]
-async fn redis_index(builder: DbBuilder, settings: &Settings) -> Result<DbBuilder> {
-    let url = settings.redis.as_deref().unwrap_or_default();
-    let options = smarterbase_redis::RedisOptions::from_url(url)?;
-    let index = smarterbase_redis::RedisIndex::open(options).await?;
-    Ok(builder.index(Arc::new(index)))
+async fn connect_redis(builder: DbBuilder, url: &str, has_index: bool) -> Result<DbBuilder> {
+    use smarterbase_redis::{RedisIndex, RedisLink, RedisLockQueue, RedisOptions};
+    let link = RedisLink::open(RedisOptions::from_url(url)?).await?;
+    let builder = builder.lock_queue(Arc::new(RedisLockQueue::new(link.clone())));
+    Ok(match has_index {
+        true => builder.index(Arc::new(RedisIndex::new(link))),
+        false => builder,
+    })
 }
 
 #[cfg(not(feature = "redis"))]
-async fn redis_index(_builder: DbBuilder, _settings: &Settings) -> Result<DbBuilder> {
+async fn connect_redis(_: DbBuilder, _: &str, _: bool) -> Result<DbBuilder> {
     Err(misconfigured("this program was built without support for Redis; add the feature `redis` of `smarterbase`".into()))
 }
 

@@ -1,6 +1,6 @@
 //! What every operation costs, beside the raw building blocks, in one run: `cargo bench --bench operations`.
 //!
-//! `-- --quick` takes less than a minute, and `-- --migrations` measures only what older documents cost. The output is Markdown; figures with the machine that made them are in
+//! `-- --quick` takes less than a minute; `-- --migrations` measures only what older documents cost, and `-- --locks` only locks. The output is Markdown; figures with the machine that made them are in
 //! `docs/performance.md`. The run fails when wall time leaves the contract on virtual time, or when streaming many
 //! documents takes more memory than streaming few: neither depends on the machine. CPU time is printed, not judged.
 
@@ -10,6 +10,7 @@
 mod blocks;
 mod documents;
 mod latency;
+mod locks;
 mod measure;
 mod memory;
 mod migrations;
@@ -48,8 +49,13 @@ fn main() -> anyhow::Result<()> {
     if has("--migrations") {
         return runtime.block_on(migrations::measure(effort));
     }
+    if has("--locks") {
+        runtime.block_on(run_locks(effort))?;
+        return locks::measure_far_away();
+    }
     runtime.block_on(run(effort))?;
     latency::measure()?;
+    locks::measure_far_away()?;
     transactions::measure()?;
     memory::measure()
 }
@@ -59,7 +65,13 @@ async fn run(effort: Effort) -> anyhow::Result<()> {
     let blocks = blocks::measure(effort, folder.path(), &stored_object().await?.1).await?;
     migrations::measure(effort).await?;
     operations::measure(effort, folder.path(), &blocks).await?;
+    locks::measure(effort, folder.path()).await?;
     sizes::measure(effort, folder.path()).await
+}
+
+async fn run_locks(effort: Effort) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    locks::measure(effort, folder.path()).await
 }
 
 /// A document's id, and its bytes as the engine stores them.

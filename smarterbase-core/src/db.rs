@@ -1,17 +1,19 @@
 //! The database handle, its builder, and the requests that verbs and finders return.
 
 pub mod builder;
+pub mod lock;
 pub mod request;
 pub mod session;
 pub mod transaction;
 pub mod verbs;
 
 pub use builder::DbBuilder;
+pub use lock::{LockGuard, LockGuards, LockInfo};
 pub use request::{
     Count, Create, CreateMany, Delete, DeleteMany, EstimateCount, Exists, FetchReference, FindAny,
     FindFirst, FindKeys, FindLimited, FindMany, FindOne, FindOnly, FindPage, FindSorted, FindWith,
-    Get, GetMany, GetRequired, List, LoadMany, Loaded, Overwrite, PlanDelete, Query, ReadHistory,
-    Reload, Remove, Save, Update, Upsert,
+    Get, GetMany, GetRequired, List, ListLocks, LoadMany, Loaded, Lock, Locks, Overwrite,
+    PlanDelete, Query, ReadHistory, Reload, Remove, Save, Update, Upsert,
 };
 pub use session::Session;
 pub use transaction::{Transaction, Tx};

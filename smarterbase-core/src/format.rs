@@ -11,6 +11,7 @@ pub mod entry;
 pub mod envelope;
 pub mod index_key;
 pub mod intent;
+pub mod lock;
 pub mod lower;
 pub mod nonce;
 pub mod path;

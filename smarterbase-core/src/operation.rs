@@ -8,6 +8,7 @@ pub(crate) mod engine;
 pub(crate) mod floor;
 pub(crate) mod history;
 pub mod limits;
+pub(crate) mod lock;
 pub(crate) mod plan;
 pub mod profile;
 pub(crate) mod published;

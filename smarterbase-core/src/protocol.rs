@@ -11,6 +11,7 @@ pub mod drive;
 mod fence;
 pub mod finish;
 pub mod keep;
+pub mod lease;
 mod lineage;
 mod pending;
 pub mod place;

@@ -1,8 +1,8 @@
-//! Redis indexes for SmarterBase.
+//! Redis indexes and lock queues for SmarterBase.
 //!
 //! [`RedisIndex`] is an [`IndexStore`](smarterbase_core::port::IndexStore): it finds documents by their indexed values, in
 //! one round trip. The documents stay in the object store, which alone is the truth; Redis may be slow, flushed or gone.
-//! [`RedisLink`] is the connection below it.
+//! [`RedisLockQueue`] wakes those who wait for a lock, one after the other. [`RedisLink`] is the connection below both.
 //!
 //! ```no_run
 //! # async fn example() -> smarterbase_core::Result<()> {
@@ -53,9 +53,11 @@
 
 mod index;
 mod link;
+mod lock_queue;
 mod options;
 mod script;
 
 pub use index::RedisIndex;
 pub use link::RedisLink;
+pub use lock_queue::RedisLockQueue;
 pub use options::RedisOptions;

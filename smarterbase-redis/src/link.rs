@@ -2,6 +2,7 @@
 
 mod breaker;
 mod connect;
+mod inbox;
 mod reply;
 mod supervisor;
 
@@ -10,7 +11,7 @@ use std::{
     future::Future,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -18,10 +19,16 @@ use arc_swap::ArcSwapOption;
 use redis::{
     FromRedisValue, RedisError, RedisResult, ScriptInvocation, aio::MultiplexedConnection,
 };
-use smarterbase_core::{Result, port::IndexError};
+use smarterbase_core::{
+    Result,
+    port::{IndexError, Rng},
+};
 use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 
-use self::breaker::{Breaker, Permit};
+use self::{
+    breaker::{Breaker, Permit},
+    inbox::Inbox,
+};
 use crate::RedisOptions;
 
 /// How many calls in a row may go without an answer before the connection is taken for dead (half-open TCP).
@@ -61,6 +68,7 @@ struct Shared {
     refused: ArcSwapOption<String>,
     /// Wakes the supervisor when a connection was dropped.
     kick: Notify,
+    inbox: Inbox,
 }
 
 /// One connection that passed the checks.
@@ -69,6 +77,8 @@ struct Live {
     generation: u64,
     connection: MultiplexedConnection,
     timeouts: AtomicU32,
+    /// Whether messages come on it.
+    is_subscribed: AtomicBool,
 }
 
 impl RedisLink {
@@ -84,6 +94,8 @@ impl RedisLink {
     ///   6.2, a node of a cluster, or a Sentinel.
     pub async fn open(options: RedisOptions) -> Result<Self> {
         let client = options.client()?;
+        let rng: &dyn Rng = &*options.rng;
+        let inbox = Inbox::new(rng.nonce());
         let shared = Arc::new(Shared {
             breaker: Breaker::new(options.clock.clone()),
             options,
@@ -91,6 +103,7 @@ impl RedisLink {
             current: ArcSwapOption::empty(),
             refused: ArcSwapOption::empty(),
             kick: Notify::new(),
+            inbox,
         });
         let supervisor = supervisor::start(&shared).await?;
         Ok(Self(Arc::new(Handle { shared, supervisor })))
@@ -117,6 +130,32 @@ impl RedisLink {
     #[must_use]
     pub fn is_circuit_open(&self) -> bool {
         self.0.shared.breaker.is_open()
+    }
+
+    /// Those who wait for messages on this link.
+    pub(crate) fn inbox(&self) -> &Inbox {
+        &self.0.shared.inbox
+    }
+
+    /// Makes sure that messages come on the connection that is there now. They share it with the replies, since nothing that
+    /// is sent on it ever blocks.
+    pub(crate) async fn subscribe(&self) -> Result<(), IndexError> {
+        let shared = &self.0.shared;
+        let live = shared.current.load_full();
+        if live
+            .as_ref()
+            .is_some_and(|live| live.is_subscribed.load(Ordering::Acquire))
+        {
+            return Ok(());
+        }
+        let channel = shared.inbox.channel();
+        shared
+            .ask(|mut connection| async move { connection.subscribe(channel).await })
+            .await?;
+        if let Some(live) = live {
+            live.is_subscribed.store(true, Ordering::Release);
+        }
+        Ok(())
     }
 
     /// Runs a script; loads it first where the server does not have it.

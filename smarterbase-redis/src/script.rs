@@ -42,4 +42,12 @@ scripts! {
     REMOVE_STALE = "script/remove_stale.lua";
     /// The documents with announcements that nobody resolved.
     DIRTY = "script/dirty.lua";
+    /// Takes or keeps a place in the queue of a lock.
+    QUEUE_ENTER = "script/queue_enter.lua";
+    /// Gives up a place.
+    QUEUE_LEAVE = "script/queue_leave.lua";
+    /// Wakes the first one.
+    QUEUE_WAKE = "script/queue_wake.lua";
+    /// How many wait.
+    QUEUE_WAITING = "script/queue_waiting.lua";
 }

@@ -1,5 +1,5 @@
-//! Transactions on lists by real processes on one folder, killed with `kill -9`; their history is checked for every anomaly
-//! up to strict serializability.
+//! Real processes on one folder, killed with `kill -9` and stopped: transactions on lists, whose history is checked for every
+//! anomaly up to strict serializability; and locks, whose holders never meet.
 //!
 //! The test starts itself as its workers, so it has a main function of its own. `SECONDS=<n>` lets it run longer.
 
@@ -11,6 +11,9 @@
 
 mod fleet;
 mod line;
+mod locker;
+mod locks;
+mod stalled;
 mod worker;
 
 use smarterbase_testkit::history;
@@ -19,7 +22,17 @@ fn main() {
     if let Some(arguments) = worker::Arguments::from_environment() {
         return worker::run(arguments);
     }
+    if let Some(arguments) = locker::Arguments::from_environment() {
+        return locker::run(arguments);
+    }
     let seconds = std::env::var("SECONDS").map_or(8, |seconds| seconds.parse().unwrap());
+    lists(seconds);
+    locks::holders_never_meet(seconds);
+    stalled::a_holder_that_stood_still_is_stopped_by_its_fence_and_by_nothing_else();
+    println!("test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+}
+
+fn lists(seconds: u64) {
     let (transactions, kills) = fleet::run(seconds);
     let committed = transactions
         .iter()
@@ -36,5 +49,4 @@ fn main() {
         committed >= 4 * usize::try_from(seconds).unwrap(),
         "only {committed} transactions ended"
     );
-    println!("test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
 }

@@ -4,6 +4,7 @@
 
 #![cfg(all(feature = "redis", feature = "s3"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "figures are for people")]
 #![allow(
     missing_docs,
     missing_debug_implementations,
@@ -12,6 +13,7 @@
 
 mod conditions;
 mod liars;
+mod locks;
 #[path = "../it/question.rs"]
 mod question;
 mod redis;

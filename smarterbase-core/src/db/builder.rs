@@ -19,9 +19,10 @@ use crate::{
         attach::first_envelope,
         engine::{WriteGuard, store_failure},
         limits::Limits,
+        lock::Hall,
         profile::Prices,
     },
-    port::{CasStore, Clock, IndexStore, Rng, SystemClock, SystemRng},
+    port::{CasStore, Clock, IndexStore, LockQueue, Rng, SystemClock, SystemRng},
     protocol::{PutMachine, PutOutcome, drive},
     store::{
         layer::{self, LayerSettings},
@@ -39,6 +40,7 @@ pub struct DbBuilder {
     store: Option<Arc<dyn CasStore>>,
     choose: Option<Choose>,
     indexes: Vec<Arc<dyn IndexStore>>,
+    lock_queue: Option<Arc<dyn LockQueue>>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
     limits: Limits,
@@ -67,6 +69,7 @@ impl Default for DbBuilder {
             store: None,
             choose: None,
             indexes: Vec::new(),
+            lock_queue: None,
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
             limits: Limits::default(),
@@ -113,6 +116,14 @@ impl DbBuilder {
     #[must_use]
     pub fn prices(mut self, prices: Prices) -> Self {
         self.prices = prices;
+        self
+    }
+
+    /// What wakes those who wait for a lock. Without it they look at the lock document from time to time, which is as safe
+    /// and less fair.
+    #[must_use]
+    pub fn lock_queue(mut self, queue: Arc<dyn LockQueue>) -> Self {
+        self.lock_queue = Some(queue);
         self
     }
 
@@ -259,6 +270,7 @@ impl DbBuilder {
             cursor_keys: OnceCell::new(),
             transactions: Default::default(),
             turns: Default::default(),
+            locks: Hall::new(self.lock_queue.clone()),
             medic: Default::default(),
             tasks: TaskTracker::new(),
             writes: Arc::new(Semaphore::new(self.limits.usable().concurrent_writes)),

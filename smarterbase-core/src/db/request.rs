@@ -3,6 +3,7 @@
 pub mod find;
 pub mod history;
 pub mod list;
+pub mod lock;
 pub mod many;
 pub mod migrate;
 pub mod one;
@@ -15,6 +16,7 @@ pub use find::{
 };
 pub use history::ReadHistory;
 pub use list::List;
+pub use lock::{ListLocks, Lock, Locks};
 pub use many::{CreateMany, GetMany};
 pub use migrate::Migrate;
 pub use one::{

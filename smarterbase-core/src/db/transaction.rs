@@ -9,9 +9,10 @@ use crate::{
     error::Result,
     maintenance::medic,
     operation::{
-        View,
+        Engine, View,
         transaction::{self, Attempt, TransactionCounts, attempt::Kind},
     },
+    protocol::validate::Seen,
 };
 
 /// The inside of a transaction: every verb and finder takes `&tx` in the place of `&db`.
@@ -26,6 +27,14 @@ pub struct Tx {
 impl Tx {
     pub(crate) fn view(&self) -> View {
         View::of(self.attempt.clone())
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        self.attempt.engine()
+    }
+
+    pub(crate) fn fence(&self, lock: Seen) -> Result<()> {
+        self.attempt.fence(lock)
     }
 
     /// Which attempt this is, from 1: the closure runs again after every conflict.

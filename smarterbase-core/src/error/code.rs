@@ -29,6 +29,10 @@ codes! {
     EXISTS = "SB-EXISTS", Conflict;
     /// An update or a transaction was run again too often, because others kept winning.
     CONTENTION = "SB-CONTENTION", Conflict;
+    /// The lock could not be had before the deadline.
+    LOCK_HELD = "SB-LOCK-HELD", Conflict;
+    /// The lock moved on: another holder has it, or may have it.
+    LOCK_LOST = "SB-LOCK-LOST", Conflict;
     /// Another document holds a unique value.
     UNIQUE = "SB-UNIQUE", Unique;
     /// The document breaks its own rules.

@@ -96,17 +96,17 @@ impl Database {
 }
 
 /// A duration as whole milliseconds.
-mod milliseconds {
+pub(super) mod milliseconds {
     use super::{Deserialize, Deserializer, Duration, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(in crate::format) fn serialize<S: Serializer>(
         duration: &Duration,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(in crate::format) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Duration, D::Error> {
         u64::deserialize(deserializer).map(Duration::from_millis)

@@ -275,6 +275,25 @@ pub fn record(attempt: &Attempt) -> Key {
     Key(format!("_tx/{spread:02x}/{attempt}.json").into())
 }
 
+/// `_lock/<name>.json`: who holds the lock. The name is encoded as ids are.
+#[must_use]
+pub fn lock(name: &EncodedId) -> Key {
+    Key(format!("_lock/{name}.json").into())
+}
+
+/// `_lock/`: every lock.
+#[must_use]
+pub fn locks() -> Prefix {
+    Prefix("_lock/".into())
+}
+
+/// The name of the lock with this path; `None` for what is no lock.
+#[must_use]
+pub fn parse_lock(key: &Key) -> Option<EncodedId> {
+    let name = key.as_str().strip_prefix("_lock/")?;
+    EncodedId::parse(name.strip_suffix(".json")?)
+}
+
 /// `_stage/<attempt>/<number>.json`: a large body of a pending write.
 #[must_use]
 pub fn staged(attempt: &Attempt, number: usize) -> Key {

@@ -20,6 +20,7 @@ use tokio_util::{
 use super::{
     Collection,
     limits::Limits,
+    lock::Hall,
     profile::{Prices, Profiler},
     relations::Relations,
     transaction::{TransactionCounters, turns::Turns},
@@ -101,6 +102,7 @@ pub(crate) struct Engine {
     pub(crate) cursor_keys: OnceCell<CursorKeys>,
     pub(crate) transactions: TransactionCounters,
     pub(crate) turns: Arc<Turns>,
+    pub(crate) locks: Hall,
     pub(crate) medic: Watch,
     pub(crate) tasks: TaskTracker,
     pub(crate) writes: Arc<Semaphore>,
@@ -214,6 +216,11 @@ impl Engine {
         settler
     }
 
+    /// Cancelled when the database is closed or dropped.
+    pub(crate) fn closing(&self) -> CancellationToken {
+        self.medic.closing()
+    }
+
     /// Refuses when nothing may be written.
     pub(crate) fn check_writable(&self) -> Result<()> {
         match &self.guard {
@@ -271,6 +278,6 @@ impl Engine {
     }
 }
 
-fn closed() -> Error {
+pub(crate) fn closed() -> Error {
     Error::new(Code::CLOSED, "the database is closed")
 }

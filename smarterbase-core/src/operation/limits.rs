@@ -24,6 +24,27 @@ pub struct Limits {
     pub update_attempts: u32,
     /// The limits of transactions.
     pub transactions: TransactionLimits,
+    /// The limits of locks.
+    pub locks: LockLimits,
+}
+
+/// How locks are held and waited for, unless a request says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockLimits {
+    /// How long the document of a lock must stay unchanged before others take it over (30 s). Its holder renews it three
+    /// times as often.
+    pub lease: Duration,
+    /// How long a lock is waited for (60 s).
+    pub deadline: Duration,
+}
+
+impl Default for LockLimits {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(30),
+            deadline: Duration::from_secs(60),
+        }
+    }
 }
 
 /// What one transaction may use.
@@ -76,6 +97,7 @@ impl Default for Limits {
             write_deadline: Duration::from_secs(15),
             update_attempts: 64,
             transactions: TransactionLimits::default(),
+            locks: LockLimits::default(),
         }
     }
 }

@@ -29,7 +29,7 @@ use self::{
 use super::Engine;
 use crate::{
     error::{Code, Error, ErrorKind, Result},
-    format::{Key, Nonce, intent::Priority},
+    format::{Key, Nonce, intent::Priority, path},
     protocol::{SettleMachine, commit::Lost},
 };
 
@@ -74,12 +74,24 @@ where
         let ended = body(attempt.clone()).await;
         let closed = attempt.close();
         let touched = closed.touched();
+        let fences: Vec<Key> = closed
+            .fences
+            .iter()
+            .map(|fence| fence.key.clone())
+            .collect();
         let lost = match end(engine, closed, ended, &mut turn, until).await? {
             Ended::Committed(value) => return Ok(value),
             Ended::Lost(lost) => Some(lost),
             Ended::Overtaken => None,
         };
         engine.transactions.note_conflict(lost.as_ref());
+        if let Some(fence) = lost
+            .as_ref()
+            .and_then(Lost::key)
+            .filter(|key| fences.contains(key))
+        {
+            return Err(fenced_off(fence));
+        }
         if engine.clock.elapsed() >= until {
             break;
         }
@@ -175,6 +187,16 @@ fn depends_on_reads(error: &Error) -> bool {
             | ErrorKind::Denied
             | ErrorKind::Misconfigured
     )
+}
+
+/// The lock is not the caller's any more, and no further attempt changes that.
+fn fenced_off(lock: &Key) -> Error {
+    let text = "the transaction is fenced by a lock that moved on; nothing was written";
+    let error = Error::new(Code::LOCK_LOST, text);
+    match path::parse_lock(lock) {
+        Some(name) => super::lock::at(&name, error),
+        None => error,
+    }
 }
 
 fn gave_up(attempts: u32) -> Error {

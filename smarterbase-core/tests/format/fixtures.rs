@@ -158,6 +158,14 @@ const FROZEN: &[(&str, &str)] = &[
         "3339d99c2ac62541f4cb2cfa100992b88668ee5ef5b17ae9c8f9106b71d0b2b2",
     ),
     (
+        "lock-held.json",
+        "f8df1964356ea41b3debabe867cb205c7f466fc56cdddb0a083f74ba1911d296",
+    ),
+    (
+        "lock-released.json",
+        "89de331c80f630114d5dfa29d4b68e75ac54fc3e826f44cdb236139be9b49734",
+    ),
+    (
         "lock.toml",
         "9744660ff4fa42c10112f993298c22d6d241d983ed1d2857cb76793e8f6a9828",
     ),

@@ -12,6 +12,7 @@ mod entry;
 mod envelope;
 mod fixtures;
 mod index_key;
+mod lock;
 mod lower;
 mod path;
 mod sample;

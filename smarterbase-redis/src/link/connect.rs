@@ -1,6 +1,9 @@
 //! One attempt to connect, with the checks that a server must pass.
 
-use std::sync::{Arc, atomic::AtomicU32};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU32},
+};
 
 use redis::{
     AsyncConnectionConfig, InfoDict, PushInfo, PushKind, RedisError, aio::MultiplexedConnection,
@@ -57,6 +60,7 @@ pub(super) async fn connect(
             generation,
             connection,
             timeouts: AtomicU32::new(0),
+            is_subscribed: AtomicBool::new(false),
         }))
     };
     timeout(shared.options.connect_deadline, attempt)
@@ -69,15 +73,18 @@ pub(super) async fn connect(
         })
 }
 
-/// The connection tells us when it breaks, by a push message that is delivered in order with the replies.
+/// The connection tells us when it breaks, by a push message that is delivered in order with the replies; so come the
+/// messages that wake somebody.
 async fn dial(
     shared: &Arc<Shared>,
     generation: u64,
 ) -> Result<MultiplexedConnection, ConnectError> {
     let owner = Arc::downgrade(shared);
     let on_push = move |push: PushInfo| {
-        if let (PushKind::Disconnection, Some(shared)) = (push.kind, owner.upgrade()) {
-            shared.drop_generation(generation);
+        match (&push.kind, owner.upgrade()) {
+            (PushKind::Disconnection, Some(shared)) => shared.drop_generation(generation),
+            (PushKind::Message, Some(shared)) => shared.inbox.receive(push),
+            _ => {}
         }
         Ok::<(), ()>(())
     };

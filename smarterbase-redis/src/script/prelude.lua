@@ -34,3 +34,27 @@ local function read_manifest(bucket, id)
   return stored and cmsgpack.unpack(stored) or nil
 end
 
+
+-- The queue of a lock: a sorted set of waiters, and a hash of the times until which each is believed to be there. A waiter is
+-- called '<20 characters of its process>/<its own>'.
+local function milliseconds()
+  local now = redis.call('TIME')
+  return now[1] * 1000 + math.floor(now[2] / 1000)
+end
+
+-- The first waiter that is there, or nil. Those before it that were silent for too long are dropped.
+local function first_waiter(queue, heard)
+  local now = milliseconds()
+  while true do
+    local first = redis.call('ZRANGE', queue, 0, 0)[1]
+    if not first then return nil end
+    if tonumber(redis.call('HGET', heard, first) or '0') >= now then return first end
+    redis.call('ZREM', queue, first)
+    redis.call('HDEL', heard, first)
+  end
+end
+
+local function wake_first(queue, heard)
+  local first = first_waiter(queue, heard)
+  if first then redis.call('PUBLISH', 'sb:wake:' .. string.sub(first, 1, 20), string.sub(first, 22)) end
+end

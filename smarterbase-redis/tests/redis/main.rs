@@ -7,6 +7,7 @@
 
 mod contract;
 mod link;
+mod lock_queue;
 mod loss;
 mod manifest;
 mod memory;

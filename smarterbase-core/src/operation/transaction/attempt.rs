@@ -54,6 +54,8 @@ pub(crate) struct Closed {
     pub(crate) writes: BTreeMap<Key, Buffered>,
     pub(crate) ranges: Vec<Range>,
     pub(crate) locks: Locks,
+    /// Locks of users that must still be held. They are validated, but never waited for and never locked.
+    pub(crate) fences: Vec<Seen>,
     /// Held until nothing is left of the attempt.
     pub(crate) turn: Option<Arc<Turn>>,
     held: usize,
@@ -107,6 +109,7 @@ impl Closed {
         let read = self.reads.iter();
         read.filter(|(key, _)| !self.writes.contains_key(*key))
             .map(|(key, fetched)| seen(key, fetched.as_ref()))
+            .chain(self.fences.iter().cloned())
             .collect()
     }
 
@@ -122,6 +125,7 @@ impl Closed {
         let read = self.reads.iter();
         read.map(|(key, fetched)| seen(key, fetched.as_ref()))
             .chain(assumed)
+            .chain(self.fences.iter().cloned())
             .collect()
     }
 }
@@ -167,6 +171,7 @@ impl Attempt {
             reads: BTreeMap::new(),
             writes: BTreeMap::new(),
             ranges: Vec::new(),
+            fences: Vec::new(),
             locks: Locks::none(engine, name.clone()),
             turn: None,
             held: 0,
@@ -252,6 +257,19 @@ impl Attempt {
                 return Err(too_large(format!("reads more than {most} entries")));
             }
             state.ranges.push(range);
+            Ok(())
+        })
+    }
+
+    /// Remembers that the lock must still be held as it was seen.
+    pub(crate) fn fence(&self, seen: Seen) -> Result<()> {
+        let most = self.engine.limits.transactions.reads;
+        self.with(|state| {
+            state.fences.retain(|fence| fence.key != seen.key);
+            if state.fences.len() >= most {
+                return Err(too_large(format!("is fenced by more than {most} locks")));
+            }
+            state.fences.push(seen);
             Ok(())
         })
     }

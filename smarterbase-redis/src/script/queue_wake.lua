@@ -1,0 +1,2 @@
+-- KEYS queue, heard
+wake_first(KEYS[1], KEYS[2])
