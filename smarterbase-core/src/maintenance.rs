@@ -1,6 +1,7 @@
 //! Jobs over whole collections: safe to run again after a crash, and while others write.
 
 pub mod definitions;
+pub(crate) mod forget;
 pub mod medic;
 pub mod migrate;
 pub mod quarantine;

@@ -66,7 +66,10 @@ impl Section {
 
 /// How a contest went.
 #[derive(Debug)]
-#[allow(dead_code, reason = "most figures are for people, who see them printed")]
+#[allow(
+    dead_code,
+    reason = "most figures are for people, who see them printed"
+)]
 struct Figures {
     total: Duration,
     /// What the sections took by themselves, one after the other.
