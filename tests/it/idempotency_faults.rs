@@ -7,7 +7,10 @@ use std::{
 };
 
 use smarterbase::{Result, prelude::*};
-use smarterbase_testkit::sweep::{Attack, Effect, Scenario, sweep};
+use smarterbase_testkit::{
+    Fault,
+    sweep::{Attack, Effect, Scenario, sweep},
+};
 
 use crate::user::{User, id};
 
@@ -117,6 +120,19 @@ fn two() -> Shape {
     }
 }
 
+/// What decides the outcome: every other fault is one of these for the store.
+fn deciding() -> Vec<Attack> {
+    let once = [
+        Fault::CrashBefore,
+        Fault::CrashAfter,
+        Fault::LoseReply,
+        Fault::ApplyLater,
+    ];
+    let mut attacks: Vec<Attack> = once.into_iter().map(Attack::Once).collect();
+    attacks.push(Attack::FromHereOn(Fault::FailBefore));
+    attacks
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_idempotent_transaction_of_one_document() {
     attack(one(), &Attack::all()).await;
@@ -124,7 +140,7 @@ async fn an_idempotent_transaction_of_one_document() {
 
 #[tokio::test(start_paused = true)]
 async fn an_idempotent_transaction_of_two_documents() {
-    attack(two(), &Attack::all()).await;
+    attack(two(), &deciding()).await;
 }
 
 #[tokio::test(start_paused = true)]
