@@ -5,6 +5,7 @@
 mod body;
 mod catalog;
 mod claim;
+mod counter;
 mod cursor;
 mod definition;
 mod docs;
@@ -14,6 +15,7 @@ mod fixtures;
 mod index_key;
 mod lower;
 mod path;
+mod result;
 mod sample;
 mod transaction;
 mod upgrade;
