@@ -14,9 +14,11 @@ use smarterbase_testkit::{
 
 use crate::user::{User, id};
 
+type Working<'a> = Pin<Box<dyn Future<Output = Result<usize>> + 'a>>;
+
 /// A transaction that does something else when it happens twice. It gives how often it has happened.
 struct Shape {
-    work: for<'a> fn(&'a Db) -> Pin<Box<dyn Future<Output = Result<usize>> + 'a>>,
+    work: for<'a> fn(&'a Db) -> Working<'a>,
     users: &'static [&'static str],
     answered: AtomicUsize,
 }

@@ -110,9 +110,17 @@ fn they_are_named_as_ids_are() {
     let (counter, sequence) = (path::counter(&name), path::sequence(&name));
     assert_eq!(counter.as_str(), "_counter/%53eats%2f1.json");
     assert_eq!(sequence.as_str(), "_sequence/%53eats%2f1.json");
-    assert_eq!(path::parse_named(&path::counters(), &counter), Some(name.clone()));
+    assert_eq!(
+        path::parse_named(&path::counters(), &counter),
+        Some(name.clone())
+    );
     assert_eq!(path::parse_named(&path::sequences(), &sequence), Some(name));
-    for other in ["_counter/%53Eats.json", "_counter/a.txt", "_counter/a/b.json", "a.json"] {
+    for other in [
+        "_counter/%53Eats.json",
+        "_counter/a.txt",
+        "_counter/a/b.json",
+        "a.json",
+    ] {
         let key = Key::from_stored(other);
         assert_eq!(path::parse_named(&path::counters(), &key), None, "{other}");
     }

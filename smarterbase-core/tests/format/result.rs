@@ -40,9 +40,19 @@ fn results_are_written_to_the_byte_and_come_back() {
 #[test]
 fn a_result_is_named_by_the_hash_of_its_key() {
     // printf 'order-4711' | sha256sum
-    assert_eq!(hash("order-4711"), "173d0ddbff034193face7ce60d3f58b416940a4c");
-    assert_eq!(path::result(&hash("order-4711")).as_str(), "_idem/173d0ddbff034193face7ce60d3f58b416940a4c.json");
-    assert!(path::result("a").as_str().starts_with(path::results().as_str()));
+    assert_eq!(
+        hash("order-4711"),
+        "173d0ddbff034193face7ce60d3f58b416940a4c"
+    );
+    assert_eq!(
+        path::result(&hash("order-4711")).as_str(),
+        "_idem/173d0ddbff034193face7ce60d3f58b416940a4c.json"
+    );
+    assert!(
+        path::result("a")
+            .as_str()
+            .starts_with(path::results().as_str())
+    );
     assert_ne!(hash("order-4711"), hash("order-4712"));
 }
 
@@ -50,7 +60,11 @@ fn a_result_is_named_by_the_hash_of_its_key() {
 fn members_that_a_later_build_adds_are_read_over_and_nonsense_is_corrupt() {
     let newer = br#"{"later":1,"keep_ms":5,"result":null}"#;
     assert_eq!(Kept::open(newer).unwrap().result.get(), "null");
-    for body in [&br#"{"keep_ms":"secret","result":1}"#[..], br#"{"keep_ms":1}"#, b"{}"] {
+    for body in [
+        &br#"{"keep_ms":"secret","result":1}"#[..],
+        br#"{"keep_ms":1}"#,
+        b"{}",
+    ] {
         let error = Kept::open(body).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         assert!(!error.to_string().contains("secret"), "{error}");

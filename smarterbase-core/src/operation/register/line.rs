@@ -24,9 +24,12 @@ pub(super) const LARGEST_BATCH: usize = 1_024;
 /// For how long a process believes that a register is as it left it. To be wrong costs a put that is lost.
 const BELIEVED_FOR: Duration = Duration::from_secs(5);
 
-/// The registers of one kind of one open database, by path and setting.
+/// The registers of one kind of one open database.
 #[derive(Debug)]
-pub(crate) struct Lines<R: Register>(Mutex<HashMap<(Key, u64), Arc<Line<R>>>>);
+pub(crate) struct Lines<R: Register>(Mutex<Known<R>>);
+
+/// By path and setting.
+type Known<R> = HashMap<(Key, u64), Arc<Line<R>>>;
 
 impl<R: Register> Default for Lines<R> {
     fn default() -> Self {
