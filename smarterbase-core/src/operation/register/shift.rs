@@ -1,6 +1,6 @@
 //! Serving a line: one task carries out the wishes of all who stand in it, many with one put.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{
     Line, Plan, Register, Sight, Swap, at, document,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::{Code, Error},
-    operation::Engine,
+    operation::{Engine, verb::update::back_off},
 };
 
 /// Begins to serve a line on a task of the database, until nobody stands in it.
@@ -155,11 +155,9 @@ impl<R: Register> Shift<R> {
         }
     }
 
-    /// After a lost race. Full jitter, 2 ms × 2^n up to 250 ms; after more than a moment what was seen is old.
+    /// After a lost race, as updates do; after more than a moment what was seen is old.
     async fn give_way(&mut self, attempt: u32) {
-        let longest = (2_000_u64 << attempt.min(7)).min(250_000);
-        let pause = Duration::from_micros(self.engine.rng.below(longest));
-        self.engine.clock.sleep(pause).await;
+        back_off(&self.engine, attempt).await;
         if attempt > 0 {
             self.sight = None;
         }
