@@ -10,6 +10,7 @@
 //! | [`references`] | documents that refer to each other, and what goes along when one is deleted |
 //! | [`transactions`] | several documents that change together, and one view of many |
 //! | [`coordination`] | locks: one process at a time, and what a lock cannot do |
+//! | [`counters`] | counting together, numbers that come once, and transactions that happen once |
 //! | [`evolving_your_schema`] | a struct that changes: seals, versions, migrations |
 //! | [`errors`] | what can go wrong, and what to do about each kind |
 //! | [`stores`] | folders, object storage, Redis, limits, and closing |
@@ -37,6 +38,8 @@ pub mod transactions {}
 
 #[doc = include_str!("guide/coordination.md")]
 pub mod coordination {}
+#[doc = include_str!("guide/counters.md")]
+pub mod counters {}
 
 #[doc = include_str!("guide/evolving_your_schema.md")]
 pub mod evolving_your_schema {}

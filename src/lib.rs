@@ -65,10 +65,13 @@ pub mod prelude;
 pub use open::open;
 pub use smarterbase_core::{
     Error, ErrorKind, Result,
-    db::{Db, DbBuilder, LockGuard, LockGuards, LockInfo, Session, Transaction, Tx},
+    db::{
+        Counter, CounterFlag, CounterInfo, Db, DbBuilder, LockGuard, LockGuards, LockInfo,
+        Sequence, SequenceInfo, Session, Transaction, Tx,
+    },
     document::{Document, Field, FieldType, Id, IndexValue, Stored, Timestamp},
     operation::{
-        limits::{Limits, LockLimits, TransactionLimits},
+        limits::{IdempotencyLimits, Limits, LockLimits, TransactionLimits},
         transaction::TransactionCounts,
     },
     query::{Cursor, Order, Page, Predicate, Residual},

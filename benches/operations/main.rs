@@ -1,6 +1,6 @@
 //! What every operation costs, beside the raw building blocks, in one run: `cargo bench --bench operations`.
 //!
-//! `-- --quick` takes less than a minute; `-- --migrations` measures only what older documents cost, and `-- --locks` only locks. The output is Markdown; figures with the machine that made them are in
+//! `-- --quick` takes less than a minute; `-- --migrations` measures only what older documents cost, `-- --locks` only locks, and `-- --counters` only counters and sequences. The output is Markdown; figures with the machine that made them are in
 //! `docs/performance.md`. The run fails when wall time leaves the contract on virtual time, or when streaming many
 //! documents takes more memory than streaming few: neither depends on the machine. CPU time is printed, not judged.
 
@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
 mod blocks;
+mod counters;
 mod documents;
 mod latency;
 mod locks;
@@ -46,6 +47,11 @@ fn main() -> anyhow::Result<()> {
         let documents = arguments[position + 1].parse()?;
         return runtime.block_on(async { memory::stream(documents, stored_object().await?).await });
     }
+    if has("--counters") {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+        runtime.block_on(counters::measure(effort, folder.path()))?;
+        return counters::measure_far_away();
+    }
     if has("--migrations") {
         return runtime.block_on(migrations::measure(effort));
     }
@@ -57,6 +63,7 @@ fn main() -> anyhow::Result<()> {
     latency::measure()?;
     locks::measure_far_away()?;
     transactions::measure()?;
+    counters::measure_far_away()?;
     memory::measure()
 }
 
@@ -66,6 +73,7 @@ async fn run(effort: Effort) -> anyhow::Result<()> {
     migrations::measure(effort).await?;
     operations::measure(effort, folder.path(), &blocks).await?;
     locks::measure(effort, folder.path()).await?;
+    counters::measure(effort, folder.path()).await?;
     sizes::measure(effort, folder.path()).await
 }
 

@@ -1,20 +1,24 @@
 //! The database handle, its builder, and the requests that verbs and finders return.
 
 pub mod builder;
+pub mod counter;
 pub mod lock;
 pub mod request;
+pub mod sequence;
 pub mod session;
 pub mod transaction;
 pub mod verbs;
 
 pub use builder::DbBuilder;
+pub use counter::{Counter, CounterFlag, CounterInfo};
 pub use lock::{LockGuard, LockGuards, LockInfo};
 pub use request::{
     Count, Create, CreateMany, Delete, DeleteMany, EstimateCount, Exists, FetchReference, FindAny,
     FindFirst, FindKeys, FindLimited, FindMany, FindOne, FindOnly, FindPage, FindSorted, FindWith,
-    Get, GetMany, GetRequired, List, ListLocks, LoadMany, Loaded, Lock, Locks, Overwrite,
-    PlanDelete, Query, ReadHistory, Reload, Remove, Save, Update, Upsert,
+    Get, GetMany, GetRequired, List, ListCounters, ListLocks, ListSequences, LoadMany, Loaded,
+    Lock, Locks, Overwrite, PlanDelete, Query, ReadHistory, Reload, Remove, Save, Update, Upsert,
 };
+pub use sequence::{Sequence, SequenceInfo};
 pub use session::Session;
 pub use transaction::{Transaction, Tx};
 pub use verbs::{DocumentExt, StoredExt};
@@ -185,15 +189,17 @@ impl Db {
     }
 
     /// Finishes committed transactions whose processes died before they could, and removes what is left of old ones: records
-    /// that said `aborted` and large bodies that were never placed, both after seven days. One LIST per 1,000 records.
+    /// that said `aborted` and large bodies that were never placed, both after seven days, and results of
+    /// [idempotent](Transaction::idempotent) ones that were kept for long enough, where that is safe on this store. One LIST per
+    /// 1,000 of them.
     ///
-    /// A process that runs transactions does this about once a minute by itself. No read or write waits for it: whoever meets
+    /// A process that runs transactions does this about once a minute by itself, and about once an hour for results. No read or write waits for it: whoever meets
     /// a document of a dead transaction finds out what it is.
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
     pub async fn settle_transactions(&self) -> Result<MedicReport> {
-        medic::run(&self.engine, &mut Default::default()).await
+        medic::run_all(&self.engine).await
     }
 
     /// Refuses new writes and waits until every write has ended, detached ones and their clean-up included.

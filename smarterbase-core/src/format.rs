@@ -4,6 +4,7 @@ pub mod body;
 pub mod cascade;
 pub mod catalog;
 pub mod claim;
+pub mod counter;
 pub mod cursor;
 pub mod database;
 pub mod definition;
@@ -17,7 +18,9 @@ pub mod nonce;
 pub mod path;
 pub mod quarantine;
 pub mod record;
+pub mod result;
 pub mod schema;
+pub mod sequence;
 pub mod upgrade;
 
 pub(crate) mod json;

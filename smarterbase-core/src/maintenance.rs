@@ -2,6 +2,7 @@
 
 pub mod cascade;
 pub mod definitions;
+pub(crate) mod forget;
 pub mod medic;
 pub mod migrate;
 pub mod quarantine;

@@ -76,7 +76,7 @@ fn run(seconds: u64, server: Option<RedisServer>) -> (Vec<Holding>, u64) {
 }
 
 #[allow(clippy::disallowed_methods, reason = "a thread that only waits")]
-fn break_redis(mut server: RedisServer, deadline: Duration) {
+pub(crate) fn break_redis(mut server: RedisServer, deadline: Duration) {
     while SystemClock.elapsed() < deadline {
         thread::sleep(Duration::from_millis(700));
         server.flush().unwrap();

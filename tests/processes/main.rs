@@ -1,5 +1,5 @@
 //! Real processes on one folder, killed with `kill -9` and stopped: transactions on lists, whose history is checked for every
-//! anomaly up to strict serializability; and locks, whose holders never meet.
+//! anomaly up to strict serializability; locks, whose holders never meet; and counters, sequences and idempotent transactions.
 //!
 //! The test starts itself as its workers, so it has a main function of its own. `SECONDS=<n>` lets it run longer.
 
@@ -9,6 +9,8 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod counter;
+mod counters;
 mod fleet;
 mod line;
 mod locker;
@@ -25,11 +27,15 @@ fn main() {
     if let Some(arguments) = locker::Arguments::from_environment() {
         return locker::run(arguments);
     }
+    if let Some(arguments) = counter::Arguments::from_environment() {
+        return counter::run(arguments);
+    }
     let seconds = std::env::var("SECONDS").map_or(8, |seconds| seconds.parse().unwrap());
     lists(seconds);
     locks::holders_never_meet(seconds);
     stalled::a_holder_that_stood_still_is_stopped_by_its_fence_and_by_nothing_else();
-    println!("test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+    counters::everything_acknowledged_counts_once(seconds);
+    println!("test result: ok. 4 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
 }
 
 fn lists(seconds: u64) {

@@ -271,6 +271,8 @@ impl DbBuilder {
             transactions: Default::default(),
             turns: Default::default(),
             locks: Hall::new(self.lock_queue.clone()),
+            counters: Default::default(),
+            sequences: Default::default(),
             medic: Default::default(),
             tasks: TaskTracker::new(),
             writes: Arc::new(Semaphore::new(self.limits.usable().concurrent_writes)),

@@ -1,15 +1,19 @@
 //! Requests: what verbs and finders return. Nothing happens until they are awaited; then one boxed future runs.
 
+pub mod counter;
 pub mod find;
 pub mod history;
 pub mod list;
 pub mod lock;
 pub mod many;
 pub mod migrate;
+mod named;
 pub mod one;
 pub mod query;
 pub mod reference;
+pub mod sequence;
 
+pub use counter::ListCounters;
 pub use find::{
     Count, DeleteMany, EstimateCount, FindAny, FindFirst, FindKeys, FindLimited, FindMany, FindOne,
     FindOnly, FindPage, FindSorted,
@@ -25,6 +29,7 @@ pub use one::{
 };
 pub use query::Query;
 pub use reference::{FetchReference, FindWith, LoadMany, Loaded};
+pub use sequence::ListSequences;
 
 /// Implements `IntoFuture` by an async block over `self`, and `Debug` by the type's name.
 macro_rules! request {

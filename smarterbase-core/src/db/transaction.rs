@@ -1,8 +1,13 @@
 //! Transactions and snapshots: several documents at one instant.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::Db;
 use crate::{
@@ -10,7 +15,7 @@ use crate::{
     maintenance::medic,
     operation::{
         Engine, View,
-        transaction::{self, Attempt, TransactionCounts, attempt::Kind},
+        transaction::{self, Attempt, TransactionCounts, attempt::Kind, once::Once},
     },
     protocol::validate::Seen,
 };
@@ -122,22 +127,26 @@ impl Db {
         F: FnMut(Tx) -> Fut + Send + 'a,
         Fut: Future<Output = Result<R>> + Send + 'a,
     {
-        let running = Box::pin(async move {
-            if kind == Kind::ReadWrite && self.engine.check_writable().is_ok() {
-                medic::watch(&self.engine);
-            }
-            let run = transaction::run(&self.engine, kind, move |attempt| body(Tx { attempt }));
-            run.await.map_err(|error| error.during(name))
-        });
-        Transaction { running }
+        Transaction {
+            db: self,
+            kind,
+            name,
+            body: Box::new(move |tx| Box::pin(body(tx))),
+        }
     }
 }
 
 /// A transaction. It does nothing until it is awaited.
 #[must_use = "a transaction does nothing until it is awaited"]
 pub struct Transaction<'a, R> {
-    running: BoxFuture<'a, Result<R>>,
+    db: &'a Db,
+    kind: Kind,
+    name: &'static str,
+    body: Body<'a, R>,
 }
+
+/// What a transaction does, attempt by attempt.
+type Body<'a, R> = Box<dyn FnMut(Tx) -> BoxFuture<'a, Result<R>> + Send + 'a>;
 
 impl<R> std::fmt::Debug for Transaction<'_, R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -145,11 +154,79 @@ impl<R> std::fmt::Debug for Transaction<'_, R> {
     }
 }
 
-impl<'a, R> IntoFuture for Transaction<'a, R> {
+impl<'a, R: Serialize + DeserializeOwned + Send + 'a> Transaction<'a, R> {
+    /// Makes the transaction happen once, however often it is asked for with this key: by a caller that got no reply, by
+    /// another process, after a crash. The first one that commits writes its result together with everything else; from then
+    /// on the closure is not run any more, and that result comes back.
+    ///
+    /// The key names one piece of work in the whole database: an order's number, the id of a request. It is stored as a hash,
+    /// and is in no error and no log. An error of the closure is not kept: the next one runs. The result is at most 64 KiB of
+    /// JSON, and is kept for 24 h at least
+    /// ([`IdempotencyLimits`](crate::operation::limits::IdempotencyLimits)). With a result of `()` nothing but the fact is kept.
+    ///
+    /// It adds a GET, and a document to what is written: 1 PUT before the reply and 1 after it; alone or with one document a
+    /// transaction is no plain write any more. One that happened already costs the GET and a conditional one.
+    ///
+    /// ```
+    /// # use smarterbase_core::{db::Db, Result};
+    /// # async fn example(db: Db) -> Result<()> {
+    /// let number: u64 = db.transaction(|tx| async move {
+    ///     // Order::create(&tx, order).await?, stock.save(&tx).await?
+    ///     Ok(4711)
+    /// }).idempotent("order-of-request-0199").await?;
+    /// # let _ = number; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// When it is awaited, besides those of the transaction:
+    /// - [`Invalid`](crate::ErrorKind::Invalid) (`SB-TOO-LARGE`): the result is too large. Nothing was written.
+    /// - [`Invalid`](crate::ErrorKind::Invalid) (`SB-IDEMPOTENCY`): the key was used before, for a result that is not one of this
+    ///   type. Nothing was written.
+    /// - [`Refused`](crate::ErrorKind::Refused) (`SB-READ-ONLY`): it is a snapshot.
+    pub fn idempotent(self, key: impl AsRef<str>) -> Self {
+        let once = Arc::new(Once::new(key.as_ref()));
+        let body = Arc::new(Mutex::new(self.body));
+        Self {
+            body: Box::new(move |tx| run_once(once.clone(), body.clone(), tx).boxed()),
+            ..self
+        }
+    }
+}
+
+async fn run_once<'a, R: Serialize + DeserializeOwned>(
+    once: Arc<Once>,
+    body: Arc<Mutex<Body<'a, R>>>,
+    tx: Tx,
+) -> Result<R> {
+    if let Some(first) = once.recall(&tx.attempt).await? {
+        return Ok(first);
+    }
+    let running = {
+        let mut body = body.lock().unwrap_or_else(PoisonError::into_inner);
+        body(tx.clone())
+    };
+    let result = running.await?;
+    once.keep(&tx.attempt, &result)?;
+    Ok(result)
+}
+
+impl<'a, R: Send + 'a> IntoFuture for Transaction<'a, R> {
     type Output = Result<R>;
     type IntoFuture = Pin<Box<dyn Future<Output = Result<R>> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        self.running
+        let Self {
+            db,
+            kind,
+            name,
+            mut body,
+        } = self;
+        Box::pin(async move {
+            if kind == Kind::ReadWrite && db.engine.check_writable().is_ok() {
+                medic::watch(&db.engine);
+            }
+            let run = transaction::run(&db.engine, kind, move |attempt| body(Tx { attempt }));
+            run.await.map_err(|error| error.during(name))
+        })
     }
 }

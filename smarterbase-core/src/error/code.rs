@@ -41,6 +41,8 @@ codes! {
     INVALID_ID = "SB-INVALID-ID", Invalid;
     /// The document is larger than the limit.
     TOO_LARGE = "SB-TOO-LARGE", Invalid;
+    /// An idempotency key was used before, for a result of another shape.
+    IDEMPOTENCY = "SB-IDEMPOTENCY", Invalid;
     /// A value cannot be indexed (not a number, infinite).
     INVALID_VALUE = "SB-INVALID-VALUE", Invalid;
     /// The cursor was not made by this database, or was changed.
@@ -71,6 +73,8 @@ codes! {
     BUDGET = "SB-BUDGET", Refused;
     /// Another document refers to this one and forbids that it is deleted.
     RESTRICTED = "SB-RESTRICTED", Refused;
+    /// A change would move a counter past its bounds, or a sequence past its end.
+    COUNTER_BOUNDS = "SB-COUNTER-BOUNDS", Refused;
     /// The database is closed, or closing.
     CLOSED = "SB-CLOSED", Refused;
     /// A `Tx` was used after its closure had ended.

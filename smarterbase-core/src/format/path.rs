@@ -294,6 +294,49 @@ pub fn parse_lock(key: &Key) -> Option<EncodedId> {
     EncodedId::parse(name.strip_suffix(".json")?)
 }
 
+/// `_counter/<name>.json`: the value of a counter. The name is encoded as ids are.
+#[must_use]
+pub fn counter(name: &EncodedId) -> Key {
+    Key(format!("_counter/{name}.json").into())
+}
+
+/// `_counter/`: every counter.
+#[must_use]
+pub fn counters() -> Prefix {
+    Prefix("_counter/".into())
+}
+
+/// `_sequence/<name>.json`: the next number of a sequence. The name is encoded as ids are.
+#[must_use]
+pub fn sequence(name: &EncodedId) -> Key {
+    Key(format!("_sequence/{name}.json").into())
+}
+
+/// `_sequence/`: every sequence.
+#[must_use]
+pub fn sequences() -> Prefix {
+    Prefix("_sequence/".into())
+}
+
+/// The name of the object with this path directly below a prefix of [`counters`] or [`sequences`]; `None` for what is none.
+#[must_use]
+pub fn parse_named(prefix: &Prefix, key: &Key) -> Option<EncodedId> {
+    let name = key.as_str().strip_prefix(prefix.as_str())?;
+    EncodedId::parse(name.strip_suffix(".json")?)
+}
+
+/// `_idem/<hash>.json`: the result of a transaction that has an idempotency key, of which this is the hash.
+#[must_use]
+pub fn result(hash: &str) -> Key {
+    Key(format!("_idem/{hash}.json").into())
+}
+
+/// `_idem/`: every result.
+#[must_use]
+pub fn results() -> Prefix {
+    Prefix("_idem/".into())
+}
+
 /// `_stage/<attempt>/<number>.json`: a large body of a pending write.
 #[must_use]
 pub fn staged(attempt: &Attempt, number: usize) -> Key {

@@ -12,6 +12,7 @@ use std::{
 
 use futures::{StreamExt, TryStreamExt, stream};
 
+use super::forget;
 use crate::{
     document::Timestamp,
     error::Result,
@@ -33,6 +34,8 @@ const COMMITTED: Duration = Duration::from_secs(60 * 60);
 const LATEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How often the medic looks, at the least.
 const INTERVAL: Duration = Duration::from_secs(60);
+/// At every so many looks it also removes old results of idempotent transactions: there can be many, and they are all listed.
+const LOOKS_PER_FORGETTING: u32 = 60;
 
 /// What the medic found and did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub struct MedicReport {
     pub removed: u64,
     /// Large bodies of transactions that never were decided, which were removed.
     pub staged: u64,
+    /// Results of idempotent transactions that were kept for long enough, and removed.
+    pub results: u64,
 }
 
 /// Records that said `aborted` at the last look: they are not read again before they are old. At most [`MOST_KNOWN`].
@@ -206,6 +211,13 @@ fn is_older(engine: &Engine, listed: &Listed, age: Duration) -> bool {
     listed.last_modified.is_some_and(is_older)
 }
 
+/// Looks at everything once.
+pub(crate) async fn run_all(engine: &Engine) -> Result<MedicReport> {
+    let mut report = run(engine, &mut KnownAborted::new()).await?;
+    report.results = forget::run(engine).await?;
+    Ok(report)
+}
+
 /// Looks again and again for as long as the database is open. One per engine.
 pub(crate) fn watch(engine: &Arc<Engine>) {
     if !engine.medic.begin() {
@@ -216,7 +228,7 @@ pub(crate) fn watch(engine: &Arc<Engine>) {
     let engine_of_others: Weak<Engine> = Arc::downgrade(engine);
     engine.tasks.spawn(async move {
         let mut known = KnownAborted::new();
-        loop {
+        for number in 1_u32.. {
             tokio::select! {
                 () = closing.cancelled() => return,
                 () = clock.sleep(INTERVAL + jitter) => {}
@@ -226,6 +238,11 @@ pub(crate) fn watch(engine: &Arc<Engine>) {
             };
             if let Err(error) = run(&engine, &mut known).await {
                 tracing::warn!(%error, "the medic could not look at the transactions");
+            }
+            if number % LOOKS_PER_FORGETTING == 0
+                && let Err(error) = forget::run(&engine).await
+            {
+                tracing::warn!(%error, "the medic could not remove old results");
             }
         }
     });

@@ -19,10 +19,13 @@ use tokio_util::{
 
 use super::{
     Collection,
+    counter::Counter,
     limits::Limits,
     lock::Hall,
     profile::{Prices, Profiler},
+    register::Lines,
     relations::Relations,
+    sequence::Sequence,
     transaction::{TransactionCounters, turns::Turns},
 };
 /// A store's failure as the user sees it, when nothing was changed by it.
@@ -103,6 +106,8 @@ pub(crate) struct Engine {
     pub(crate) transactions: TransactionCounters,
     pub(crate) turns: Arc<Turns>,
     pub(crate) locks: Hall,
+    pub(crate) counters: Lines<Counter>,
+    pub(crate) sequences: Lines<Sequence>,
     pub(crate) medic: Watch,
     pub(crate) tasks: TaskTracker,
     pub(crate) writes: Arc<Semaphore>,
@@ -235,6 +240,15 @@ impl Engine {
                     "the store failed a check that writing depends on, so it is open for reading only: {check}"
                 ),
             )),
+        }
+    }
+
+    /// Refuses when nothing may be written, any more.
+    pub(crate) fn check_open(&self) -> Result<()> {
+        self.check_writable()?;
+        match self.tasks.is_closed() {
+            true => Err(closed()),
+            false => Ok(()),
         }
     }
 

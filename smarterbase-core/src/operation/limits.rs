@@ -26,6 +26,26 @@ pub struct Limits {
     pub transactions: TransactionLimits,
     /// The limits of locks.
     pub locks: LockLimits,
+    /// What idempotent transactions keep.
+    pub idempotency: IdempotencyLimits,
+}
+
+/// What is kept of a transaction with an idempotency key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdempotencyLimits {
+    /// The largest result in bytes of JSON (64 KiB).
+    pub result_bytes: usize,
+    /// For how long at least a key is remembered (24 h). Never less than tombstones are kept.
+    pub retention: Duration,
+}
+
+impl Default for IdempotencyLimits {
+    fn default() -> Self {
+        Self {
+            result_bytes: 64 * 1024,
+            retention: Duration::from_secs(24 * 60 * 60),
+        }
+    }
 }
 
 /// How locks are held and waited for, unless a request says otherwise.
@@ -98,6 +118,7 @@ impl Default for Limits {
             update_attempts: 64,
             transactions: TransactionLimits::default(),
             locks: LockLimits::default(),
+            idempotency: IdempotencyLimits::default(),
         }
     }
 }

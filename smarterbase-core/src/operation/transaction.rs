@@ -10,6 +10,7 @@ pub(crate) mod commit;
 mod conclude;
 pub mod counters;
 pub(crate) mod lock;
+pub(crate) mod once;
 pub(crate) mod range;
 pub(crate) mod stage;
 mod surroundings;
@@ -114,7 +115,7 @@ async fn queue(
     let uses = closed.uses();
     let is_in_turn = turn.as_ref().is_some_and(|turn| turn.covers(&uses));
     // Who holds something and waits could wait for somebody who waits for that: a lock is not held in a queue, nor a turn.
-    if closed.writes.is_empty() || is_in_turn || !closed.locks.is_empty() {
+    if closed.only_reads() || is_in_turn || !closed.locks.is_empty() {
         return true;
     }
     *turn = None;

@@ -98,8 +98,7 @@ impl<T, C> Predicate<T, C> {
     }
 
     /// The same condition without its promise that an index answers it, so that conditions which are put together at run
-    /// time have one type. [`filter`](crate::db::FindMany::filter) takes it behind [`scan`](crate::db::Query::scan), and
-    /// uses an index where one helps.
+    /// time have one type. `filter` takes it behind `scan()`, and uses an index where one helps.
     pub fn residual(self) -> Predicate<T, Residual> {
         Predicate::new(self.condition)
     }

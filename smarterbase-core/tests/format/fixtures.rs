@@ -62,6 +62,10 @@ const FROZEN: &[(&str, &str)] = &[
         "7935b8a8bf6c5ea1af09bd5f2c02001aabb36bd5b97ac46b55425a635ae0fa73",
     ),
     (
+        "counter.json",
+        "ccbaed4394b3ce30f5604a61da3bd4c9b43ed96a0a9679457d5bcd89563f5cbd",
+    ),
+    (
         "cursor-keys.json",
         "3b02df10ea1af67b1936b43cdf59e3c067da13ea28b14a410bac5a1d97c5d85a",
     ),
@@ -182,8 +186,16 @@ const FROZEN: &[(&str, &str)] = &[
         "ace27743b3bb01e8850236dec97b3e76f6fef5a9e413c76975e23debdf145543",
     ),
     (
+        "result.json",
+        "e0d1b31c7df40ccffed9b2a14dcc7bdc6b9551c901b3f20da9d44319d2550298",
+    ),
+    (
         "schema.json",
         "8fd2a3c7ae0ad871ee2664d2ec127d080b18da26d62e78d9923df060d3336345",
+    ),
+    (
+        "sequence.json",
+        "ff79c9c732731f3752fb217a4f8e14b25f3ae9833117f929536ac8e5f2e3f8fd",
     ),
     (
         "values.txt",

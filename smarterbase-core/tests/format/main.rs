@@ -5,6 +5,7 @@
 mod body;
 mod catalog;
 mod claim;
+mod counter;
 mod cursor;
 mod definition;
 mod docs;
@@ -15,6 +16,7 @@ mod index_key;
 mod lock;
 mod lower;
 mod path;
+mod result;
 mod sample;
 mod transaction;
 mod upgrade;

@@ -5,9 +5,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use bytes::Bytes;
+
 use super::{
     Identity, OPTIMISTIC_ATTEMPTS,
     lock::Locks,
+    once::KeptResult,
     range::Range,
     turns::{Turn, Use},
 };
@@ -56,6 +59,8 @@ pub(crate) struct Closed {
     pub(crate) locks: Locks,
     /// Locks of users that must still be held. They are validated, but never waited for and never locked.
     pub(crate) fences: Vec<Seen>,
+    /// Results that are kept under idempotency keys, by path. Each was looked for before.
+    pub(crate) results: BTreeMap<Key, KeptResult>,
     /// Held until nothing is left of the attempt.
     pub(crate) turn: Option<Arc<Turn>>,
     held: usize,
@@ -86,8 +91,18 @@ impl Closed {
     /// How every object is used that the attempt read or is going to write.
     pub(crate) fn uses(&self) -> BTreeMap<Key, Use> {
         let read = self.reads.keys().map(|key| (key.clone(), Use::Read));
-        let written = self.writes.keys().map(|key| (key.clone(), Use::Write));
-        read.chain(written).collect()
+        let written = self.writes.keys().chain(self.results.keys());
+        read.chain(written.map(|key| (key.clone(), Use::Write)))
+            .collect()
+    }
+
+    /// Whether there is nothing to commit but that the reads are true.
+    pub(crate) fn only_reads(&self) -> bool {
+        self.writes.is_empty() && self.results.is_empty()
+    }
+
+    fn is_written(&self, key: &Key) -> bool {
+        self.writes.contains_key(key) || self.results.contains_key(key)
     }
 
     /// Whether it locked what the attempt before it touched, and replaces something else too.
@@ -107,7 +122,7 @@ impl Closed {
     /// What was read and is not written.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         let read = self.reads.iter();
-        read.filter(|(key, _)| !self.writes.contains_key(*key))
+        read.filter(|(key, _)| !self.is_written(key))
             .map(|(key, fetched)| seen(key, fetched.as_ref()))
             .chain(self.fences.iter().cloned())
             .collect()
@@ -172,6 +187,7 @@ impl Attempt {
             writes: BTreeMap::new(),
             ranges: Vec::new(),
             fences: Vec::new(),
+            results: BTreeMap::new(),
             locks: Locks::none(engine, name.clone()),
             turn: None,
             held: 0,
@@ -344,6 +360,24 @@ impl Attempt {
             }
             state.hold(change.body.len(), limits.bytes)?;
             Ok(state.buffer(collection, key, change, current))
+        })
+    }
+}
+
+impl Attempt {
+    /// Holds a result back for the commit. It was looked for before, so what it replaces is known.
+    pub(crate) fn keep(&self, key: Key, body: Bytes) -> Result<()> {
+        if self.kind == Kind::ReadOnly {
+            let text = "a snapshot only reads; use `transaction` to keep a result";
+            return Err(Error::new(Code::READ_ONLY, text));
+        }
+        let most = self.engine.limits.transactions.bytes;
+        self.with(|state| {
+            state.hold(body.len(), most)?;
+            let read = state.reads.get(&key).cloned().flatten();
+            let base = read.map(|fetched| fetched.settled);
+            state.results.insert(key, KeptResult { base, body });
+            Ok(())
         })
     }
 }

@@ -50,7 +50,7 @@ pub(crate) enum Verdict {
 /// Commits what a closure did. From its first side effect on a commit runs on a task of the database: dropping the future
 /// only detaches from it.
 pub(crate) async fn commit(engine: &Arc<Engine>, mut closed: Closed) -> Result<Verdict> {
-    if closed.writes.is_empty() {
+    if closed.only_reads() {
         return check(engine, closed).await;
     }
     match settle_bases(engine, &mut closed).await {
@@ -131,6 +131,7 @@ fn author(closed: &Closed, home: Home, members: usize) -> Author {
 /// One document and nothing else: its put is the commit.
 fn as_plain_write(closed: &Closed) -> Option<Buffered> {
     let is_alone = closed.writes.len() == 1
+        && closed.results.is_empty()
         && closed.locks.is_empty()
         && closed.ranges.is_empty()
         && closed.seen().is_empty();
@@ -161,14 +162,20 @@ async fn write_plainly(engine: &Arc<Engine>, closed: Closed, write: Buffered) ->
 /// A document may have been read while somebody else held it without changing it (a touch, a lock). Before it is replaced
 /// they are waited for, and before anything is placed that would keep others waiting. Gives where it was changed.
 async fn settle_bases(engine: &Engine, closed: &mut Closed) -> Result<Option<Lost>> {
-    for (key, write) in &mut closed.writes {
-        let base = write.change.base.as_mut();
-        let Some(base) = base.filter(|base| !base.settled.is_decided()) else {
+    let documents = closed.writes.iter_mut();
+    let documents = documents.filter_map(|(key, write)| {
+        let base = write.change.base.as_mut()?;
+        Some((key, &mut base.settled))
+    });
+    let results = closed.results.iter_mut();
+    let results = results.filter_map(|(key, kept)| Some((key, kept.base.as_mut()?)));
+    for (key, base) in documents.chain(results) {
+        if base.is_decided() {
             continue;
-        };
+        }
         let settling: SettleMachine = SettleMachine::replace(key.clone(), closed.settler.clone());
         match engine.drive(settling).await.map_err(Error::from)? {
-            Some(settled) if settled.is_version_of(&base.settled) => base.settled = settled,
+            Some(settled) if settled.is_version_of(base) => *base = settled,
             _ => return Ok(Some(Lost::Write(key.clone()))),
         }
     }
@@ -295,8 +302,8 @@ fn commit_plan(
     stage: &Stage,
 ) -> CommitPlan {
     let mut locked: Vec<Key> = closed.locks.keys().cloned().collect();
-    locked.retain(|key| !closed.writes.contains_key(key));
-    let members = documents.len() + claims.len() + locked.len();
+    locked.retain(|key| !closed.writes.contains_key(key) && !closed.results.contains_key(key));
+    let members = documents.len() + claims.len() + closed.results.len() + locked.len();
     let home = match members == 1 && closed.locks.is_empty() && stage.keys.is_empty() {
         true => Home::Own,
         false => Home::Record,
@@ -308,6 +315,8 @@ fn commit_plan(
         .map(|(document, content)| put(&author, document, content));
     let mut writes: Vec<Write> = puts.collect();
     writes.extend(claims.writes(engine, &author));
+    let results = closed.results.iter();
+    writes.extend(results.map(|(key, kept)| kept.write(engine, &author, key)));
     writes.sort_by(|one, other| one.key.cmp(&other.key));
     let mut reads = closed.seen();
     reads.retain(|seen| writes.iter().all(|write| write.key != seen.key));

@@ -93,7 +93,7 @@ async fn attempt_once<T: Document>(
 
 /// Full jitter, 2 ms × 2^n up to 1 s: losers of one race do not meet again at once, and many writers of one document come
 /// to as many per second as the store takes.
-pub(super) async fn back_off(engine: &Engine, attempt: u32) {
+pub(in crate::operation) async fn back_off(engine: &Engine, attempt: u32) {
     let longest = (2_000_u64 << attempt.min(9)).min(1_000_000);
     let pause = Duration::from_micros(engine.rng.below(longest));
     engine.clock.sleep(pause).await;
