@@ -55,21 +55,29 @@ pub(crate) async fn orders(db: &Db, checks: &mut Checks) -> anyhow::Result<()> {
         stock(db, "kettle").await?,
         19,
     );
+    cancel_too_late(db, sent, checks).await?;
+    order_too_much(db, ada, checks).await
+}
 
-    let again = or_refused(shop::cancel(db, sent).await)?.err();
-    let shipped = Refusal::NotAllowed {
+async fn cancel_too_late(db: &Db, sent: Id<Order>, checks: &mut Checks) -> anyhow::Result<()> {
+    let refusal = or_refused(shop::cancel(db, sent).await)?.err();
+    let expected = Refusal::NotAllowed {
         from: OrderState::Shipped,
         to: OrderState::Cancelled,
     };
-    println!("  refused: {shipped}");
-    checks.equal("what is shipped cannot be cancelled", again, Some(shipped));
-
-    let too_much = shop::place(db, ada, &[("spoon", 1), ("teapot", 1_000)]).await;
+    println!("  refused: {expected}");
     checks.equal(
-        "too much is refused",
-        or_refused(too_much)?.err(),
-        Some(Refusal::SoldOut),
+        "what is shipped cannot be cancelled",
+        refusal,
+        Some(expected),
     );
+    Ok(())
+}
+
+async fn order_too_much(db: &Db, ada: Id<Customer>, checks: &mut Checks) -> anyhow::Result<()> {
+    let tried = shop::place(db, ada, &[("spoon", 1), ("teapot", 1_000)]).await;
+    let refusal = or_refused(tried)?.err();
+    checks.equal("too much is refused", refusal, Some(Refusal::SoldOut));
     checks.equal(
         "… and no spoon was taken for it",
         stock(db, "spoon").await?,
@@ -90,13 +98,8 @@ pub(crate) async fn deletions(db: &Db, checks: &mut Checks) -> anyhow::Result<()
     checks.equal("a customer with orders stays", code, Some("SB-RESTRICTED"));
 
     let eve = customer(db, "Eve", "eve@example.org").await?;
-    for (sku, customer_id) in [("kettle", eve), ("kettle", ada), ("spoon", eve)] {
-        let review = NewReview {
-            sku: sku.to_owned(),
-            customer_id,
-            stars: 4,
-        };
-        Review::create(db, review).await?;
+    for (sku, customer) in [("kettle", eve), ("kettle", ada), ("spoon", eve)] {
+        review(db, sku, customer).await?;
     }
     let plan = Customer::delete(db, &eve).dry_run().await?;
     println!("  deleting Eve would delete {:?}", plan.deleted);
@@ -104,13 +107,23 @@ pub(crate) async fn deletions(db: &Db, checks: &mut Checks) -> anyhow::Result<()
     let left = Review::list(db).await?;
     let authors: Vec<_> = left.iter().map(|review| review.customer_id).collect();
     checks.equal("reviews go with their author", authors, vec![ada]);
-    let product = left[0].fetch_sku(db).required().await?;
+    let kettle = left[0].fetch_sku(db).required().await?;
     checks.equal(
         "a reference leads to its document",
-        product.sku.as_str(),
+        kettle.sku.as_str(),
         "kettle",
     );
     Ok(())
+}
+
+async fn review(db: &Db, sku: &str, customer_id: Id<Customer>) -> smarterbase::Result<()> {
+    let (sku, stars) = (sku.to_owned(), 4);
+    let new = NewReview {
+        sku,
+        customer_id,
+        stars,
+    };
+    Review::create(db, new).await.map(drop)
 }
 
 async fn customer(db: &Db, name: &str, email: &str) -> smarterbase::Result<Id<Customer>> {

@@ -37,7 +37,9 @@ async fn main() -> ExitCode {
 
 async fn run(options: Options) -> anyhow::Result<Checks> {
     // The list of types tells what a deletion takes along.
-    let db = database::open(&options.url).await?.with_schema::<Configuration>();
+    let db = database::open(&options.url)
+        .await?
+        .with_schema::<Configuration>();
     let mut checks = Checks::default();
     founding::found(&db, options.tenants).await?;
     rules::of_defaults(&db, &mut checks).await?;

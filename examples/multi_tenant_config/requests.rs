@@ -14,12 +14,20 @@ const CATALOGS: u64 = 3;
 pub(crate) async fn count(db: &Db, tenants: u32, checks: &mut Checks) -> smarterbase::Result<()> {
     println!("\nrequests");
     let (overrides, read) = counted(db, Override::list(db)).await?;
-    println!("  {} overrides were read with {} GETs", overrides.len(), read);
+    println!(
+        "  {} overrides were read with {} GETs",
+        overrides.len(),
+        read
+    );
     checks.at_least("overrides", overrides.len(), SETTINGS * 4);
 
-    let (settings, gets) = counted(db, Override::REFERENCES.setting.load_many(db, &overrides)).await?;
+    let (settings, gets) =
+        counted(db, Override::REFERENCES.setting.load_many(db, &overrides)).await?;
     let used = settings.len() as u64;
-    checks.holds("all their settings", used <= SETTINGS as u64 && overrides.iter().all(|own| settings.of(own).is_some()));
+    checks.holds(
+        "all their settings",
+        used <= SETTINGS as u64 && overrides.iter().all(|own| settings.of(own).is_some()),
+    );
     checks.at_most("… GETs for them", gets, used + CATALOGS);
 
     let (owners, gets) = counted(db, Override::REFERENCES.tenant.load_many(db, &overrides)).await?;
@@ -32,10 +40,17 @@ pub(crate) async fn count(db: &Db, tenants: u32, checks: &mut Checks) -> smarter
     for (own, setting) in &pairs {
         let default = setting.as_ref().map(|setting| setting.default.to_string());
         let default = default.unwrap_or_default();
-        println!("  {one}: {} is {}, by default {default}", own.setting_name, own.value);
+        println!(
+            "  {one}: {} is {}, by default {default}",
+            own.setting_name, own.value
+        );
     }
     let number = pairs.len() as u64;
-    checks.at_least("overrides of one tenant with their settings", pairs.len(), 3);
+    checks.at_least(
+        "overrides of one tenant with their settings",
+        pairs.len(),
+        3,
+    );
     checks.at_most("… GETs for both", gets, 2 * number + CATALOGS);
     Ok(())
 }

@@ -24,17 +24,21 @@ pub(crate) async fn of_defaults(db: &Db, checks: &mut Checks) -> anyhow::Result<
     checks.equal("each tenant has a number of its own", numbers, expected);
     let greeting = Value::Text("hello".to_owned());
     let found = effective::value(db, &one, "greeting").await?;
-    checks.equal("what is not overridden is the default", found, greeting.clone());
-    checks.equal("… in the whole configuration, too", &configuration["greeting"], &greeting);
+    checks.equal(
+        "what is not overridden is the default",
+        found,
+        greeting.clone(),
+    );
+    checks.equal(
+        "… in the whole configuration, too",
+        &configuration["greeting"],
+        &greeting,
+    );
     Ok(())
 }
 
 /// People of one tenant set the same setting for the first time at once. There is one override in the end.
-pub(crate) async fn of_uniqueness(
-    db: &Db,
-    rivals: u32,
-    checks: &mut Checks,
-) -> anyhow::Result<()> {
+pub(crate) async fn of_uniqueness(db: &Db, rivals: u32, checks: &mut Checks) -> anyhow::Result<()> {
     let tenant = tenant(1);
     println!("\n{rivals} people set {tenant}'s language at once");
     let news = (0..rivals).map(|number| NewOverride {
@@ -46,18 +50,29 @@ pub(crate) async fn of_uniqueness(
     let created = Override::create_many(db, news).await?;
     let refused = created.iter().filter_map(|tried| tried.as_ref().err());
     let codes: Vec<_> = refused.map(Error::code).collect();
-    checks.holds("all but one are refused", codes.len() + 1 == rivals as usize);
-    checks.holds("… since the value is taken", codes.iter().all(|code| *code == "SB-UNIQUE"));
+    checks.holds(
+        "all but one are refused",
+        codes.len() + 1 == rivals as usize,
+    );
+    checks.holds(
+        "… since the value is taken",
+        codes.iter().all(|code| *code == "SB-UNIQUE"),
+    );
     checks.at_least("refused", codes.len(), 1);
 
-    let people: Vec<_> = (0..rivals).map(|number| format!("person {number}")).collect();
+    let people: Vec<_> = (0..rivals)
+        .map(|number| format!("person {number}"))
+        .collect();
     let sets = people.iter().map(|by| {
         let value = Value::Text(by.clone());
         effective::set(db, &tenant, "greeting", value, by)
     });
     let set = try_join_all(sets).await?;
     let is_one = set.iter().all(|own| own.id == set[0].id);
-    checks.holds("who looks again after that changes the same override", is_one);
+    checks.holds(
+        "who looks again after that changes the same override",
+        is_one,
+    );
     Ok(())
 }
 
@@ -72,17 +87,33 @@ pub(crate) async fn of_versions(db: &Db, checks: &mut Checks) -> anyhow::Result<
     let own = own.expect("it was set").id;
     let versions = Override::history(db, &own).await?;
     for version in &versions {
-        let Override { value, changed_by, .. } = &**version;
-        println!("  revision {}: {value}, by {changed_by}", version.revision());
+        let Override {
+            value, changed_by, ..
+        } = &**version;
+        println!(
+            "  revision {}: {value}, by {changed_by}",
+            version.revision()
+        );
     }
-    let values: Vec<_> = versions.iter().map(|version| version.value.clone()).collect();
+    let values: Vec<_> = versions
+        .iter()
+        .map(|version| version.value.clone())
+        .collect();
     let expected = [90, 120, 3, 7].map(Value::Number);
-    checks.equal("every value is remembered", values.as_slice(), expected.as_slice());
+    checks.equal(
+        "every value is remembered",
+        values.as_slice(),
+        expected.as_slice(),
+    );
 
     let good = versions[1].value.clone();
     effective::set(db, &tenant, "retention-days", good, "Grace").await?;
     let found = effective::value(db, &tenant, "retention-days").await?;
     checks.equal("an old value is set again", found, Value::Number(120));
-    checks.equal("… as one more version", Override::history(db, &own).await?.len(), 5);
+    checks.equal(
+        "… as one more version",
+        Override::history(db, &own).await?.len(),
+        5,
+    );
     Ok(())
 }

@@ -21,14 +21,34 @@ impl std::error::Error for NotToday {}
 /// Makes one error of each kind that needs no broken store.
 pub(crate) async fn by_kind(db: &Db, checks: &mut Checks) -> smarterbase::Result<()> {
     println!("\nerrors, and what to do");
-    let missing = Article::get(db, &"nowhere".to_owned()).required().await.err();
+    let missing = Article::get(db, &"nowhere".to_owned())
+        .required()
+        .await
+        .err();
     expect(checks, ErrorKind::NotFound, missing);
     expect(checks, ErrorKind::Conflict, stale_save(db).await?);
-    let taken = Article { slug: "SLUG-7".to_owned(), ..article(9_000) };
-    expect(checks, ErrorKind::Unique, Article::create(db, taken).await.err());
-    let nameless = Article { slug: String::new(), ..article(9_000) };
-    expect(checks, ErrorKind::Invalid, Article::create(db, nameless).await.err());
-    let everything = Article::query(db).scan().budget(10).sort_by(|one, other| one.title.cmp(&other.title));
+    let taken = Article {
+        slug: "SLUG-7".to_owned(),
+        ..article(9_000)
+    };
+    expect(
+        checks,
+        ErrorKind::Unique,
+        Article::create(db, taken).await.err(),
+    );
+    let nameless = Article {
+        slug: String::new(),
+        ..article(9_000)
+    };
+    expect(
+        checks,
+        ErrorKind::Invalid,
+        Article::create(db, nameless).await.err(),
+    );
+    let everything = Article::query(db)
+        .scan()
+        .budget(10)
+        .sort_by(|one, other| one.title.cmp(&other.title));
     expect(checks, ErrorKind::Refused, everything.await.err());
     let aborted = Article::update(db, &article(1).id, |_| Err(Error::abort(NotToday))).await;
     expect(checks, ErrorKind::Aborted, aborted.err());
@@ -55,7 +75,10 @@ fn expect(checks: &mut Checks, kind: ErrorKind, error: Option<Error>) {
     let values = AUTHORS.iter().chain(&["SLUG-7", "Theirs", "Mine"]);
     let tells_no_value = values.into_iter().all(|value| !text.contains(value));
     let is_right = error.kind() == kind && error.code().starts_with("SB-");
-    checks.holds(&format!("{} is of this kind and tells no value", error.code()), is_right && tells_no_value);
+    checks.holds(
+        &format!("{} is of this kind and tells no value", error.code()),
+        is_right && tells_no_value,
+    );
 }
 
 fn what_to_do(kind: ErrorKind) -> &'static str {

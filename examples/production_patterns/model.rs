@@ -49,7 +49,11 @@ pub(crate) fn article(number: u32) -> Article {
         id: format!("article-{number:03}"),
         author: AUTHORS[number as usize % AUTHORS.len()].to_owned(),
         slug: format!("Slug-{number}"),
-        status: if number.is_multiple_of(10) { Status::Draft } else { Status::Published },
+        status: if number.is_multiple_of(10) {
+            Status::Draft
+        } else {
+            Status::Published
+        },
         words: 500 + 37 * number % 2_000,
         title: format!("The {number}th article"),
         views: 0,

@@ -24,9 +24,16 @@ pub(crate) async fn while_requests_fail(
     per_mille: u64,
     checks: &mut Checks,
 ) -> anyhow::Result<()> {
-    println!("\n{PAYMENTS} payments, each sent by two clients, while {per_mille} of 1,000 requests fail");
+    println!(
+        "\n{PAYMENTS} payments, each sent by two clients, while {per_mille} of 1,000 requests fail"
+    );
     let store: Arc<dyn CasStore> = Arc::new(MemoryStore::new());
-    Db::builder().store(store.clone()).open().await?.close().await; // The first open probes the store.
+    Db::builder()
+        .store(store.clone())
+        .open()
+        .await?
+        .close()
+        .await; // The first open probes the store.
     let faulty = Arc::new(FaultStore::random(store.clone(), seed, per_mille, FAULTS));
     let db = Db::builder().store(faulty.clone()).open().await?;
 
@@ -34,13 +41,19 @@ pub(crate) async fn while_requests_fail(
     let sent = payments.iter().chain(&payments);
     let ends = try_join_all(sent.map(|payment| pay(&db, payment))).await?;
     let repeated = ends.iter().filter(|is_first| !**is_first).count();
-    println!("  {} requests failed, {repeated} times the payment was there already", faulty.hits());
+    println!(
+        "  {} requests failed, {repeated} times the payment was there already",
+        faulty.hits()
+    );
     db.close().await;
 
     let db = Db::builder().store(store).open().await?;
     let stored = Payment::list(&db).await?;
     let stored: Vec<_> = stored.into_iter().map(Stored::into_inner).collect();
-    checks.holds("every payment is there, once, as it was sent", stored == payments);
+    checks.holds(
+        "every payment is there, once, as it was sent",
+        stored == payments,
+    );
     checks.at_least("payments that were there already", repeated, 60);
     checks.at_least("requests that failed", usize::try_from(faulty.hits())?, 20);
     Ok(())

@@ -26,8 +26,10 @@ pub(crate) async fn ask(db: &Db) -> Result<()> {
 
 /// One unique value: two requests, however many articles there are.
 async fn by_slug(db: &Db, round: u32) -> Result<()> {
-    let found = Article::find_by_slug(db, &format!("slug-{round}")).await?;
-    found.map(drop).ok_or_else(|| missing("an article of this slug"))
+    let found = Article::find_by_slug(db, format!("slug-{round}")).await?;
+    found
+        .map(drop)
+        .ok_or_else(|| missing("an article of this slug"))
 }
 
 /// One author's longest articles: an index over both fields finds them, in order.
@@ -56,7 +58,9 @@ async fn drafts(db: &Db) -> Result<()> {
 
 /// Text in a field without an index: every article is read.
 pub(crate) async fn by_title(db: &Db) -> Result<usize> {
-    let found = Article::query(db).scan().filter(|article| article.title.contains_text("7th"));
+    let found = Article::query(db)
+        .scan()
+        .filter(|article| article.title.contains_text("7th"));
     Ok(found.await?.len())
 }
 

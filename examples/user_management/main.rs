@@ -24,6 +24,7 @@ mod search;
 use std::process::ExitCode;
 
 use clap::Parser;
+use smarterbase::prelude::*;
 
 use crate::{checks::Checks, model::User, options::Options};
 
@@ -34,6 +35,11 @@ async fn main() -> ExitCode {
 
 async fn run(options: Options) -> anyhow::Result<Checks> {
     let db = database::open(&options.url).await?;
+    let is_empty = User::list(&db).page(1).await?.items.is_empty();
+    anyhow::ensure!(
+        is_empty,
+        "the store holds accounts already; give an empty one"
+    );
     let mut checks = Checks::default();
     let Options {
         people, spellings, ..
