@@ -107,7 +107,7 @@ fn scans(db: &Db, checks: &mut Checks) {
     let scans = db.profiler().full_scans();
     for scan in &scans {
         println!(
-            "  {} of {}: {} by {}; {} read, {} of them in vain, US$ {:.2} per 10^6",
+            "  {} of {}: {} ({}); {} read, {} of them in vain, US$ {:.2} per 10^6",
             scan.operation,
             scan.collection,
             scan.condition,
