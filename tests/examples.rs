@@ -9,9 +9,20 @@
 mod bank;
 #[path = "examples/crate_catalog.rs"]
 mod crate_catalog;
+#[path = "examples/ecommerce_orders.rs"]
+mod ecommerce_orders;
+#[path = "examples/multi_tenant_config.rs"]
+mod multi_tenant_config;
+#[path = "examples/production_patterns.rs"]
+mod production_patterns;
 #[path = "examples/program.rs"]
 mod program;
 #[path = "examples/schema_migrations.rs"]
 mod schema_migrations;
+#[cfg(all(feature = "s3", feature = "redis"))]
+#[path = "examples/services.rs"]
+mod services;
 #[path = "examples/torture.rs"]
 mod torture;
+#[path = "examples/user_management.rs"]
+mod user_management;
