@@ -69,7 +69,6 @@ async fn a_stream_of_a_hundred_thousand_documents_stays_under_64_mib() {
     drop(readings);
     assert_eq!(count, DOCUMENTS);
     assert!(most < MOST, "{most} KiB more than before the stream");
-    println!("a stream of {count} documents held {most} KiB");
     let sorted = Reading::query(&db)
         .scan()
         .order_by(|reading| reading.value.desc())
