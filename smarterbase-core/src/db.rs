@@ -1,14 +1,18 @@
 //! The database handle, its builder, and the requests that verbs and finders return.
 
+pub mod batch_writer;
 pub mod builder;
+pub mod import;
 pub mod request;
 pub mod session;
 pub mod transaction;
 pub mod verbs;
 
+pub use batch_writer::{BatchWriter, Ticket, WriteReport};
 pub use builder::DbBuilder;
+pub use import::{Import, ImportReport};
 pub use request::{
-    Count, Create, CreateMany, Delete, DeleteMany, EstimateCount, Exists, FindAny, FindFirst,
+    Batch, Count, Create, Delete, DeleteMany, EstimateCount, Exists, FindAny, FindFirst,
     FindKeys, FindLimited, FindMany, FindOne, FindOnly, FindPage, FindSorted, Get, GetMany,
     GetRequired, List, Overwrite, Query, ReadHistory, Reload, Remove, Save, Update, Upsert,
 };

@@ -8,6 +8,7 @@ pub mod database;
 pub mod definition;
 pub mod entry;
 pub mod envelope;
+pub mod import;
 pub mod index_key;
 pub mod intent;
 pub mod lower;

@@ -2,7 +2,9 @@
 
 pub(crate) mod agreement;
 pub(crate) mod attach;
+pub mod batch;
 pub(crate) mod change;
+pub(crate) mod checkpoint;
 pub(crate) mod collection;
 pub(crate) mod engine;
 pub(crate) mod history;

@@ -14,7 +14,7 @@ pub use find::{
 };
 pub use history::ReadHistory;
 pub use list::List;
-pub use many::{CreateMany, GetMany};
+pub use many::{Batch, GetMany};
 pub use migrate::Migrate;
 pub use one::{
     Create, Delete, Exists, Get, GetRequired, Overwrite, Reload, Remove, Save, Update, Upsert,

@@ -65,6 +65,8 @@ codes! {
     TOO_MANY = "SB-TOO-MANY", Refused;
     /// A query would read, or a transaction would hold, more than its budget allows.
     BUDGET = "SB-BUDGET", Refused;
+    /// A batch was cancelled, or its writer dropped, before the item began. Nothing was changed by it.
+    CANCELLED = "SB-CANCELLED", Refused;
     /// The database is closed, or closing.
     CLOSED = "SB-CLOSED", Refused;
     /// A `Tx` was used after its closure had ended.

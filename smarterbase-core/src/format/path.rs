@@ -231,6 +231,12 @@ pub fn schemas(collection: &str) -> Prefix {
     Prefix(format!("_schema/{collection}/").into())
 }
 
+/// `_import/<collection>/<name>.json`: how far an import came.
+#[must_use]
+pub fn import(collection: &str, name: &str) -> Key {
+    Key(format!("_import/{collection}/{name}.json").into())
+}
+
 /// `_quarantine/<collection>/<id>/<rev>-<write>.json`: a version of a document that was moved aside.
 #[must_use]
 pub fn quarantined(collection: &str, id: &EncodedId, rev: u64, write: Nonce) -> Key {

@@ -211,3 +211,11 @@ pub(crate) fn outcome_unknown(error: StoreError) -> Error {
     let text = "the store did not answer; the write may have happened";
     Error::new(Code::OUTCOME_UNKNOWN, text).with_source(error)
 }
+
+/// A task ended without saying what became of its write.
+pub(crate) fn task_ended() -> Error {
+    Error::new(
+        Code::OUTCOME_UNKNOWN,
+        "the write's task ended without a reply (was the runtime shut down?)",
+    )
+}
