@@ -17,6 +17,7 @@ pub mod path;
 pub mod quarantine;
 pub mod record;
 pub mod schema;
+pub mod stored_type;
 pub mod upgrade;
 
 pub(crate) mod json;

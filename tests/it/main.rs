@@ -5,6 +5,7 @@
 
 mod anomalies;
 mod bad_input;
+mod batches;
 mod brittle;
 mod conditions;
 mod cost;
@@ -17,6 +18,7 @@ mod maintenance;
 mod planning;
 mod queries;
 mod rules;
+mod traced;
 mod transaction_cost;
 mod transaction_faults;
 mod transaction_rules;
