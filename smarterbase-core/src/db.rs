@@ -2,6 +2,7 @@
 
 pub mod batch_writer;
 pub mod builder;
+pub mod collection;
 pub mod import;
 pub mod request;
 pub mod session;
@@ -10,6 +11,7 @@ pub mod verbs;
 
 pub use batch_writer::{BatchWriter, Ticket, WriteReport};
 pub use builder::DbBuilder;
+pub use collection::{JsonCollection, JsonDocument, JsonPage, JsonQuery};
 pub use import::{Import, ImportReport};
 pub use request::{
     Batch, Count, Create, Delete, DeleteMany, EstimateCount, Exists, FindAny, FindFirst,
@@ -183,6 +185,17 @@ impl Db {
     /// [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
     pub async fn settle_transactions(&self) -> Result<MedicReport> {
         medic::run(&self.engine, &mut Default::default()).await
+    }
+
+    /// A collection by its name, for tools that do not have its Rust type: see [`JsonCollection`]. At most three LISTs and
+    /// two GETs.
+    ///
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound): nothing of this name is in the store.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): it cannot be the name of a collection.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
+    pub async fn collection(&self, name: &str) -> Result<JsonCollection> {
+        JsonCollection::open(self, name).await
     }
 
     /// Refuses new writes and waits until every write has ended, detached ones and their clean-up included.

@@ -17,6 +17,7 @@ pub(crate) mod rewrite;
 pub(crate) mod secure;
 pub(crate) mod settle;
 pub mod transaction;
+pub(crate) mod untyped;
 pub(crate) mod verb;
 pub(crate) mod view;
 pub(crate) mod write;

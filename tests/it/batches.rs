@@ -437,6 +437,8 @@ async fn inside_a_transaction_a_batch_is_part_of_it() {
     User::create_many(&db, users(&["a", "b", "c"])).await.unwrap();
     let aborted = db
         .transaction(|tx| async move {
+            // What was read in the transaction is known; what was not is found out by the commit.
+            User::exists(&tx, &id("a")).await?;
             let created = User::create_many(&tx, users(&["d", "a", "d"])).await?;
             let created = outcomes(created);
             assert!(created[0].is_ok());

@@ -93,10 +93,12 @@ impl From<&ComponentSpec> for Component {
     }
 }
 
-/// A definition as its canonical text says it. Members that this build does not know change its hash, so that
-/// [`define`] does not give the same text.
+/// A definition as its canonical text says it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Read {
+    /// `index` or `unique`.
+    pub kind: String,
     /// Whether a list has one entry for each element.
     pub each: bool,
     /// The components.
@@ -107,6 +109,7 @@ pub struct Read {
 
 /// One component of a definition that was read.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ReadComponent {
     /// The stored name that the field had when the definition was made.
     pub name: String,
@@ -125,7 +128,7 @@ fn first() -> u32 {
     1
 }
 
-/// Reads the canonical text; `None` when it is none.
+/// Reads the canonical text; `None` when it is none, or one of a newer build.
 #[must_use]
 pub fn read(text: &str) -> Option<Read> {
     serde_json::from_str(text).ok()

@@ -261,6 +261,12 @@ pub fn history(collection: &str, id: &EncodedId) -> Prefix {
     Prefix(format!("_history/{collection}/{id}/").into())
 }
 
+/// `_history/<collection>/`: every version that was replaced.
+#[must_use]
+pub fn histories(collection: &str) -> Prefix {
+    Prefix(format!("_history/{collection}/").into())
+}
+
 /// `_history/<collection>/<id>/<revision>-<write>.json`. The revision has 20 digits, so that a listing is in the order of
 /// revisions; the write id tells the lives of an id apart (rule S16).
 #[must_use]

@@ -140,6 +140,24 @@ impl StoredType {
         }
     }
 
+    /// The type of a member of an object of this type.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Generic { of, with } => match (of.as_str(), &with[..]) {
+                ("Option" | "Box", [inner]) => inner.member(name),
+                ("Map", [_, inner]) => Some(inner),
+                _ => None,
+            },
+            Self::Embedded {
+                form: Form::Struct,
+                parts,
+                ..
+            } => parts.iter().find(|(part, _)| part == name).map(|(_, ty)| ty),
+            _ => None,
+        }
+    }
+
     /// Whether a member of this type may be missing.
     #[must_use]
     pub fn is_optional(&self) -> bool {

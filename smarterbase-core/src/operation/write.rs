@@ -149,6 +149,9 @@ pub(crate) async fn agree(
         }
     }
     agreement::check_maintainable(collection, &agreement)?;
+    if collection.is_untyped {
+        agreement::check_all_known(collection, &agreement)?;
+    }
     attach::down_unknown_indexes(engine, collection, agreement).await
 }
 
