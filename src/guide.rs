@@ -8,6 +8,7 @@
 //! | [`unique_values`] | values that at most one document may have |
 //! | [`queries`] | pages, streams, counts, order, scans, and what their results promise |
 //! | [`transactions`] | several documents that change together, and one view of many |
+//! | [`batches`] | many documents at once, imports, and tools without the Rust type |
 //! | [`evolving_your_schema`] | a struct that changes: seals, versions, migrations |
 //! | [`errors`] | what can go wrong, and what to do about each kind |
 //! | [`stores`] | folders, object storage, Redis, limits, and closing |
@@ -29,6 +30,9 @@ pub mod queries {}
 
 #[doc = include_str!("guide/transactions.md")]
 pub mod transactions {}
+
+#[doc = include_str!("guide/batches.md")]
+pub mod batches {}
 
 #[doc = include_str!("guide/evolving_your_schema.md")]
 pub mod evolving_your_schema {}

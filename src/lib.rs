@@ -65,9 +65,10 @@ pub mod prelude;
 pub use open::open;
 pub use smarterbase_core::{
     Error, ErrorKind, Result,
-    db::{Db, DbBuilder, Session, Transaction, Tx},
+    db::{BatchWriter, Db, DbBuilder, JsonCollection, JsonDocument, Session, Transaction, Tx},
     document::{Document, Field, FieldType, Id, IndexValue, Stored, Timestamp},
     operation::{
+        batch::{BatchHandle, ItemState, Progress},
         limits::{Limits, TransactionLimits},
         transaction::TransactionCounts,
     },

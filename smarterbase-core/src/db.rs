@@ -14,9 +14,9 @@ pub use builder::DbBuilder;
 pub use collection::{JsonCollection, JsonDocument, JsonPage, JsonQuery};
 pub use import::{Import, ImportReport};
 pub use request::{
-    Batch, Count, Create, Delete, DeleteMany, EstimateCount, Exists, FindAny, FindFirst,
-    FindKeys, FindLimited, FindMany, FindOne, FindOnly, FindPage, FindSorted, Get, GetMany,
-    GetRequired, List, Overwrite, Query, ReadHistory, Reload, Remove, Save, Update, Upsert,
+    Batch, Count, Create, Delete, DeleteMany, EstimateCount, Exists, FindAny, FindFirst, FindKeys,
+    FindLimited, FindMany, FindOne, FindOnly, FindPage, FindSorted, Get, GetMany, GetRequired,
+    List, Overwrite, Query, ReadHistory, Reload, Remove, Save, Update, Upsert,
 };
 pub use session::Session;
 pub use transaction::{Transaction, Tx};

@@ -450,10 +450,7 @@ async fn failures_of_the_store_tell_no_values() {
         }
     }
     assert_keeps_secrets(&bench.traced.text());
-    assert!(
-        !bench.traced.text().is_empty(),
-        "something was traced"
-    );
+    assert!(!bench.traced.text().is_empty(), "something was traced");
 }
 
 #[tokio::test(start_paused = true)]

@@ -210,12 +210,7 @@ async fn every_item_has_a_result_at_its_place_and_a_failure_is_nobody_elses() {
         .collect();
     assert_eq!(
         created,
-        [
-            Ok("u1"),
-            Err(&"SB-EXISTS"),
-            Ok("u3"),
-            Err(&"SB-INVALID-ID")
-        ]
+        [Ok("u1"), Err(&"SB-EXISTS"), Ok("u3"), Err(&"SB-INVALID-ID")]
     );
 
     let keys = || ["u3", "nobody", "u1"].map(id).into_iter().chain([bad("y")]);
@@ -283,7 +278,10 @@ async fn a_key_that_comes_twice_is_taken_in_request_order() {
     for _ in 0..3 {
         let created = User::create_many(&db, [1, 2, 3].map(with_age)).await;
         let created = outcomes(created.unwrap());
-        let ages: Vec<_> = created.iter().map(|one| one.as_ref().map(|u| u.age)).collect();
+        let ages: Vec<_> = created
+            .iter()
+            .map(|one| one.as_ref().map(|u| u.age))
+            .collect();
         assert_eq!(ages, [Ok(1), Err(&"SB-EXISTS"), Err(&"SB-EXISTS")]);
 
         let upserted = User::upsert_many(&db, [4, 5, 6].map(with_age)).await;
@@ -319,7 +317,8 @@ async fn progress_is_told_after_every_item() {
     let (_world, db) = open().await;
     Note::create(&db, note(1)).await.unwrap();
     let mut told: Vec<Progress> = Vec::new();
-    let batch = Note::create_many(&db, (0..4).map(note)).on_progress(|progress| told.push(progress));
+    let batch =
+        Note::create_many(&db, (0..4).map(note)).on_progress(|progress| told.push(progress));
     let sizes: u64 = batch
         .await
         .unwrap()
@@ -426,7 +425,10 @@ async fn a_lost_reply_of_one_item_is_unknown_and_counted_so() {
     assert!(store.was_hit());
     let progress = handle.progress();
     assert_eq!(progress.ended(), 8);
-    let unknown = results.iter().filter(|result| matches!(result, Err("SB-OUTCOME-UNKNOWN"))).count();
+    let unknown = results
+        .iter()
+        .filter(|result| matches!(result, Err("SB-OUTCOME-UNKNOWN")))
+        .count();
     assert_eq!(progress.unknown, unknown as u64);
     assert!(unknown > 0, "{results:?}");
 }
@@ -434,7 +436,9 @@ async fn a_lost_reply_of_one_item_is_unknown_and_counted_so() {
 #[tokio::test(start_paused = true)]
 async fn inside_a_transaction_a_batch_is_part_of_it() {
     let (world, db) = open().await;
-    User::create_many(&db, users(&["a", "b", "c"])).await.unwrap();
+    User::create_many(&db, users(&["a", "b", "c"]))
+        .await
+        .unwrap();
     let aborted = db
         .transaction(|tx| async move {
             // What was read in the transaction is known; what was not is found out by the commit.
@@ -681,7 +685,11 @@ async fn an_import_that_dies_at_any_call_goes_on_and_creates_nothing_twice() {
             assert_eq!(counts, (10, 10, 0), "{fault:?} at {call}: {report:?}");
             let found = Event::list(&db).await.unwrap();
             let numbers: BTreeSet<u64> = found.iter().map(|event| event.number).collect();
-            assert_eq!((found.len(), numbers.len()), (10, 10), "{fault:?} at {call}");
+            assert_eq!(
+                (found.len(), numbers.len()),
+                (10, 10),
+                "{fault:?} at {call}"
+            );
             db.close().await;
             let damage = invariant::damage::<Event>(&*world.store).await;
             assert_eq!(damage, Vec::<String>::new(), "{fault:?} at {call}");
@@ -717,7 +725,9 @@ async fn a_finished_import_does_nothing_again_and_another_name_begins_anew() {
 async fn an_import_goes_on_past_bad_items_and_says_which() {
     let (_world, db) = open().await;
     User::create(&db, User::new("u1")).await.unwrap();
-    User::create(&db, User::new("u2").plan("pro")).await.unwrap();
+    User::create(&db, User::new("u2").plan("pro"))
+        .await
+        .unwrap();
     let source = users(&["u0", "u1", "u2", "u3"])
         .into_iter()
         .chain([User::new(&"x".repeat(300)), User::new("u5")]);
@@ -735,9 +745,14 @@ async fn an_import_goes_on_past_bad_items_and_says_which() {
 #[tokio::test(start_paused = true)]
 async fn an_import_with_another_source_or_a_broken_one_is_refused() {
     let (_world, db) = open().await;
-    let broken = events(10).map(Ok).take(6).chain([Err(Error::abort("line 7"))]);
+    let broken = events(10)
+        .map(Ok)
+        .take(6)
+        .chain([Err(Error::abort("line 7"))]);
     let source = futures::stream::iter(broken);
-    let error = Event::import_stream(&db, "first", source).batch_size(4).await;
+    let error = Event::import_stream(&db, "first", source)
+        .batch_size(4)
+        .await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Aborted);
     let shorter = import(&db, 3).await.unwrap_err();
     assert_eq!(shorter.kind(), ErrorKind::Invalid);
@@ -764,7 +779,10 @@ async fn an_import_with_another_source_or_a_broken_one_is_refused() {
 async fn two_processes_that_run_one_import_create_every_document_once() {
     let (world, first) = open().await;
     let second = world.open(1).await;
-    let (one, two) = tokio::join!(import(&first, 40).into_future(), import(&second, 40).into_future());
+    let (one, two) = tokio::join!(
+        import(&first, 40).into_future(),
+        import(&second, 40).into_future()
+    );
     let failed = [one, two].into_iter().filter_map(Result::err);
     for error in failed {
         assert_eq!(error.code(), "SB-CONTENTION");

@@ -16,6 +16,7 @@ mod quarantine;
 mod reading;
 mod rolling;
 mod tasks;
+mod untyped;
 mod upgrading;
 mod v1;
 mod v2;

@@ -294,7 +294,9 @@ impl<T: Document> Held<T> {
         let view = View::plain(self.engine.clone());
         let at_once = view.limits.concurrent_reads;
         let mut turns = Turns::default();
-        let jobs = items.into_iter().map(|(_, item)| item.job(&view, &mut turns));
+        let jobs = items
+            .into_iter()
+            .map(|(_, item)| item.job(&view, &mut turns));
         let results = batch::run(jobs, at_once, &handle, &mut (Box::new(|_| {}) as _)).await;
         self.underway = None;
         let failed = tickets.into_iter().zip(results);
@@ -363,9 +365,7 @@ impl<T: Document> Item<T> {
                         .map_err(|error| error.during("upsert"))
                 }
                 Self::Save(mut stored) => stored.save(&db).await.map(|()| ((), 0)),
-                Self::Delete(key) => Delete::<T>::new((&db).into(), &key)
-                    .await
-                    .map(|_| ((), 0)),
+                Self::Delete(key) => Delete::<T>::new((&db).into(), &key).await.map(|_| ((), 0)),
             }
         }
         .boxed()

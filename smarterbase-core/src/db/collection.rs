@@ -120,7 +120,8 @@ impl JsonDocument {
     /// [`Corrupt`](crate::ErrorKind::Corrupt): they are not what that type says.
     pub fn decode<V: DeserializeOwned>(&self) -> Result<V> {
         let body = &self.fetched.settled.opened.body;
-        serde_json::from_slice(body).map_err(|error| crate::format::json::corrupt("the body", &error))
+        serde_json::from_slice(body)
+            .map_err(|error| crate::format::json::corrupt("the body", &error))
     }
 
     fn loaded(&self) -> (Fetched, bool) {
@@ -298,6 +299,9 @@ fn document(id: EncodedId, written: Written) -> Result<JsonDocument> {
 fn object(members: &impl Serialize) -> Result<Members> {
     match serde_json::to_value(members) {
         Ok(Value::Object(members)) => Ok(members),
-        _ => Err(Error::new(Code::INVALID, "the document is not a JSON object")),
+        _ => Err(Error::new(
+            Code::INVALID,
+            "the document is not a JSON object",
+        )),
     }
 }

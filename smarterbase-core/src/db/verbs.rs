@@ -5,8 +5,8 @@ use futures::{Stream, stream};
 use super::{
     BatchWriter, Db, Import, Session,
     request::{
-        Batch, Create, Delete, Exists, Get, GetMany, List, Overwrite, Query, ReadHistory,
-        Reload, Remove, Save, Update, Upsert,
+        Batch, Create, Delete, Exists, Get, GetMany, List, Overwrite, Query, ReadHistory, Reload,
+        Remove, Save, Update, Upsert,
     },
 };
 use crate::{
@@ -38,10 +38,7 @@ pub trait DocumentExt: Document {
     }
 
     /// Creates several documents side by side; one result each, in order. Of several with one key the first succeeds.
-    fn create_many<'a, N, I>(
-        session: impl Into<Session<'a>>,
-        new: I,
-    ) -> Batch<'a, Stored<Self>>
+    fn create_many<'a, N, I>(session: impl Into<Session<'a>>, new: I) -> Batch<'a, Stored<Self>>
     where
         N: IntoDocument<Self> + Send + 'a,
         I: IntoIterator<Item = N>,
@@ -52,10 +49,7 @@ pub trait DocumentExt: Document {
 
     /// Creates or replaces several documents side by side, each as [`upsert`](Self::upsert); one result each, in order. Of
     /// several with one key the last stays.
-    fn upsert_many<'a, N, I>(
-        session: impl Into<Session<'a>>,
-        new: I,
-    ) -> Batch<'a, Stored<Self>>
+    fn upsert_many<'a, N, I>(session: impl Into<Session<'a>>, new: I) -> Batch<'a, Stored<Self>>
     where
         N: IntoDocument<Self> + Send + 'a,
         I: IntoIterator<Item = N>,

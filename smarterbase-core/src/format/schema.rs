@@ -62,7 +62,10 @@ pub struct UntypedFacts {
     pub adopts: bool,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -79,7 +82,11 @@ impl UntypedFacts {
             aliases: with_aliases
                 .map(|field| (field.name.to_owned(), owned(field.aliases)))
                 .collect(),
-            indexes: spec.indexes.iter().map(|index| paths(spec, index)).collect(),
+            indexes: spec
+                .indexes
+                .iter()
+                .map(|index| paths(spec, index))
+                .collect(),
             renamed: renamed(spec),
             readable_by: Some(spec.history.policy.readable_by)
                 .filter(|version| (1..spec.schema_version).contains(version)),
@@ -96,12 +103,18 @@ fn owned(names: &[&str]) -> Vec<String> {
 
 fn paths(spec: &DocumentSpec, index: &crate::document::IndexSpec) -> (String, Vec<String>) {
     let components = index.components.iter();
-    let fields = components.map(|component| component.field.to_owned()).collect();
+    let fields = components
+        .map(|component| component.field.to_owned())
+        .collect();
     (definition::define(spec, index).name, fields)
 }
 
 fn renamed(spec: &DocumentSpec) -> Vec<String> {
-    let steps = spec.history.migrations.iter().flat_map(|migration| migration.steps);
+    let steps = spec
+        .history
+        .migrations
+        .iter()
+        .flat_map(|migration| migration.steps);
     let mut names: Vec<String> = steps
         .filter_map(|step| match step {
             Step::Rename(from, to) => Some([*from, *to]),

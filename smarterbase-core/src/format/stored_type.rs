@@ -153,7 +153,10 @@ impl StoredType {
                 form: Form::Struct,
                 parts,
                 ..
-            } => parts.iter().find(|(part, _)| part == name).map(|(_, ty)| ty),
+            } => parts
+                .iter()
+                .find(|(part, _)| part == name)
+                .map(|(_, ty)| ty),
             _ => None,
         }
     }
@@ -181,5 +184,7 @@ fn parts(parts: &[(&str, &Shape)]) -> Vec<(String, StoredType)> {
 }
 
 fn note_parts(parts: &[(String, StoredType)], versions: &mut BTreeMap<String, u32>) {
-    parts.iter().for_each(|(_, part)| part.note_versions(versions));
+    parts
+        .iter()
+        .for_each(|(_, part)| part.note_versions(versions));
 }

@@ -117,7 +117,10 @@ async fn newest(engine: &Engine, name: &str) -> Result<Option<PublishedSchema>> 
 fn shape(facts: Option<&UntypedFacts>) -> BodyShape {
     let mut embedded = BTreeMap::new();
     if let Some(facts) = facts {
-        facts.types.values().for_each(|ty| ty.note_versions(&mut embedded));
+        facts
+            .types
+            .values()
+            .for_each(|ty| ty.note_versions(&mut embedded));
     }
     BodyShape {
         embedded: Versions(embedded),
@@ -128,7 +131,9 @@ fn shape(facts: Option<&UntypedFacts>) -> BodyShape {
 
 impl Untyped {
     pub(crate) fn facts(&self) -> Option<&UntypedFacts> {
-        self.schema.as_ref().and_then(|schema| schema.untyped.as_ref())
+        self.schema
+            .as_ref()
+            .and_then(|schema| schema.untyped.as_ref())
     }
 
     /// Refuses where nothing may be written.

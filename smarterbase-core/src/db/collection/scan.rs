@@ -113,7 +113,8 @@ impl<'a> JsonQuery<'a> {
             }),
             None => {
                 let text = format!("the argument cannot be compared with `{field}`");
-                self.failure.get_or_insert(Error::new(Code::INVALID_VALUE, text));
+                self.failure
+                    .get_or_insert(Error::new(Code::INVALID_VALUE, text));
             }
         }
         self
@@ -131,7 +132,9 @@ impl<'a> JsonQuery<'a> {
             _ => ty,
         };
         let encodings = ["bool", "number", "string", "uuid", "timestamp"];
-        let is_scalar = encodings.iter().any(|name| stored_type::is_indexable(ty, name));
+        let is_scalar = encodings
+            .iter()
+            .any(|name| stored_type::is_indexable(ty, name));
         is_scalar.then(|| ty.clone())
     }
 
@@ -158,7 +161,8 @@ impl<'a> JsonQuery<'a> {
         if page.next.is_none() {
             return Ok(page.items);
         }
-        let text = format!("there are more than {most} documents; ask for pages, or raise `collect`");
+        let text =
+            format!("there are more than {most} documents; ask for pages, or raise `collect`");
         Err(collection.during("list", Error::new(Code::TOO_MANY, text)))
     }
 
@@ -184,7 +188,11 @@ impl<'a> JsonQuery<'a> {
     /// Up to `most` documents that meet the conditions.
     async fn gather(&self, after: Option<EncodedId>, most: usize) -> Result<Vec<JsonDocument>> {
         let (view, collection) = (&self.collection.view, &self.collection.untyped.collection);
-        let page = if self.tests.is_empty() { most } else { usize::MAX };
+        let page = if self.tests.is_empty() {
+            most
+        } else {
+            usize::MAX
+        };
         let mut ids = Ids {
             own: overlay::ids_after(view, collection, after.as_ref())?,
             walk: IdWalk::new(view, collection, after.as_ref(), page),
@@ -195,7 +203,11 @@ impl<'a> JsonQuery<'a> {
         };
         let (mut found, mut read) = (Vec::new(), 0);
         while found.len() < most {
-            let batch = ids.next(view.limits.concurrent_reads).await?;
+            let batch = match self.tests.is_empty() {
+                true => most - found.len(),
+                false => usize::MAX,
+            };
+            let batch = ids.next(batch.min(view.limits.concurrent_reads)).await?;
             if batch.is_empty() {
                 break;
             }

@@ -138,7 +138,9 @@ fn map(key: &StoredType, inner: &StoredType, value: &Value) -> Fit {
         let as_text = fits(key, &Value::String(name.clone()));
         let as_number = || fits(key, &serde_json::from_str(name).unwrap_or(Value::Null));
         // The name is a key, and keys are values: it is not told.
-        as_text.or_else(|_| as_number()).map_err(|_| Misfit::default())?;
+        as_text
+            .or_else(|_| as_number())
+            .map_err(|_| Misfit::default())?;
         at(".*", fits(inner, value))
     })
 }
@@ -154,8 +156,9 @@ fn object(members: &[(String, StoredType)], tag: Option<&str>, value: &Value) ->
             None => at(format_args!(".{name}"), require(ty.is_optional()))?,
         }
     }
-    let is_known =
-        |name: &String| Some(name.as_str()) == tag || members.iter().any(|(known, _)| known == name);
+    let is_known = |name: &String| {
+        Some(name.as_str()) == tag || members.iter().any(|(known, _)| known == name)
+    };
     require(object.keys().all(is_known))
 }
 
@@ -222,7 +225,8 @@ fn tagged(parts: &[(String, StoredType)], tag: &str, value: &Value) -> Fit {
 /// `{"kind":"team","data":…}`.
 fn adjacent(parts: &[(String, StoredType)], tag: &str, content: &str, value: &Value) -> Fit {
     let object = value.as_object();
-    let found = object.and_then(|object| Some((object, variant(parts, text_member(object, tag)?)?)));
+    let found =
+        object.and_then(|object| Some((object, variant(parts, text_member(object, tag)?)?)));
     let Some((object, ty)) = found else {
         return untagged_part(parts, value);
     };
@@ -252,10 +256,25 @@ mod tests {
         let address = json!({"embedded": "Address", "version": 2, "form": "struct",
             "parts": [["city", "String"], ["zip", {"of": "Option", "with": ["u32"]}]]});
         let list = ty(json!({"of": "Vec", "with": [address]}));
-        assert_eq!(fits(&list, &json!([{"city": "Ulm"}, {"city": "Bonn", "zip": 53111}])), Ok(()));
-        assert_eq!(path(&list, &json!([{"city": "Ulm", "zip": -1}])).as_deref(), Some("[0].zip"));
-        assert_eq!(path(&list, &json!([{"city": "Ulm"}, {}])).as_deref(), Some("[1].city"));
-        assert_eq!(path(&list, &json!([{"city": "Ulm", "town": 1}])).as_deref(), Some("[0]"));
+        assert_eq!(
+            fits(
+                &list,
+                &json!([{"city": "Ulm"}, {"city": "Bonn", "zip": 53111}])
+            ),
+            Ok(())
+        );
+        assert_eq!(
+            path(&list, &json!([{"city": "Ulm", "zip": -1}])).as_deref(),
+            Some("[0].zip")
+        );
+        assert_eq!(
+            path(&list, &json!([{"city": "Ulm"}, {}])).as_deref(),
+            Some("[1].city")
+        );
+        assert_eq!(
+            path(&list, &json!([{"city": "Ulm", "town": 1}])).as_deref(),
+            Some("[0]")
+        );
         assert_eq!(path(&list, &json!("Ulm")).as_deref(), Some(""));
     }
 
@@ -270,7 +289,11 @@ mod tests {
             ("NonZeroU8", json!(1), json!(0)),
             ("char", json!("ß"), json!("ss")),
             ("bool", json!(true), json!(1)),
-            ("Timestamp", json!("2026-11-20T14:52:11Z"), json!("yesterday")),
+            (
+                "Timestamp",
+                json!("2026-11-20T14:52:11Z"),
+                json!("yesterday"),
+            ),
             ("()", json!(null), json!(0)),
         ] {
             assert_eq!(fits(&leaf(name), &good), Ok(()), "{name}");
@@ -283,10 +306,18 @@ mod tests {
     #[test]
     fn the_variants_of_an_enum_fit_in_the_way_that_it_is_written() {
         let parts = json!([["free", "()"], ["team", {"members": [["seats", "u8"]]}]]);
-        let of = |form: &str| ty(json!({"embedded": "Plan", "version": 1, "form": form, "tag": "kind",
-            "content": "data", "parts": parts}));
+        let of = |form: &str| {
+            ty(
+                json!({"embedded": "Plan", "version": 1, "form": form, "tag": "kind",
+            "content": "data", "parts": parts}),
+            )
+        };
         for (form, good, bad) in [
-            ("enum", json!(["free", {"team": {"seats": 3}}]), json!(["team", "pro", {"team": {"seats": 300}}, 1])),
+            (
+                "enum",
+                json!(["free", {"team": {"seats": 3}}]),
+                json!(["team", "pro", {"team": {"seats": 300}}, 1]),
+            ),
             (
                 "tagged",
                 json!([{"kind": "free"}, {"kind": "team", "seats": 3}]),
@@ -297,7 +328,11 @@ mod tests {
                 json!([{"kind": "free"}, {"kind": "team", "data": {"seats": 3}}]),
                 json!([{"kind": "team"}, {"kind": "pro"}, {"kind": "free", "seats": 3}]),
             ),
-            ("untagged", json!([null, {"seats": 3}]), json!(["free", {"seats": 300}])),
+            (
+                "untagged",
+                json!([null, {"seats": 3}]),
+                json!(["free", {"seats": 300}]),
+            ),
             ("of-tomorrow", json!([]), json!(["free", null])),
         ] {
             let ty = of(form);

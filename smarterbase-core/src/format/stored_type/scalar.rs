@@ -85,7 +85,9 @@ fn leaf<'a>(name: &str, value: &'a Value) -> Option<Scalar<'a>> {
     match encoding_of(name)? {
         "bool" => value.as_bool().map(Scalar::Bool),
         "number" => number(name, value),
-        "uuid" => Uuid::deserialize(value).ok().map(|uuid| Scalar::Uuid(*uuid.as_bytes())),
+        "uuid" => Uuid::deserialize(value)
+            .ok()
+            .map(|uuid| Scalar::Uuid(*uuid.as_bytes())),
         "timestamp" => {
             let (seconds, nanoseconds) = Timestamp::deserialize(value).ok()?.to_parts();
             Some(Scalar::Timestamp(seconds, nanoseconds))
@@ -104,7 +106,9 @@ fn text(value: &Value) -> Option<Scalar<'_>> {
 )]
 fn number<'a>(name: &str, value: &Value) -> Option<Scalar<'a>> {
     match name {
-        "f32" => value.as_f64().map(|number| Scalar::Float(f64::from(number as f32))),
+        "f32" => value
+            .as_f64()
+            .map(|number| Scalar::Float(f64::from(number as f32))),
         "f64" => value.as_f64().map(Scalar::Float),
         _ => natural_number(value),
     }

@@ -107,7 +107,9 @@ fn key_kind(catalog: Option<&Catalog>) -> Result<KeyKind> {
         return Ok(KeyKind::Text);
     };
     let kinds = [KeyKind::Uuid, KeyKind::Text, KeyKind::Unsigned];
-    let found = kinds.into_iter().find(|kind| kind.name() == catalog.key_kind);
+    let found = kinds
+        .into_iter()
+        .find(|kind| kind.name() == catalog.key_kind);
     found.ok_or_else(|| {
         let text = "the catalog names a kind of keys that this build does not know";
         Error::new(Code::UNSUPPORTED_FORMAT, text).in_collection(&catalog.collection)
@@ -125,7 +127,9 @@ fn resolve(untyped: &UntypedFacts, name: &str, entry: &Entry) -> Option<(Index, 
             true => stored_type::list_element(ty)?,
             false => ty,
         };
-        types.push(Some(ty.clone()).filter(|ty| stored_type::is_indexable(ty, &component.encoding))?);
+        types.push(
+            Some(ty.clone()).filter(|ty| stored_type::is_indexable(ty, &component.encoding))?,
+        );
     }
     let is_understood = !fields.is_empty() && (!read.each || fields.len() == 1);
     let components = fields.into_iter().zip(&read.fields);
@@ -149,19 +153,18 @@ fn resolve(untyped: &UntypedFacts, name: &str, entry: &Entry) -> Option<(Index, 
 
 /// The fields that a definition is over, by their stored names of today: as the publisher declares it; else by the names in
 /// its text, where no step gave or took one of them.
-fn fields(
-    untyped: &UntypedFacts,
-    name: &str,
-    components: &[ReadComponent],
-) -> Option<Vec<String>> {
+fn fields(untyped: &UntypedFacts, name: &str, components: &[ReadComponent]) -> Option<Vec<String>> {
     if let Some(declared) = untyped.indexes.get(name) {
         return Some(declared.clone()).filter(|declared| declared.len() == components.len());
     }
     let mut names = components.iter().map(|component| &component.name);
     let keeps = |name: &String| untyped.types.contains_key(name) && !untyped.renamed.contains(name);
-    names
-        .all(keeps)
-        .then(|| components.iter().map(|component| component.name.clone()).collect())
+    names.all(keeps).then(|| {
+        components
+            .iter()
+            .map(|component| component.name.clone())
+            .collect()
+    })
 }
 
 fn encoding(component: &ReadComponent) -> Option<Encoding> {
@@ -179,7 +182,9 @@ fn encoding(component: &ReadComponent) -> Option<Encoding> {
 fn interned(facts: &Facts) -> &'static DocumentSpec {
     static SPECS: Mutex<BTreeMap<String, &'static DocumentSpec>> = Mutex::new(BTreeMap::new());
     let mut specs = SPECS.lock().unwrap_or_else(PoisonError::into_inner);
-    specs.entry(format!("{facts:?}")).or_insert_with(|| kept(facts))
+    specs
+        .entry(format!("{facts:?}"))
+        .or_insert_with(|| kept(facts))
 }
 
 fn kept(facts: &Facts) -> &'static DocumentSpec {

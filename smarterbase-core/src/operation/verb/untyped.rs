@@ -35,7 +35,14 @@ pub(crate) async fn create(
     let mut base = None;
     for _ in 0..view.limits.update_attempts {
         let entries = untyped.entries(&members)?;
-        let change = Change::of_body(view, collection, &id, base.take(), body.clone().into(), entries)?;
+        let change = Change::of_body(
+            view,
+            collection,
+            &id,
+            base.take(),
+            body.clone().into(),
+            entries,
+        )?;
         match write(view, collection, change).await? {
             Verdict::Written(written) => return Ok((id, written)),
             Verdict::Lost(object) => {
@@ -73,7 +80,9 @@ pub(crate) async fn save(
         .map_err(|error| read::at(collection, id, error))?;
     for _ in 0..view.limits.update_attempts {
         let base = Some(untyped.base(id, &fetched)?);
-        let entries = untyped.entries(&members).map_err(|error| read::at(collection, id, error))?;
+        let entries = untyped
+            .entries(&members)
+            .map_err(|error| read::at(collection, id, error))?;
         let change = Change::of_body(view, collection, id, base, body.clone().into(), entries)?;
         match write(view, collection, change).await? {
             Verdict::Written(written) => return Ok(Some(written)),
@@ -196,16 +205,21 @@ fn judged(
 
 fn judge(facts: &UntypedFacts, name: &str, value: &Value) -> Result<()> {
     if name.starts_with("_sb") {
-        let text = "the document has a member starting with `_sb`; these names belong to the format";
+        let text =
+            "the document has a member starting with `_sb`; these names belong to the format";
         return Err(Error::new(Code::INVALID, text));
     }
     let mut aliases = facts.aliases.iter();
-    if let Some((field, _)) = aliases.find(|(_, aliases)| aliases.iter().any(|alias| alias == name)) {
+    if let Some((field, _)) = aliases.find(|(_, aliases)| aliases.iter().any(|alias| alias == name))
+    {
         return Err(invalid(field, "is to be written by this name"));
     }
     match facts.types.get(name) {
         Some(ty) => stored_type::fits(ty, value).map_err(|misfit| {
-            invalid(&format!("{name}{}", misfit.path), "is not what its type says")
+            invalid(
+                &format!("{name}{}", misfit.path),
+                "is not what its type says",
+            )
         }),
         None if facts.denies_unknown => Err(Error::new(
             Code::INVALID,
@@ -218,7 +232,11 @@ fn judge(facts: &UntypedFacts, name: &str, value: &Value) -> Result<()> {
 /// A missing optional value that is indexed is written as null, as the type would write it: what the type makes of a missing
 /// one is its own affair.
 fn complete(collection: &Collection, facts: &UntypedFacts, members: &mut Members) {
-    let components = collection.spec.indexes.iter().flat_map(|index| index.components);
+    let components = collection
+        .spec
+        .indexes
+        .iter()
+        .flat_map(|index| index.components);
     for component in components {
         let is_optional = |ty: &stored_type::StoredType| ty.is_optional();
         if !members.contains_key(component.field)
@@ -236,7 +254,9 @@ fn text(before: Option<&Fetched>, members: &Members) -> Vec<u8> {
     let stored = stored.map(|stored| stored.0).unwrap_or_default();
     let mut body = ObjectWriter::default();
     let is_last = |position: usize, name: &String| {
-        !stored[position + 1..].iter().any(|(later, _)| later == name)
+        !stored[position + 1..]
+            .iter()
+            .any(|(later, _)| later == name)
     };
     for (position, (name, raw)) in stored.iter().enumerate() {
         if let Some(value) = members.get(name).filter(|_| is_last(position, name)) {
@@ -304,7 +324,10 @@ pub(crate) fn encode_text(collection: &Collection, kind: KeyKind, text: &str) ->
         KeyKind::Text => encode_key(collection, &text.to_owned()),
         KeyKind::Uuid => {
             let uuid = <Uuid as crate::document::DocumentKey>::from_text(text);
-            encode_key(collection, &uuid.map_err(|error| error.in_collection(collection.name()))?)
+            encode_key(
+                collection,
+                &uuid.map_err(|error| error.in_collection(collection.name()))?,
+            )
         }
         KeyKind::Unsigned => {
             let number = text.parse::<u64>().map_err(|_| {
@@ -328,4 +351,3 @@ pub(crate) fn fetched(written: Written) -> Result<(Fetched, bool)> {
     let bytes = written.bytes;
     Ok((Fetched { settled, bytes }, is_known))
 }
-
