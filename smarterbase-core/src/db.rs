@@ -187,8 +187,8 @@ impl Db {
         medic::run(&self.engine, &mut Default::default()).await
     }
 
-    /// A collection by its name, for tools that do not have its Rust type: see [`JsonCollection`]. At most three LISTs and
-    /// two GETs.
+    /// A collection by its name, for tools that do not have its Rust type: see [`JsonCollection`]. At most three LISTs,
+    /// two GETs, and one more for each set of definitions that programs of the newest version declared later.
     ///
     /// # Errors
     /// - [`NotFound`](crate::ErrorKind::NotFound): nothing of this name is in the store.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use smarterbase::{Error, Result, prelude::*};
-use smarterbase_core::{db::JsonCollection, format::Key};
+use smarterbase_core::db::JsonCollection;
 use smarterbase_testkit::{invariant, sweep::World};
 use uuid::Uuid;
 
 use crate::{
     tasks::{LooseTask, OldTask, old, sealed},
-    world::{assert_sound, json, put, swap, text},
+    world::{assert_sound, json, paths, put, swap, text},
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
@@ -683,7 +683,7 @@ async fn an_index_that_json_does_not_give_refuses_writes_and_stays_in_use() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_schema_that_an_older_build_published_makes_the_collection_read_only() {
+async fn a_schema_that_an_older_build_published_is_completed_by_the_next_program() {
     let (world, db) = open().await;
     let path = "_schema/members/1.json";
     let mut value = json(&world, path).await;
@@ -694,14 +694,116 @@ async fn a_schema_that_an_older_build_published_makes_the_collection_read_only()
         .expect("it is published");
     swap(&world, path, &value.to_string()).await;
     let tool = tool(&world, "members").await;
-    assert!(tool.read_only_reason().unwrap().contains("an older build"));
+    let reason = tool.read_only_reason().unwrap();
+    assert!(reason.contains("an older build"), "{reason}");
     assert_eq!(refusal(tool.delete("ada").await).1, "SB-READ-ONLY");
     assert!(tool.get("ada").await.unwrap().is_some());
-    // The typed program does not mind.
-    Member::create(&world.open(4).await, member("eve"))
+    db.close().await;
+    // The next program of this build says it, once.
+    for client in [4, 5] {
+        let next = world.open(client).await;
+        Member::get(&next, &"ada".to_owned()).await.unwrap();
+        next.close().await;
+    }
+    let published = paths(&world, "_schema/members/").await;
+    assert_eq!(published.len(), 2, "{published:?}");
+    let tool = world.open(6).await.collection("members").await.unwrap();
+    tool.create(&members("eve", json!({"plan": "Pro"})))
         .await
         .unwrap();
+    assert!(tool.delete("ada").await.unwrap());
+    assert_sound::<Member>(&world).await;
+}
+
+/// The program of a later day: the same version, one more index, and history.
+mod later {
+    use smarterbase::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+    #[document(
+        name = "visits",
+        schema_dir = "tests/migrations/schema/members",
+        history
+    )]
+    pub(super) struct Visit {
+        #[key]
+        pub(super) number: u64,
+        #[index]
+        pub(super) page: String,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_program_declares_later_holds_for_tools_too() {
+    let world = World::new(5);
+    let db = world.open(0).await;
+    let visit = |number| Visit {
+        number,
+        page: "/".to_owned(),
+    };
+    Visit::create(&db, visit(1)).await.unwrap();
     db.close().await;
-    let key = Key::from_stored(path);
-    assert!(world.store.get(&key).await.unwrap().is_some());
+    let db = world.open(1).await;
+    db.rebuild_indexes::<later::Visit>().await.unwrap();
+    let visits = db.collection("visits").await.unwrap();
+    visits
+        .create(&json!({"number": 2, "page": "/a"}))
+        .await
+        .unwrap();
+    let one = visits.get("1").await.unwrap().unwrap();
+    visits
+        .save(&one, &json!({"number": 1, "page": "/a"}))
+        .await
+        .unwrap();
+    let found = later::Visit::find_by_page(&db, "/a").await.unwrap();
+    assert_eq!(found.len(), 2);
+    let history = later::Visit::history(&db, &1).await.unwrap();
+    assert_eq!(history.len(), 2);
+    db.close().await;
+    assert_sound::<later::Visit>(&world).await;
+}
+
+/// Stored as text, in lower case once it was read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Embedded)]
+#[serde(try_from = "String", into = "String")]
+struct Lowered(String);
+
+impl TryFrom<String> for Lowered {
+    type Error = std::convert::Infallible;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Ok(Self(text.to_lowercase()))
+    }
+}
+
+impl From<Lowered> for String {
+    fn from(lowered: Lowered) -> Self {
+        lowered.0
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(name = "labels", schema_dir = "tests/migrations/schema/members")]
+struct Label {
+    #[key]
+    id: String,
+    #[unique]
+    text: Lowered,
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unique_value_that_code_makes_of_json_refuses_writes() {
+    let world = World::new(5);
+    let db = world.open(0).await;
+    let label = Label {
+        id: "a".to_owned(),
+        text: Lowered("a".to_owned()),
+    };
+    Label::create(&db, label).await.unwrap();
+    let labels = tool(&world, "labels").await;
+    let taken = labels.create(&json!({"id": "b", "text": "A"})).await;
+    assert_eq!(refusal(taken), (ErrorKind::Refused, "SB-DEFINITION"));
+    assert!(labels.get("a").await.unwrap().is_some());
+    db.close().await;
+    assert_sound::<Label>(&world).await;
 }

@@ -37,8 +37,7 @@ use crate::{
 ///   is [`Unsupported`](crate::ErrorKind::Unsupported), since only programs with the type migrate.
 /// - **Read-only** ([`read_only_reason`](Self::read_only_reason)) is a collection without a published version, as of a type
 ///   without a lock. Writing is also refused (`SB-DEFINITION`) while an index or unique value is maintained that JSON does not
-///   give: over an `opaque` field, or declared after the version was published and over a renamed one.
-/// - A field whose type is stored through another one (`serde(into)`) must be stored as it is indexed.
+///   give: over an `opaque` field, or over a value that is stored as another type (`serde(into)`).
 /// - The length of an array (`[T; N]`) is not known and not checked.
 ///
 /// ```

@@ -225,6 +225,12 @@ pub fn schema(collection: &str, version: u32) -> Key {
     Key(format!("_schema/{collection}/{version}.json").into())
 }
 
+/// `_schema/<collection>/<version>-<hash>.json`: what a program adds to a published version.
+#[must_use]
+pub fn schema_addition(collection: &str, name: &str) -> Key {
+    Key(format!("_schema/{collection}/{name}.json").into())
+}
+
 /// `_schema/<collection>/`: every published version.
 #[must_use]
 pub fn schemas(collection: &str) -> Prefix {

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::{Envelope, Nonce, definition, envelope, json, stored_type::StoredType};
 use crate::{
-    document::{DocumentSpec, SealedShape, UnknownMembers},
+    document::{DocumentSpec, IndexSpec, SealedShape, UnknownMembers},
     error::Result,
-    migration::Step,
 };
 
 /// A published version. It is written once and never changes.
@@ -42,12 +43,10 @@ pub struct UntypedFacts {
     /// Other names that are read for a field, by its stored name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub aliases: BTreeMap<String, Vec<String>>,
-    /// The stored names of the components of each definition, by its full name, as the publisher declares them.
+    /// The stored names of the components of each definition whose values JSON tells, by its full name, as the publisher
+    /// declares them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub indexes: BTreeMap<String, Vec<String>>,
-    /// Names that a migration step gave or took: a definition may call a field by an older name.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub renamed: Vec<String>,
     /// The lowest version whose programs can read what this one writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readable_by: Option<u32>,
@@ -74,6 +73,11 @@ impl UntypedFacts {
     /// What is to be known of a type.
     #[must_use]
     pub fn of(spec: &DocumentSpec) -> Self {
+        let is_told = |index: &&IndexSpec| {
+            let mut components = index.components.iter();
+            components.all(|component| !component.encoding.converted)
+        };
+        let told = spec.indexes.iter().filter(is_told);
         let with_aliases = spec.fields.iter().filter(|field| !field.aliases.is_empty());
         Self {
             types: (spec.fields.iter())
@@ -82,12 +86,7 @@ impl UntypedFacts {
             aliases: with_aliases
                 .map(|field| (field.name.to_owned(), owned(field.aliases)))
                 .collect(),
-            indexes: spec
-                .indexes
-                .iter()
-                .map(|index| paths(spec, index))
-                .collect(),
-            renamed: renamed(spec),
+            indexes: told.map(|index| paths(spec, index)).collect(),
             readable_by: Some(spec.history.policy.readable_by)
                 .filter(|version| (1..spec.schema_version).contains(version)),
             denies_unknown: spec.unknown == UnknownMembers::Deny,
@@ -97,35 +96,35 @@ impl UntypedFacts {
     }
 }
 
+impl UntypedFacts {
+    /// What is known when another program of the same version says more: its own definitions, or rules that were switched on
+    /// later. The stricter rule holds.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.indexes.extend(other.indexes.clone());
+        both.aliases.extend(other.aliases.clone());
+        both.denies_unknown |= other.denies_unknown;
+        both.keeps_history |= other.keeps_history;
+        both.adopts |= other.adopts;
+        both.readable_by = self
+            .readable_by
+            .zip(other.readable_by)
+            .map(|(one, two)| one.max(two));
+        both
+    }
+}
+
 fn owned(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-fn paths(spec: &DocumentSpec, index: &crate::document::IndexSpec) -> (String, Vec<String>) {
+fn paths(spec: &DocumentSpec, index: &IndexSpec) -> (String, Vec<String>) {
     let components = index.components.iter();
     let fields = components
         .map(|component| component.field.to_owned())
         .collect();
     (definition::define(spec, index).name, fields)
-}
-
-fn renamed(spec: &DocumentSpec) -> Vec<String> {
-    let steps = spec
-        .history
-        .migrations
-        .iter()
-        .flat_map(|migration| migration.steps);
-    let mut names: Vec<String> = steps
-        .filter_map(|step| match step {
-            Step::Rename(from, to) => Some([*from, *to]),
-            _ => None,
-        })
-        .flatten()
-        .map(str::to_owned)
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    names
 }
 
 impl PublishedSchema {
@@ -149,6 +148,24 @@ impl PublishedSchema {
     pub fn body(&self) -> Bytes {
         let body = serde_json::to_vec(self).expect("a schema is JSON, and memory takes it");
         body.into()
+    }
+
+    /// The name of the object in which a program adds what the published version does not say of its type, without `.json`:
+    /// `<version>-<first 8 hex digits of sha256 of the body>`.
+    #[must_use]
+    pub fn addition_name(&self) -> String {
+        let hash = HEXLOWER.encode(&Sha256::digest(self.body()));
+        format!("{}-{}", self.version, &hash[..8])
+    }
+
+    /// Whether a program of this version and shape says more than what is published.
+    #[must_use]
+    pub fn lacks(&self, own: &Self) -> bool {
+        match (&self.untyped, &own.untyped) {
+            (Some(published), Some(own)) => published.with(own) != *published,
+            (None, own) => own.is_some(),
+            (Some(_), None) => false,
+        }
     }
 
     /// The bytes: `{"_sb":{…},"collection":"users","version":2,…}`.

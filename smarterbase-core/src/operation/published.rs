@@ -7,7 +7,7 @@ use super::{Collection, Engine, engine::store_failure};
 use crate::{
     document::{SealedShape, Standing, Upgrade},
     error::{Code, Error, Result},
-    format::{Envelope, path, schema::PublishedSchema},
+    format::{Envelope, Key, path, schema::PublishedSchema},
     port::Object,
     protocol::{PutMachine, PutOutcome},
 };
@@ -90,10 +90,34 @@ async fn check_sealed(engine: &Engine, collection: &Collection, shape: &SealedSh
         None if engine.check_writable().is_err() => return Ok(()),
         None => publish(engine, collection, &own).await?,
     };
-    if published.digest == own.digest {
+    if published.digest != own.digest {
+        return Err(drift(collection, &published, Some(&own)));
+    }
+    add(engine, collection, &published, &own).await
+}
+
+/// Publishes what programs without the type need beside the version, where the version does not say it: an older build
+/// published it, or the definitions of this program are others. One GET then, and one PUT once.
+async fn add(
+    engine: &Engine,
+    collection: &Collection,
+    published: &PublishedSchema,
+    own: &PublishedSchema,
+) -> Result<()> {
+    if !published.lacks(own) || engine.check_writable().is_err() {
         return Ok(());
     }
-    Err(drift(collection, &published, Some(&own)))
+    let key = path::schema_addition(collection.name(), &own.addition_name());
+    if engine
+        .store
+        .get(&key)
+        .await
+        .map_err(store_failure)?
+        .is_some()
+    {
+        return Ok(());
+    }
+    put(engine, key, own).await.map(drop)
 }
 
 async fn fetch(engine: &Engine, collection: &Collection) -> Result<Option<PublishedSchema>> {
@@ -113,6 +137,10 @@ async fn publish(
     own: &PublishedSchema,
 ) -> Result<PublishedSchema> {
     let key = path::schema(collection.name(), collection.spec.schema_version);
+    put(engine, key, own).await
+}
+
+async fn put(engine: &Engine, key: Key, own: &PublishedSchema) -> Result<PublishedSchema> {
     let envelope = Envelope::first(engine.nonce());
     let machine: PutMachine = PutMachine::new(key, None, envelope, &own.body());
     match engine.drive(machine).await {

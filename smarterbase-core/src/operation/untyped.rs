@@ -17,7 +17,7 @@ use crate::{
     document::{IndexSink, Scalar},
     error::{Code, Error, Result},
     format::{
-        Prefix,
+        Key, Prefix,
         envelope::BodyShape,
         index_key::{IndexEncoder, IndexEntries},
         path::{self, EncodedId},
@@ -43,11 +43,10 @@ pub(crate) struct Untyped {
 }
 
 const NO_SCHEMA: &str = "no version of its type is published (the type is not sealed by a lock), so its documents can only be read";
-const NO_FACTS: &str = "its schema was published by an older build, which did not say what programs without the type need; so its \
-                        documents can only be read until the type gets another version";
+const NO_FACTS: &str = "only programs of an older build have used its type, which did not say what programs without the type need; so its documents can only be read";
 const NO_CATALOG: &str = "no program has written to it yet, so its documents can only be read";
 
-/// Opens a collection by its name: at most two LISTs and two GETs, one LIST more where nothing is published.
+/// Opens a collection by its name: at most two LISTs and two GETs, a GET for each addition to the published version.
 pub(crate) async fn open(engine: &Arc<Engine>, name: &str) -> Result<Untyped> {
     if !path::is_collection_name(name) {
         let text = "the name of a collection matches `[a-z][a-z0-9-]*`";
@@ -86,28 +85,54 @@ async fn has_any(engine: &Engine, prefix: &Prefix) -> Result<bool> {
     Ok(!page.map_err(store_failure)?.objects.is_empty())
 }
 
-/// The newest published version.
+/// The newest published version, with what programs added to it.
 async fn newest(engine: &Engine, name: &str) -> Result<Option<PublishedSchema>> {
+    let keys = published(engine, name).await?;
+    let Some(version) = keys.iter().map(|(version, _)| *version).max() else {
+        return Ok(None);
+    };
+    let Some(mut schema) = fetch(engine, &path::schema(name, version)).await? else {
+        return Ok(None);
+    };
+    let base = path::schema(name, version);
+    for (_, key) in keys
+        .iter()
+        .filter(|(of, key)| *of == version && *key != base)
+    {
+        let added = fetch(engine, key).await?;
+        let same = added.filter(|added| added.digest == schema.digest);
+        if let Some(facts) = same.and_then(|added| added.untyped) {
+            schema.untyped = Some(match schema.untyped.take() {
+                Some(known) => known.with(&facts),
+                None => facts,
+            });
+        }
+    }
+    Ok(Some(schema))
+}
+
+/// Every published object and the version that it is about.
+async fn published(engine: &Engine, name: &str) -> Result<Vec<(u32, Key)>> {
     let prefix = path::schemas(name);
-    let (mut newest, mut after) = (None, None);
+    let (mut keys, mut after) = (Vec::new(), None);
     loop {
         let page = engine.store.list(&prefix, after.as_ref(), 1_000).await;
         let page = page.map_err(store_failure)?;
-        let versions = page.objects.iter().filter_map(|listed| {
-            let name = listed.key.as_str().strip_prefix(&prefix.to_string())?;
-            name.strip_suffix(".json")?.parse::<u32>().ok()
-        });
-        newest = versions.chain(newest).max();
         after = page.objects.last().map(|listed| listed.key.clone());
+        keys.extend(page.objects.into_iter().filter_map(|listed| {
+            let name = listed.key.as_str().strip_prefix(&prefix.to_string())?;
+            let name = name.strip_suffix(".json")?;
+            let version = name.split_once('-').map_or(name, |(version, _)| version);
+            Some((version.parse().ok()?, listed.key.clone()))
+        }));
         if !page.has_more || after.is_none() {
-            break;
+            return Ok(keys);
         }
     }
-    let Some(version) = newest else {
-        return Ok(None);
-    };
-    let object = engine.store.get(&path::schema(name, version)).await;
-    let object = object.map_err(store_failure)?;
+}
+
+async fn fetch(engine: &Engine, key: &Key) -> Result<Option<PublishedSchema>> {
+    let object = engine.store.get(key).await.map_err(store_failure)?;
     object
         .map(|object| PublishedSchema::open(&object.bytes))
         .transpose()

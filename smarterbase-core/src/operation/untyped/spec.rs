@@ -151,20 +151,10 @@ fn resolve(untyped: &UntypedFacts, name: &str, entry: &Entry) -> Option<(Index, 
     is_understood.then_some((index, types))
 }
 
-/// The fields that a definition is over, by their stored names of today: as the publisher declares it; else by the names in
-/// its text, where no step gave or took one of them.
+/// The fields that a definition is over, by their stored names of today, as a program with the type declares it.
 fn fields(untyped: &UntypedFacts, name: &str, components: &[ReadComponent]) -> Option<Vec<String>> {
-    if let Some(declared) = untyped.indexes.get(name) {
-        return Some(declared.clone()).filter(|declared| declared.len() == components.len());
-    }
-    let mut names = components.iter().map(|component| &component.name);
-    let keeps = |name: &String| untyped.types.contains_key(name) && !untyped.renamed.contains(name);
-    names.all(keeps).then(|| {
-        components
-            .iter()
-            .map(|component| component.name.clone())
-            .collect()
-    })
+    let declared = untyped.indexes.get(name)?;
+    (declared.len() == components.len()).then(|| declared.clone())
 }
 
 fn encoding(component: &ReadComponent) -> Option<Encoding> {
@@ -174,6 +164,7 @@ fn encoding(component: &ReadComponent) -> Option<Encoding> {
         name,
         optional: component.optional,
         version: component.version,
+        converted: false,
     })
 }
 
