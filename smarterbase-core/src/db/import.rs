@@ -1,20 +1,23 @@
 //! Imports that go on after a crash: many documents, created once.
 
-use futures::{FutureExt, Stream, StreamExt, future::BoxFuture, stream::BoxStream};
-use sha2::{Digest, Sha256};
+mod item;
 
+use std::sync::Arc;
+
+use futures::{FutureExt, Stream, StreamExt, future::BoxFuture, stream::BoxStream};
+
+use self::item::{Ids, at_position, create_or_recognise};
 use super::Db;
 use crate::{
     ErrorKind,
-    document::{Document, IntoDocument, Moment, Timestamp},
+    document::{Document, IntoDocument, Moment},
     error::{Code, Error, Result},
-    format::{Nonce, body, import::ImportCheckpoint},
+    format::import::ImportCheckpoint,
     operation::{
         Collection, View,
         batch::{self, BatchHandle, Job, OnProgress, Progress, Turn, Turns},
         checkpoint::{self, Checkpoint},
-        read,
-        verb::{create, encode_key},
+        verb::encode_key,
     },
 };
 
@@ -150,7 +153,7 @@ fn check_name(name: &str) -> Result<()> {
 /// One run of an import.
 struct Run<'a, T: Document> {
     view: View,
-    collection: std::sync::Arc<Collection>,
+    collection: Arc<Collection>,
     checkpoint: Checkpoint,
     import: Import<'a, T>,
     /// The position of the next item in the source, and the hash over the ids before it.
@@ -311,69 +314,12 @@ impl<'a, T: Document> Run<'a, T> {
     }
 }
 
-/// Makes an item's document: the same one in every run.
-fn at_position<T: Document>(
-    seed: Nonce,
-    started: Timestamp,
-    position: u64,
-    made: Made<'_, T>,
-) -> T {
-    let mut drawn = 0_u64;
-    let mut random = |bytes: &mut [u8]| {
-        for chunk in bytes.chunks_mut(32) {
-            let text = format!("{seed}/{position}/{drawn}");
-            chunk.copy_from_slice(&Sha256::digest(text)[..chunk.len()]);
-            drawn += 1;
-        }
-    };
-    made(&mut Moment::new(started, true, &mut random))
-}
-
-/// Whether the document was created; `false` when it is there already with the same content.
-async fn create_or_recognise<T: Document>(
-    view: &View,
-    collection: &std::sync::Arc<Collection>,
-    value: T,
-) -> Result<(bool, u64)> {
-    let id = encode_key(collection, value.key())?;
-    let wanted = body::encode(&value, &Vec::new())?;
-    let refused = match create::create_made(view, collection, value).await {
-        Ok(created) => return Ok((true, created.meta().size as u64)),
-        Err(error) if error.code() == Code::EXISTS.text() => error,
-        Err(error) => return Err(error),
-    };
-    let found = read::load::<T>(view, collection, &id).await?;
-    let is_same = |found: &T| Ok::<_, Error>(body::encode(found, &Vec::new())? == wanted);
-    match found {
-        Some(found) if is_same(&found)? => Ok((false, 0)),
-        _ => Err(refused),
-    }
-}
-
 /// Whether the item can never be created, whoever tries it again. Everything else ends the run.
 fn is_of_the_item(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Invalid | ErrorKind::Unique | ErrorKind::Corrupt => true,
         ErrorKind::Conflict => error.code() == Code::EXISTS.text(),
         _ => false,
-    }
-}
-
-/// sha256 over the ids of a source, in their order: each hash is over the one before and the next id.
-#[derive(Default)]
-struct Ids(Option<[u8; 32]>);
-
-impl Ids {
-    fn add(&mut self, id: &str) {
-        let mut hash = Sha256::new();
-        hash.update(self.0.unwrap_or_default());
-        hash.update(id);
-        self.0 = Some(hash.finalize().into());
-    }
-
-    fn text(&self) -> String {
-        self.0
-            .map_or_else(String::new, |hash| data_encoding::HEXLOWER.encode(&hash))
     }
 }
 
