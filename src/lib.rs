@@ -40,7 +40,7 @@
 //!
 //! # Where to go on
 //!
-//! - [`guide`]: seven short chapters, from the first document to running several stores.
+//! - [`guide`]: ten short chapters, from the first document to running several stores.
 //! - [`#[derive(Document)]`](derive@Document) and [`#[derive(Embedded)]`](derive@Embedded): every attribute.
 //! - [`open()`]: every URL. [`DocumentExt`](prelude::DocumentExt) and [`StoredExt`](prelude::StoredExt): every verb.
 //! - [`Error`] and [`ErrorKind`]: what went wrong and what to do; each code has a page in `docs/errors/`.

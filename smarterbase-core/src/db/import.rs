@@ -132,7 +132,7 @@ impl<'a, T: Document> IntoFuture for Import<'a, T> {
             let view = View::plain(self.db.engine.clone());
             view.check_writable()?;
             let checkpoint = checkpoint::load(&view, T::SPEC.collection, &self.name).await?;
-            Run::new(view, checkpoint, self).to_end().await
+            Run::new(view, checkpoint, self).finish().await
         };
         run.map(|report| {
             report.map_err(|error| error.in_collection(T::SPEC.collection).during("import"))
@@ -179,7 +179,7 @@ impl<'a, T: Document> Run<'a, T> {
         }
     }
 
-    async fn to_end(mut self) -> Result<ImportReport> {
+    async fn finish(mut self) -> Result<ImportReport> {
         if self.checkpoint.value.finished {
             return Ok(self.report());
         }
