@@ -765,14 +765,12 @@ async fn what_a_program_declares_later_holds_for_tools_too() {
 
 /// Stored as text, in lower case once it was read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Embedded)]
-#[serde(try_from = "String", into = "String")]
+#[serde(from = "String", into = "String")]
 struct Lowered(String);
 
-impl TryFrom<String> for Lowered {
-    type Error = std::convert::Infallible;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Ok(Self(text.to_lowercase()))
+impl From<String> for Lowered {
+    fn from(text: String) -> Self {
+        Self(text.to_lowercase())
     }
 }
 

@@ -80,13 +80,16 @@ impl std::fmt::Debug for JsonDocument {
 }
 
 impl JsonDocument {
-    fn new(id: EncodedId, fetched: Fetched, is_known: bool) -> Self {
-        Self {
+    fn new(id: EncodedId, fetched: Fetched, is_known: bool) -> Result<Self> {
+        if std::str::from_utf8(&fetched.settled.opened.body).is_err() {
+            return Err(Error::new(Code::CORRUPT, "the body is not UTF-8"));
+        }
+        Ok(Self {
             meta: read::meta(fetched.envelope(), fetched.bytes.len()),
             id,
             fetched,
             is_known,
-        }
+        })
     }
 
     /// The plain text of the key: an unsigned one has 20 digits.
@@ -110,7 +113,8 @@ impl JsonDocument {
     /// The members as JSON text, as they are stored, without the envelope.
     #[must_use]
     pub fn json(&self) -> &str {
-        std::str::from_utf8(&self.fetched.settled.opened.body).unwrap_or_default()
+        let body = &self.fetched.settled.opened.body;
+        std::str::from_utf8(body).expect("it was checked when the document was made")
     }
 
     /// The members as any type that can be read from JSON.
@@ -176,10 +180,12 @@ impl JsonCollection {
         let (collection, id) = (&self.untyped.collection, self.id(id)?);
         let fetched = read::fetch(&self.view, collection, &id).await?;
         let live = read::live(collection, &id, fetched)?;
-        Ok(live.map(|fetched| {
+        let document = live.map(|fetched| {
             let is_known = fetched.settled.is_decided();
-            JsonDocument::new(id, fetched, is_known)
-        }))
+            let made = JsonDocument::new(id.clone(), fetched, is_known);
+            made.map_err(|error| read::at(collection, &id, error))
+        });
+        document.transpose()
     }
 
     /// Whether a document is there: 1 GET.
@@ -252,7 +258,7 @@ impl JsonCollection {
         let written = verb::save(&self.view, &self.untyped, id, loaded.clone(), members).await?;
         match written {
             Some(written) => document(id.clone(), written),
-            None => Ok(JsonDocument::new(id.clone(), loaded.0, loaded.1)),
+            None => JsonDocument::new(id.clone(), loaded.0, loaded.1),
         }
     }
 
@@ -291,7 +297,7 @@ impl JsonCollection {
 
 fn document(id: EncodedId, written: Written) -> Result<JsonDocument> {
     let (fetched, is_known) = verb::fetched(written)?;
-    Ok(JsonDocument::new(id, fetched, is_known))
+    JsonDocument::new(id, fetched, is_known)
 }
 
 /// The members of what is to be stored.

@@ -230,7 +230,8 @@ impl<'a> JsonQuery<'a> {
                 return Ok::<_, Error>(None);
             };
             let is_known = fetched.settled.is_decided();
-            let document = JsonDocument::new(id, fetched, is_known);
+            let document = JsonDocument::new(id.clone(), fetched, is_known)
+                .map_err(|error| read::at(collection, &id, error))?;
             Ok(self.meets(&document)?.then_some(document))
         });
         let read: Vec<_> = stream::iter(reads)
