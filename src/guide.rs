@@ -11,6 +11,7 @@
 //! | [`transactions`] | several documents that change together, and one view of many |
 //! | [`coordination`] | locks: one process at a time, and what a lock cannot do |
 //! | [`counters`] | counting together, numbers that come once, and transactions that happen once |
+//! | [`batches`] | many documents at once, imports, and tools without the Rust type |
 //! | [`evolving_your_schema`] | a struct that changes: seals, versions, migrations |
 //! | [`errors`] | what can go wrong, and what to do about each kind |
 //! | [`stores`] | folders, object storage, Redis, limits, and closing |
@@ -40,6 +41,8 @@ pub mod transactions {}
 pub mod coordination {}
 #[doc = include_str!("guide/counters.md")]
 pub mod counters {}
+#[doc = include_str!("guide/batches.md")]
+pub mod batches {}
 
 #[doc = include_str!("guide/evolving_your_schema.md")]
 pub mod evolving_your_schema {}

@@ -40,7 +40,7 @@
 //!
 //! # Where to go on
 //!
-//! - [`guide`]: seven short chapters, from the first document to running several stores.
+//! - [`guide`]: ten short chapters, from the first document to running several stores.
 //! - [`#[derive(Document)]`](derive@Document) and [`#[derive(Embedded)]`](derive@Embedded): every attribute.
 //! - [`open()`]: every URL. [`DocumentExt`](prelude::DocumentExt) and [`StoredExt`](prelude::StoredExt): every verb.
 //! - [`Error`] and [`ErrorKind`]: what went wrong and what to do; each code has a page in `docs/errors/`.
@@ -66,11 +66,13 @@ pub use open::open;
 pub use smarterbase_core::{
     Error, ErrorKind, Result,
     db::{
-        Counter, CounterFlag, CounterInfo, Db, DbBuilder, LockGuard, LockGuards, LockInfo,
-        Sequence, SequenceInfo, Session, Transaction, Tx,
+        BatchWriter, Counter, CounterFlag, CounterInfo, Db, DbBuilder, JsonCollection,
+        JsonDocument, LockGuard, LockGuards, LockInfo, Sequence, SequenceInfo, Session,
+        Transaction, Tx,
     },
     document::{Document, Field, FieldType, Id, IndexValue, Stored, Timestamp},
     operation::{
+        batch::{BatchHandle, ItemState, Progress},
         limits::{IdempotencyLimits, Limits, LockLimits, TransactionLimits},
         transaction::TransactionCounts,
     },

@@ -204,6 +204,7 @@ fn embedded_types_can_be_keys_indexes_and_parts_of_documents() {
         version: 1,
         name: "string",
         optional: true,
+        converted: false,
     };
     assert_eq!(
         encodings,

@@ -7,6 +7,8 @@
 
 #[path = "examples/bank.rs"]
 mod bank;
+#[path = "examples/batch_import.rs"]
+mod batch_import;
 #[path = "examples/crate_catalog.rs"]
 mod crate_catalog;
 #[path = "examples/ecommerce_orders.rs"]

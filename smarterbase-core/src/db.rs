@@ -1,7 +1,10 @@
 //! The database handle, its builder, and the requests that verbs and finders return.
 
+pub mod batch_writer;
 pub mod builder;
+pub mod collection;
 pub mod counter;
+pub mod import;
 pub mod lock;
 pub mod request;
 pub mod sequence;
@@ -9,11 +12,14 @@ pub mod session;
 pub mod transaction;
 pub mod verbs;
 
+pub use batch_writer::{BatchWriter, Ticket, WriteReport};
 pub use builder::DbBuilder;
+pub use collection::{JsonCollection, JsonDocument, JsonPage, JsonQuery};
 pub use counter::{Counter, CounterFlag, CounterInfo};
+pub use import::{Import, ImportReport};
 pub use lock::{LockGuard, LockGuards, LockInfo};
 pub use request::{
-    Count, Create, CreateMany, Delete, DeleteMany, EstimateCount, Exists, FetchReference, FindAny,
+    Batch, Count, Create, Delete, DeleteMany, EstimateCount, Exists, FetchReference, FindAny,
     FindFirst, FindKeys, FindLimited, FindMany, FindOne, FindOnly, FindPage, FindSorted, FindWith,
     Get, GetMany, GetRequired, List, ListCounters, ListLocks, ListSequences, LoadMany, Loaded,
     Lock, Locks, Overwrite, PlanDelete, Query, ReadHistory, Reload, Remove, Save, Update, Upsert,
@@ -200,6 +206,17 @@ impl Db {
     /// [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
     pub async fn settle_transactions(&self) -> Result<MedicReport> {
         medic::run_all(&self.engine).await
+    }
+
+    /// A collection by its name, for tools that do not have its Rust type: see [`JsonCollection`]. At most three LISTs,
+    /// two GETs, and one more for each set of definitions that programs of the newest version declared later.
+    ///
+    /// # Errors
+    /// - [`NotFound`](crate::ErrorKind::NotFound): nothing of this name is in the store.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): it cannot be the name of a collection.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
+    pub async fn collection(&self, name: &str) -> Result<JsonCollection> {
+        JsonCollection::open(self, name).await
     }
 
     /// Refuses new writes and waits until every write has ended, detached ones and their clean-up included.

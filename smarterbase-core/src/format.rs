@@ -10,6 +10,7 @@ pub mod database;
 pub mod definition;
 pub mod entry;
 pub mod envelope;
+pub mod import;
 pub mod index_key;
 pub mod intent;
 pub mod lock;
@@ -21,6 +22,7 @@ pub mod record;
 pub mod result;
 pub mod schema;
 pub mod sequence;
+pub mod stored_type;
 pub mod upgrade;
 
 pub(crate) mod json;

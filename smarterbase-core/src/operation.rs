@@ -2,7 +2,9 @@
 
 pub(crate) mod agreement;
 pub(crate) mod attach;
+pub mod batch;
 pub(crate) mod change;
+pub(crate) mod checkpoint;
 pub(crate) mod collection;
 pub(crate) mod counter;
 pub(crate) mod engine;
@@ -21,6 +23,7 @@ pub(crate) mod secure;
 pub(crate) mod sequence;
 pub(crate) mod settle;
 pub mod transaction;
+pub(crate) mod untyped;
 pub(crate) mod verb;
 pub(crate) mod view;
 pub(crate) mod write;

@@ -3,7 +3,7 @@
 use std::{
     error::Error as _,
     fmt::{self, Write},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use serde_json::{Value, json};
@@ -13,47 +13,16 @@ use smarterbase_core::{
     port::{Attempt, Expect},
 };
 use smarterbase_testkit::{Fault, FaultStore, invariant, sweep::World};
-use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span::{Attributes, Id as SpanId, Record},
-};
 
-use crate::user::{User, id};
+use crate::{
+    traced::Traced,
+    user::{User, id},
+};
 
 /// What must never be seen in a text.
 const SECRET: &str = "s3cr3t";
 /// The same in the base32hex of index entries, without what depends on its neighbours.
 const ENCODED: &str = "pj6ori6d";
-
-/// Keeps the text of everything that is traced.
-#[derive(Clone, Default)]
-struct Traced(Arc<Mutex<String>>);
-
-impl Subscriber for Traced {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-    fn new_span(&self, span: &Attributes<'_>) -> SpanId {
-        span.record(&mut self.clone());
-        SpanId::from_u64(1)
-    }
-    fn record(&self, _: &SpanId, values: &Record<'_>) {
-        values.record(&mut self.clone());
-    }
-    fn record_follows_from(&self, _: &SpanId, _: &SpanId) {}
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut self.clone());
-    }
-    fn enter(&self, _: &SpanId) {}
-    fn exit(&self, _: &SpanId) {}
-}
-
-impl Visit for Traced {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        writeln!(self.0.lock().unwrap(), "{field}: {value:?}").unwrap();
-    }
-}
 
 /// Every text that an error can show.
 fn texts(error: &Error) -> String {
@@ -126,7 +95,7 @@ impl Bench {
             "{code} changed something"
         );
         assert_keeps_secrets(&texts(&error));
-        assert_keeps_secrets(&self.traced.0.lock().unwrap());
+        assert_keeps_secrets(&self.traced.text());
     }
 
     async fn store(&self, path: &str, body: impl Into<bytes::Bytes>) {
@@ -480,11 +449,8 @@ async fn failures_of_the_store_tell_no_values() {
             User::delete(&bench.db, &id("eve")).await.unwrap();
         }
     }
-    assert_keeps_secrets(&bench.traced.0.lock().unwrap());
-    assert!(
-        !bench.traced.0.lock().unwrap().is_empty(),
-        "something was traced"
-    );
+    assert_keeps_secrets(&bench.traced.text());
+    assert!(!bench.traced.text().is_empty(), "something was traced");
 }
 
 #[tokio::test(start_paused = true)]

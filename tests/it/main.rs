@@ -5,6 +5,7 @@
 
 mod anomalies;
 mod bad_input;
+mod batches;
 mod brittle;
 mod conditions;
 mod cost;
@@ -30,6 +31,7 @@ mod question;
 mod references;
 mod rules;
 mod sequences;
+mod traced;
 mod transaction_cost;
 mod transaction_faults;
 mod transaction_rules;

@@ -18,6 +18,7 @@ mod reading;
 mod restoring;
 mod rolling;
 mod tasks;
+mod untyped;
 mod upgrading;
 mod v1;
 mod v2;

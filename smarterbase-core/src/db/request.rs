@@ -21,7 +21,7 @@ pub use find::{
 pub use history::ReadHistory;
 pub use list::List;
 pub use lock::{ListLocks, Lock, Locks};
-pub use many::{CreateMany, GetMany};
+pub use many::{Batch, GetMany};
 pub use migrate::Migrate;
 pub use one::{
     Create, Delete, Exists, Get, GetRequired, Overwrite, PlanDelete, Reload, Remove, Save, Update,

@@ -1,10 +1,12 @@
 //! The verbs of documents, as trait methods: a type's own method of the same name wins.
 
+use futures::{Stream, stream};
+
 use super::{
-    Db, Session,
+    BatchWriter, Db, Import, Session,
     request::{
-        Create, CreateMany, Delete, Exists, Get, GetMany, List, Overwrite, Query, ReadHistory,
-        Reload, Remove, Save, Update, Upsert,
+        Batch, Create, Delete, Exists, Get, GetMany, List, Overwrite, Query, ReadHistory, Reload,
+        Remove, Save, Update, Upsert,
     },
 };
 use crate::{
@@ -35,14 +37,83 @@ pub trait DocumentExt: Document {
         Create::new(session.into(), new)
     }
 
-    /// Creates several documents side by side; one result each, in order.
-    fn create_many<'a, N, I>(session: impl Into<Session<'a>>, new: I) -> CreateMany<'a, Self>
+    /// Creates several documents side by side; one result each, in order. Of several with one key the first succeeds.
+    fn create_many<'a, N, I>(session: impl Into<Session<'a>>, new: I) -> Batch<'a, Stored<Self>>
     where
         N: IntoDocument<Self> + Send + 'a,
         I: IntoIterator<Item = N>,
         I::IntoIter: Send + 'a,
     {
-        CreateMany::new(session.into(), new)
+        Batch::create(session.into(), new)
+    }
+
+    /// Creates or replaces several documents side by side, each as [`upsert`](Self::upsert); one result each, in order. Of
+    /// several with one key the last stays.
+    fn upsert_many<'a, N, I>(session: impl Into<Session<'a>>, new: I) -> Batch<'a, Stored<Self>>
+    where
+        N: IntoDocument<Self> + Send + 'a,
+        I: IntoIterator<Item = N>,
+        I::IntoIter: Send + 'a,
+    {
+        Batch::upsert(session.into(), new)
+    }
+
+    /// Saves several loaded documents side by side, each as [`save`](StoredExt::save), in their places: `&mut documents`. One
+    /// result each, in order. Of several copies of one document the first one that changed is saved, the others are a
+    /// [`Conflict`](crate::ErrorKind::Conflict).
+    fn save_many<'a, I>(session: impl Into<Session<'a>>, documents: I) -> Batch<'a, ()>
+    where
+        I: IntoIterator<Item = &'a mut Stored<Self>>,
+        I::IntoIter: Send + 'a,
+    {
+        Batch::save(session.into(), documents)
+    }
+
+    /// Deletes several documents side by side whatever their revisions; gives of each whether there was one, in order. A key
+    /// that comes twice finds nothing the second time.
+    fn delete_many<'a, I>(session: impl Into<Session<'a>>, keys: I) -> Batch<'a, bool>
+    where
+        I: IntoIterator<Item = Self::Key>,
+        I::IntoIter: Send + 'a,
+    {
+        Batch::delete::<Self, I>(session.into(), keys)
+    }
+
+    /// Whether each of several documents is there, in order: 1 GET each.
+    fn exists_many<'a, I>(session: impl Into<Session<'a>>, keys: I) -> Batch<'a, bool>
+    where
+        I: IntoIterator<Item = Self::Key>,
+        I::IntoIter: Send + 'a,
+    {
+        Batch::exists::<Self, I>(session.into(), keys)
+    }
+
+    /// A writer that gathers single writes into batches.
+    fn batch_writer(db: &Db) -> BatchWriter<Self> {
+        BatchWriter::new(db)
+    }
+
+    /// Creates every document of `source`, in batches, and keeps how far it came under `name` in the store: run again after
+    /// a crash, with the same source in the same order, it goes on and creates nothing twice. See [`Import`].
+    fn import<'a, N, I>(db: &'a Db, name: &str, source: I) -> Import<'a, Self>
+    where
+        N: IntoDocument<Self> + Send + 'a,
+        I: IntoIterator<Item = N>,
+        I::IntoIter: Send + 'a,
+    {
+        Import::new(db, name, stream::iter(source.into_iter().map(Ok)))
+    }
+
+    /// As [`import`](Self::import), of a stream: an error of the stream ends the import, and is its result.
+    fn import_stream<'a, N>(
+        db: &'a Db,
+        name: &str,
+        source: impl Stream<Item = Result<N>> + Send + 'a,
+    ) -> Import<'a, Self>
+    where
+        N: IntoDocument<Self> + Send + 'a,
+    {
+        Import::new(db, name, source)
     }
 
     /// Reads, changes by `change`, and swaps; again when somebody else was faster. `change` runs several times then, so

@@ -42,6 +42,9 @@ pub struct Encoding {
     /// The version of the embedded type that the value is of, 1 for every other one: steps of an enum or a newtype can change
     /// values.
     pub version: u32,
+    /// Whether the value is stored as another type (`serde(into)`), so that its JSON does not tell what is indexed. Not part of
+    /// the hash: the entries are the same.
+    pub converted: bool,
 }
 
 impl Encoding {
@@ -52,6 +55,16 @@ impl Encoding {
             name,
             optional: false,
             version: 1,
+            converted: false,
+        }
+    }
+
+    /// The encoding of the values of a type that is stored as another one.
+    #[must_use]
+    pub const fn converted(self) -> Self {
+        Self {
+            converted: true,
+            ..self
         }
     }
 
@@ -135,6 +148,7 @@ impl<V: PresentValue> IndexValue for Option<V> {
         name: V::ENCODING.name,
         optional: true,
         version: V::ENCODING.version,
+        converted: V::ENCODING.converted,
     };
 
     fn scalar(&self) -> Scalar<'_> {

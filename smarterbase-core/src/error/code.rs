@@ -75,6 +75,8 @@ codes! {
     RESTRICTED = "SB-RESTRICTED", Refused;
     /// A change would move a counter past its bounds, or a sequence past its end.
     COUNTER_BOUNDS = "SB-COUNTER-BOUNDS", Refused;
+    /// A batch was cancelled, or its writer dropped, before the item began. Nothing was changed by it.
+    CANCELLED = "SB-CANCELLED", Refused;
     /// The database is closed, or closing.
     CLOSED = "SB-CLOSED", Refused;
     /// A `Tx` was used after its closure had ended.

@@ -1,7 +1,7 @@
 //! Definitions of indexes: their canonical text and its hash.
 
 use data_encoding::HEXLOWER;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::document::{ComponentSpec, DocumentSpec, IndexKind, IndexSpec};
@@ -91,4 +91,45 @@ impl From<&ComponentSpec> for Component {
             version: Some(component.encoding.version).filter(|version| *version > 1),
         }
     }
+}
+
+/// A definition as its canonical text says it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Read {
+    /// `index` or `unique`.
+    pub kind: String,
+    /// Whether a list has one entry for each element.
+    pub each: bool,
+    /// The components.
+    pub fields: Vec<ReadComponent>,
+    /// The last schema version whose steps touched a component.
+    pub touched: u32,
+}
+
+/// One component of a definition that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadComponent {
+    /// The stored name that the field had when the definition was made.
+    pub name: String,
+    /// `bool`, `number`, `string`, `bytes`, `uuid` or `timestamp`.
+    pub encoding: String,
+    /// Whether null occurs.
+    pub optional: bool,
+    /// The number of the lower-case table.
+    pub lower: Option<u8>,
+    /// The version of the embedded type.
+    #[serde(default = "first")]
+    pub version: u32,
+}
+
+fn first() -> u32 {
+    1
+}
+
+/// Reads the canonical text; `None` when it is none, or one of a newer build.
+#[must_use]
+pub fn read(text: &str) -> Option<Read> {
+    serde_json::from_str(text).ok()
 }

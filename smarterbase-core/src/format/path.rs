@@ -225,10 +225,22 @@ pub fn schema(collection: &str, version: u32) -> Key {
     Key(format!("_schema/{collection}/{version}.json").into())
 }
 
+/// `_schema/<collection>/<version>-<hash>.json`: what a program adds to a published version.
+#[must_use]
+pub fn schema_addition(collection: &str, name: &str) -> Key {
+    Key(format!("_schema/{collection}/{name}.json").into())
+}
+
 /// `_schema/<collection>/`: every published version.
 #[must_use]
 pub fn schemas(collection: &str) -> Prefix {
     Prefix(format!("_schema/{collection}/").into())
+}
+
+/// `_import/<collection>/<name>.json`: how far an import came.
+#[must_use]
+pub fn import(collection: &str, name: &str) -> Key {
+    Key(format!("_import/{collection}/{name}.json").into())
 }
 
 /// `_quarantine/<collection>/<id>/<rev>-<write>.json`: a version of a document that was moved aside.
@@ -253,6 +265,12 @@ pub fn is_system(key: &Key) -> bool {
 #[must_use]
 pub fn history(collection: &str, id: &EncodedId) -> Prefix {
     Prefix(format!("_history/{collection}/{id}/").into())
+}
+
+/// `_history/<collection>/`: every version that was replaced.
+#[must_use]
+pub fn histories(collection: &str) -> Prefix {
+    Prefix(format!("_history/{collection}/").into())
 }
 
 /// `_history/<collection>/<id>/<revision>-<write>.json`. The revision has 20 digits, so that a listing is in the order of

@@ -238,6 +238,16 @@ pub(crate) async fn fetch(engine: &Engine, collection: &Collection) -> Result<Op
         .map_err(|error| error.in_collection(collection.name()))
 }
 
+/// The catalog of a collection of this name.
+pub(crate) async fn fetch_catalog(engine: &Engine, name: &str) -> Result<Option<Catalog>> {
+    let object = engine.store.get(&path::catalog(name)).await;
+    let object = object.map_err(store_failure)?;
+    let catalog = object.map(|object| Catalog::open(&object.bytes));
+    catalog
+        .transpose()
+        .map_err(|error| error.in_collection(name))
+}
+
 pub(crate) fn open(object: Object, read_at: Duration) -> Result<Agreement> {
     let catalog = Catalog::open(&object.bytes)?;
     Ok(Agreement {
@@ -310,6 +320,27 @@ pub(crate) fn check_maintainable(collection: &Collection, agreement: &Agreement)
         )
         .in_collection(collection.name())),
     }
+}
+
+/// Refuses to write where an index is maintained that this writer does not know, instead of taking it out of use.
+pub(crate) fn check_all_known(collection: &Collection, agreement: &Agreement) -> Result<()> {
+    let is_maintained = |entry: &Entry| {
+        let mut placements = entry.backends.values();
+        placements.any(|placement| matches!(placement.state, State::Building | State::Ready))
+    };
+    let mut entries = agreement.catalog.definitions.iter();
+    let unknown = entries.find(|(name, entry)| {
+        let mut known = collection.definitions.iter();
+        is_maintained(entry) && !known.any(|definition| definition.name == **name)
+    });
+    let Some((name, _)) = unknown else {
+        return Ok(());
+    };
+    let text = format!(
+        "the entries of the index {name} cannot be made without the program's type (open the collection again, in case the \
+         index is new; else write with a program that has the type)"
+    );
+    Err(Error::new(Code::DEFINITION, text).in_collection(collection.name()))
 }
 
 /// Whether the catalog names a state of a newer build (rule S9).

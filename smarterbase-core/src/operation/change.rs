@@ -51,6 +51,20 @@ impl Change {
         unknown: &UnknownMembers,
     ) -> Result<Self> {
         let body = body::encode(value, unknown)?;
+        let entries = read::index_entries(collection, value)
+            .map_err(|error| read::at(collection, id, error))?;
+        Self::of_body(engine, collection, id, base, body, entries)
+    }
+
+    /// The document's JSON becomes `body`, which has these entries.
+    pub(crate) fn of_body(
+        engine: &Engine,
+        collection: &Collection,
+        id: &EncodedId,
+        base: Option<Base>,
+        body: Bytes,
+        entries: IndexEntries,
+    ) -> Result<Self> {
         if body.len() > engine.limits.document_bytes {
             let text = format!(
                 "the document takes {} bytes, the limit is {}",
@@ -59,8 +73,6 @@ impl Change {
             );
             return Err(read::at(collection, id, Error::new(Code::TOO_LARGE, text)));
         }
-        let entries = read::index_entries(collection, value)
-            .map_err(|error| read::at(collection, id, error))?;
         let envelope = next_envelope(engine, collection, base.as_ref(), State::Live);
         Ok(Self {
             id: id.clone(),

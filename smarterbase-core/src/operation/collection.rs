@@ -39,17 +39,33 @@ pub(crate) struct Collection {
     pub(crate) rewrite: Rewrite,
     /// The documents that are being written back.
     rewriting: Mutex<BTreeSet<EncodedId>>,
+    /// Whether only the published facts of the type are known: such a writer refuses what it does not know, where a program
+    /// with the type would take an unknown index out of use.
+    pub(crate) is_untyped: bool,
     this: Weak<Self>,
     hold_until: Mutex<Duration>,
 }
 
 impl Collection {
     pub(crate) fn new<T: Document>() -> Arc<Self> {
-        Arc::new_cyclic(|this| Self::of::<T>(this.clone()))
+        let (spec, rewrite) = (T::SPEC, rewrite::rewritten::<T> as Rewrite);
+        Arc::new_cyclic(|this| Self::of(spec, upgrade::written_by(spec), rewrite, this.clone()))
     }
 
-    fn of<T: Document>(this: Weak<Self>) -> Self {
-        let spec = T::SPEC;
+    /// A collection of which the type is not here, only what is published of it.
+    pub(crate) fn untyped(spec: &'static DocumentSpec, shape: BodyShape) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            is_untyped: true,
+            ..Self::of(spec, shape, rewrite::without_type, this.clone())
+        })
+    }
+
+    fn of(
+        spec: &'static DocumentSpec,
+        shape: BodyShape,
+        rewrite: Rewrite,
+        this: Weak<Self>,
+    ) -> Self {
         let definitions = spec
             .indexes
             .iter()
@@ -58,11 +74,12 @@ impl Collection {
         Self {
             spec,
             definitions,
-            shape: upgrade::written_by(spec),
+            shape,
             catalog: CatalogCell::default(),
             published: OnceCell::new(),
-            rewrite: rewrite::rewritten::<T>,
+            rewrite,
             rewriting: Mutex::default(),
+            is_untyped: false,
             this,
             hold_until: Mutex::new(Duration::ZERO),
         }

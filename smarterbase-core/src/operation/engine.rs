@@ -283,12 +283,9 @@ impl Engine {
             running.await;
             drop(permit);
         });
-        answer.await.unwrap_or_else(|_| {
-            Err(Error::new(
-                Code::OUTCOME_UNKNOWN,
-                "the write's task ended without a reply (was the runtime shut down?)",
-            ))
-        })
+        answer
+            .await
+            .unwrap_or_else(|_| Err(super::write::task_ended()))
     }
 }
 

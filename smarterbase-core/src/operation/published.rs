@@ -10,7 +10,7 @@ use super::{Collection, Engine, engine::store_failure};
 use crate::{
     document::{DocumentSpec, Standing, Upgrade},
     error::{Code, Error, Result},
-    format::{Envelope, path, schema::PublishedSchema},
+    format::{Envelope, Key, path, schema::PublishedSchema},
     port::Object,
     protocol::{PutMachine, PutOutcome},
 };
@@ -83,12 +83,23 @@ fn known(spec: &DocumentSpec) -> Vec<Known> {
 async fn check_versions(engine: &Engine, collection: &Collection, known: &[Known]) -> Result<()> {
     let found = known.iter().map(|known| fetch(engine, collection, known));
     let found: Vec<_> = side_by_side(engine, found.collect()).await?;
-    let mut missing = Vec::new();
+    let (mut missing, mut today) = (Vec::new(), None);
     for (known, found) in known.iter().zip(found) {
         match found {
-            Some(published) => compare(collection, known, &published)?,
+            Some(published) => {
+                compare(collection, known, &published)?;
+                let is_today = known.version == collection.spec.schema_version;
+                today = today.or(known
+                    .schema
+                    .as_ref()
+                    .filter(|_| is_today)
+                    .map(|own| (own, published)));
+            }
             None => missing.extend(known.schema.as_ref().map(|schema| (known, schema))),
         }
+    }
+    if let Some((own, published)) = today {
+        add(engine, collection, &published, own).await?;
     }
     if missing.is_empty() || engine.check_writable().is_err() {
         return Ok(());
@@ -140,6 +151,25 @@ fn refuse_where_sealed_only(engine: &Engine, collection: &Collection) -> Result<
     Err(Error::new(Code::SCHEMA_DRIFT, text))
 }
 
+/// Publishes what programs without the type need beside the version, where the version does not say it: an older build
+/// published it, or the definitions of this program are others. One GET then, and one PUT once.
+async fn add(
+    engine: &Engine,
+    collection: &Collection,
+    published: &PublishedSchema,
+    own: &PublishedSchema,
+) -> Result<()> {
+    if !published.lacks(own) || engine.check_writable().is_err() {
+        return Ok(());
+    }
+    let key = path::schema_addition(collection.name(), &own.addition_name());
+    let there = engine.store.get(&key).await.map_err(store_failure)?;
+    if there.is_some() {
+        return Ok(());
+    }
+    put(engine, key, own).await.map(drop)
+}
+
 async fn fetch(
     engine: &Engine,
     collection: &Collection,
@@ -161,6 +191,10 @@ async fn publish(
     own: &PublishedSchema,
 ) -> Result<PublishedSchema> {
     let key = path::schema(collection.name(), own.version);
+    put(engine, key, own).await
+}
+
+async fn put(engine: &Engine, key: Key, own: &PublishedSchema) -> Result<PublishedSchema> {
     let envelope = Envelope::first(engine.nonce());
     let machine: PutMachine = PutMachine::new(key, None, envelope, &own.body());
     match engine.drive(machine).await {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     document::{Document, Upgrade},
-    error::Result,
+    error::{Code, Error, Result},
     format::{
         path::EncodedId,
         upgrade::{self, Age},
@@ -34,6 +34,21 @@ pub(crate) fn rewritten<T: Document>(
 ) -> Result<Change> {
     let document = read::decode::<T>(collection, id, fetched.clone())?;
     again(engine, collection, id, fetched, &*document)
+}
+
+/// Without the type, nothing is migrated.
+pub(crate) fn without_type(
+    _: &Engine,
+    collection: &Collection,
+    id: &EncodedId,
+    _: &Fetched,
+) -> Result<Change> {
+    let text = "only a program with the type migrates its documents";
+    Err(read::at(
+        collection,
+        id,
+        Error::new(Code::UNSUPPORTED_SCHEMA, text),
+    ))
 }
 
 /// The same of a document that is decoded already.

@@ -4,6 +4,7 @@ pub(crate) mod create;
 pub(crate) mod remove;
 pub(crate) mod replace;
 pub(crate) mod save;
+pub(crate) mod untyped;
 pub(crate) mod update;
 
 use super::{Collection, read, write::Written};

@@ -150,6 +150,9 @@ pub(crate) async fn agree(
         }
     }
     agreement::check_maintainable(collection, &agreement)?;
+    if collection.is_untyped {
+        agreement::check_all_known(collection, &agreement)?;
+    }
     attach::down_unknown_indexes(engine, collection, agreement).await
 }
 
@@ -211,4 +214,12 @@ async fn put(
 pub(crate) fn outcome_unknown(error: StoreError) -> Error {
     let text = "the store did not answer; the write may have happened";
     Error::new(Code::OUTCOME_UNKNOWN, text).with_source(error)
+}
+
+/// A task ended without saying what became of its write.
+pub(crate) fn task_ended() -> Error {
+    Error::new(
+        Code::OUTCOME_UNKNOWN,
+        "the write's task ended without a reply (was the runtime shut down?)",
+    )
 }

@@ -15,6 +15,7 @@ const OPTIONAL: &[ComponentSpec] = &[ComponentSpec {
         name: "string",
         optional: true,
         version: 1,
+        converted: false,
     },
     ..component("plan", "string")
 }];

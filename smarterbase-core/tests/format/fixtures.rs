@@ -18,10 +18,12 @@ use smarterbase_core::{
         definition::define,
         entry::{EntryName, Tag},
         envelope::{self, BodyShape, Past, State},
+        import::ImportCheckpoint,
         index_key::EncodedValue,
         path::{self, EncodedId},
         quarantine::{self, Quarantined},
-        schema::PublishedSchema,
+        schema::{PublishedSchema, UntypedFacts},
+        stored_type::{Form, StoredType},
     },
     migration::Versions,
 };
@@ -146,6 +148,10 @@ const FROZEN: &[(&str, &str)] = &[
         "79f744864f7d27fe0d9179d5c8a67680f58d9c5fa81e274d47ae57d93355e2e6",
     ),
     (
+        "import.json",
+        "bde0a8bdff6070891389aabcae0d2cd5fad724516c2db7f844accf0e484737e4",
+    ),
+    (
         "intent-delete-own.json",
         "6a3dae3195a0144191fa50ff111edfd62d3781de64f04b626a6c32ec80609be6",
     ),
@@ -188,6 +194,10 @@ const FROZEN: &[(&str, &str)] = &[
     (
         "result.json",
         "e0d1b31c7df40ccffed9b2a14dcc7bdc6b9551c901b3f20da9d44319d2550298",
+    ),
+    (
+        "schema-untyped.json",
+        "dcf6481bd0fa88addb958efa98e210a0743cfee48ec546ee9e2a16863753fd22",
     ),
     (
         "schema.json",
@@ -565,10 +575,79 @@ fn a_published_schema_opens_and_is_sealed_again_to_the_same_bytes() {
         fields: fields
             .map(|(name, ty)| (name.to_owned(), ty.to_owned()))
             .into(),
+        untyped: None,
         unknown: BTreeMap::new(),
     };
     assert_eq!(PublishedSchema::open(&bytes).unwrap(), schema);
     assert_eq!(schema.seal(nonce('p')), bytes);
+
+    let bytes = read("schema-untyped.json");
+    let leaf = |name: &str| StoredType::Leaf(name.to_owned());
+    let seats = StoredType::Generic {
+        of: "Option".to_owned(),
+        with: vec![leaf("u8")],
+    };
+    let team = StoredType::Members {
+        members: vec![("seats".to_owned(), seats)],
+    };
+    let plan = StoredType::Embedded {
+        embedded: "Plan".to_owned(),
+        version: 3,
+        form: Form::Enum,
+        tag: None,
+        content: None,
+        parts: vec![("free".to_owned(), leaf("()")), ("team".to_owned(), team)],
+    };
+    let types = [
+        ("email", leaf("String")),
+        ("id", leaf("Id")),
+        ("plan", plan),
+    ];
+    let list = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let schema = PublishedSchema {
+        untyped: Some(UntypedFacts {
+            types: types.map(|(name, ty)| (name.to_owned(), ty)).into(),
+            aliases: [("email".to_owned(), list(&["mail"]))].into(),
+            indexes: [("email-77aa01c3".to_owned(), list(&["email"]))].into(),
+            readable_by: Some(1),
+            denies_unknown: true,
+            keeps_history: true,
+            adopts: true,
+        }),
+        ..schema
+    };
+    assert_eq!(PublishedSchema::open(&bytes).unwrap(), schema);
+    assert_eq!(schema.seal(nonce('p')), bytes);
+    assert_eq!(schema.addition_name(), "2-9e452e3c");
+}
+
+#[test]
+fn a_checkpoint_of_an_import_opens_and_is_sealed_again_to_the_same_bytes() {
+    let bytes = read("import.json");
+    let checkpoint = ImportCheckpoint {
+        collection: "users".to_owned(),
+        import: "people-2026".to_owned(),
+        seed: nonce('s'),
+        started: "2026-11-20T14:52:11.12Z".parse().unwrap(),
+        items: 2_000,
+        created: 1_990,
+        existed: 7,
+        failed: 3,
+        ids: "ab".repeat(32),
+        finished: false,
+        unknown: BTreeMap::new(),
+    };
+    let envelope = Envelope {
+        rev: 3,
+        write: nonce('3'),
+        prev: vec![past(2, '2'), past(1, '1')],
+        ..Envelope::first(nonce('p'))
+    };
+    let opened = ImportCheckpoint::open(&bytes).unwrap();
+    assert_eq!(opened, (envelope.clone(), checkpoint.clone()));
+    assert_eq!(checkpoint.seal(&envelope), bytes);
+    let key = path::import("users", "people-2026");
+    assert_eq!(key.as_str(), "_import/users/people-2026.json");
 }
 
 #[test]

@@ -83,14 +83,14 @@ fn with_tracked_parameters(generics: &Generics) -> Generics {
 /// What a newtype takes over from its field, where the field has it.
 fn newtype(model: &EmbeddedModel, part: &Part) -> TokenStream {
     let ty = &part.ty;
-    let at = at_version(model);
+    let refined = refined(model);
     let index_value = conditional(
         model,
         ty,
         "IndexValue",
         "InnerIndexValue",
         &quote! {
-            const ENCODING: __sb::Encoding = <#ty as __sb::InnerIndexValue<'static>>::ENCODING #at;
+            const ENCODING: __sb::Encoding = <#ty as __sb::InnerIndexValue<'static>>::ENCODING #refined;
 
             fn scalar(&self) -> __sb::Scalar<'_> {
                 <#ty as __sb::InnerIndexValue<'static>>::scalar(&self.0)
@@ -109,10 +109,13 @@ fn newtype(model: &EmbeddedModel, part: &Part) -> TokenStream {
     quote!(#index_value #present #key)
 }
 
-/// Steps of the type can have changed its values, so its version is part of every definition over it.
-fn at_version(model: &EmbeddedModel) -> Option<TokenStream> {
+/// What the type adds to the encoding of its values. Steps of it can have changed them, so its version is part of every
+/// definition over it; stored as another type, its JSON is not what is indexed.
+fn refined(model: &EmbeddedModel) -> TokenStream {
     let version = model.options.current();
-    (version > 1).then(|| quote!(.at(#version)))
+    let at = (version > 1).then(|| quote!(.at(#version)));
+    let converted = model.stored_as.as_ref().map(|_| quote!(.converted()));
+    quote!(#at #converted)
 }
 
 fn key(model: &EmbeddedModel, ty: &syn::Type) -> TokenStream {
@@ -185,7 +188,7 @@ fn unit_enum(model: &EmbeddedModel, variants: &[Variant]) -> TokenStream {
         let (variant, stored) = (&variant.ident, &variant.stored);
         quote!(Self::#variant => #stored)
     });
-    let at = at_version(model);
+    let refined = refined(model);
     // An enum without variants has no values: an empty `match` needs the value itself.
     let name = if variants.is_empty() {
         quote!(match *self {})
@@ -195,7 +198,7 @@ fn unit_enum(model: &EmbeddedModel, variants: &[Variant]) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #implement __sb::IndexValue for #ident #arguments #conditions {
-            const ENCODING: __sb::Encoding = __sb::Encoding::plain("string") #at;
+            const ENCODING: __sb::Encoding = __sb::Encoding::plain("string") #refined;
 
             fn scalar(&self) -> __sb::Scalar<'_> {
                 __sb::Scalar::Text(__sb::Cow::Borrowed(#name))

@@ -99,6 +99,7 @@ mod tests {
                 name,
                 optional: true,
                 version: 1,
+                converted: false,
             },
             lower: None,
         }

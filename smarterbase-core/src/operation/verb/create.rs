@@ -21,11 +21,24 @@ pub(crate) async fn create<T: Document>(
     collection: &Arc<Collection>,
     new: impl IntoDocument<T>,
 ) -> Result<Stored<T>> {
-    let value = view.moment(view.now(), true, |moment| {
+    create_made(view, collection, made(view, new)).await
+}
+
+/// The document as it is to be stored, with its automatic fields filled.
+pub(crate) fn made<T: Document>(view: &View, new: impl IntoDocument<T>) -> T {
+    view.moment(view.now(), true, |moment| {
         let mut value = new.into_document(moment);
         value.stamp(moment);
         value
-    });
+    })
+}
+
+/// As [`create`], of a document whose automatic fields are filled.
+pub(crate) async fn create_made<T: Document>(
+    view: &View,
+    collection: &Arc<Collection>,
+    value: T,
+) -> Result<Stored<T>> {
     validate(collection, &value)?;
     let id = encode_key(collection, value.key())?;
     let mut base = None;

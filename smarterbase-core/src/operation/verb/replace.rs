@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{contention, encode_key, stored, update, validate};
+use super::{contention, create, encode_key, stored, update, validate};
 use crate::{
     ErrorKind,
     document::{Document, IntoDocument, Stored},
@@ -32,11 +32,16 @@ pub(crate) async fn replace<T: Document>(
     new: impl IntoDocument<T>,
     members: Members,
 ) -> Result<Stored<T>> {
-    let value = view.moment(view.now(), true, |moment| {
-        let mut value = new.into_document(moment);
-        value.stamp(moment);
-        value
-    });
+    replace_by_made(view, collection, create::made(view, new), members).await
+}
+
+/// As [`replace`], by a document whose automatic fields are filled.
+pub(crate) async fn replace_by_made<T: Document>(
+    view: &View,
+    collection: &Arc<Collection>,
+    value: T,
+    members: Members,
+) -> Result<Stored<T>> {
     validate(collection, &value)?;
     let id = encode_key(collection, value.key())?;
     view.check_writable()?;

@@ -56,7 +56,7 @@ pub(crate) async fn save<T: Document>(
 }
 
 /// Reads a document whose version is not known, if it is still the one that was loaded.
-pub(super) async fn again(
+pub(crate) async fn again(
     view: &View,
     collection: &Collection,
     id: &EncodedId,
@@ -68,7 +68,7 @@ pub(super) async fn again(
 
 /// What is there now, if it only was touched (a fence, a transaction that came to nothing) or rewritten in the background
 /// since it was loaded.
-pub(super) fn still(
+pub(crate) fn still(
     collection: &Collection,
     id: &EncodedId,
     loaded: &Fetched,
