@@ -192,6 +192,66 @@ async fn a_unique_value_is_found_by_its_claim() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn unique_values_are_part_of_a_union() {
+    let db = posts(40).await;
+    let found = Post::query(&db)
+        .filter(|post| post.slug.is_in(["post-3", "POST-31", "none"]) | post.status.eq("draft"))
+        .explain()
+        .await
+        .unwrap();
+    assert_eq!(ids(&found.result), ["p000", "p003", "p020", "p031"]);
+    let plan = "the holder of a unique value";
+    assert_plan(&found, Access::IndexCandidates, Complexity::Results, plan);
+    // Three claims and four documents.
+    reads(7, 1, &found.profile.requests);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_of_an_index_reads_one_document_more_than_it_gives() {
+    let db = posts(400).await;
+    let page = Post::query(&db)
+        .filter(|post| post.author.eq("a1"))
+        .page(50);
+    let page = page.explain().await.unwrap();
+    assert_eq!(page.result.items.len(), 50);
+    assert_eq!(
+        page.profile.requests.gets,
+        51 + 2,
+        "and the cursor keys, which were not there"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_matches_are_sorted_however_large_the_index_in_the_order_is() {
+    let db = posts(1_000).await;
+    let query = || {
+        Post::query(&db)
+            .filter(|post| post.status.eq("draft") & post.score.gt(0_u32))
+            .order_by(|post| post.score.asc())
+    };
+    let found = query().limit(2).explain().await.unwrap();
+    assert_eq!(found.result.len(), 2);
+    assert_plan(
+        &found,
+        Access::IndexCandidates,
+        Complexity::Matches,
+        "status",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_holds_for_candidates_that_do_not_match() {
+    let db = posts(400).await;
+    let rare = || {
+        Post::query(&db).filter(|post| post.tags.has("all") & post.title.contains_text("The 399th"))
+    };
+    assert_eq!(ids(&rare().await.unwrap()), ["p399"]);
+    assert_eq!(rare().budget(100).await.unwrap_err().code(), "SB-BUDGET");
+    let streamed: Result<Vec<_>> = rare().budget(100).stream().try_collect().await;
+    assert_eq!(streamed.unwrap_err().code(), "SB-BUDGET");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_an_index_finds_is_sorted_by_another_field() {
     let db = posts(40).await;
     let sorted = || {

@@ -67,10 +67,15 @@ async fn it_costs_one_get_for_each_version_per_process_and_type() {
     assert_eq!((gets(), store.log().count(CallKind::Create)), (3 + 3, 1));
     sealed::Task::get(&db, &id("a")).await.unwrap();
     assert_eq!(gets(), 7);
-    // Versions below its `min_version` are not asked for, and nothing is published twice.
+    // Versions below its `min_version` are not asked for, and nothing is published twice. Its definitions are others: what
+    // programs without the type need of them is added once.
     let (store, db) = counted(&world, 2).await;
     forked_from_two::Task::get(&db, &id("none")).await.unwrap();
-    assert_eq!(store.log().count(CallKind::Get), 1 + 1);
+    assert_eq!(store.log().count(CallKind::Get), 1 + 1 + 1);
+    assert_eq!(store.log().count(CallKind::Create), 1);
+    let (store, db) = counted(&world, 3).await;
+    forked_from_two::Task::get(&db, &id("none")).await.unwrap();
+    assert_eq!(store.log().count(CallKind::Get), 1 + 1 + 1);
     assert_eq!(store.log().count(CallKind::Create), 0);
 }
 

@@ -17,6 +17,7 @@ use crate::{
     operation::{
         View,
         read::{self, Fetched},
+        relations::Ancestry,
         untyped::{self, Members, Untyped},
         verb::untyped as verb,
         write::Written,
@@ -265,9 +266,17 @@ impl JsonCollection {
     /// Deletes a document, if nobody changed it since it was read.
     ///
     /// # Errors
-    /// As [`save`](Self::save).
+    /// As [`save`](Self::save). [`Unsupported`](crate::ErrorKind::Unsupported): the program has told its types, and others
+    /// refer to this one.
     pub async fn remove(&self, document: &JsonDocument) -> Result<()> {
-        let removed = verb::remove(&self.view, &self.untyped, &document.id, document.loaded());
+        let relations = &self.view.relations;
+        let removed = async {
+            if !relations.referring_to(self.name()).is_empty() {
+                let text = "other types refer to this one: use `delete`, which does what their references say";
+                return Err(Error::new(Code::UNSUPPORTED, text).in_collection(self.name()));
+            }
+            verb::remove(&self.view, &self.untyped, &document.id, document.loaded()).await
+        };
         removed.await.map_err(|error| self.during("remove", error))
     }
 
@@ -281,8 +290,11 @@ impl JsonCollection {
             let relations = &self.view.relations;
             // What depends on the document goes along, where the program has told its types.
             match relations.kin(self.name()) {
-                Some(kin) => (kin.delete_root)(&self.view, &id).await,
-                None => verb::delete(&self.view, &self.untyped, &id).await,
+                Some(kin) if !relations.referring_to(self.name()).is_empty() => {
+                    self.untyped.check_writable(&self.view)?;
+                    (kin.delete_root)(&self.view, &id, &Ancestry::default()).await
+                }
+                _ => verb::delete(&self.view, &self.untyped, &id).await,
             }
         };
         deleted.await.map_err(|error| self.during("delete", error))

@@ -317,7 +317,9 @@ impl<'a, T: Document> Run<'a, T> {
 /// Whether the item can never be created, whoever tries it again. Everything else ends the run.
 fn is_of_the_item(error: &Error) -> bool {
     match error.kind() {
-        ErrorKind::Invalid | ErrorKind::Unique | ErrorKind::Corrupt => true,
+        ErrorKind::Invalid | ErrorKind::Unique => true,
+        // Of the document that is there; what belongs to the whole collection ends the run.
+        ErrorKind::Corrupt => error.id().is_some(),
         ErrorKind::Conflict => error.code() == Code::EXISTS.text(),
         _ => false,
     }

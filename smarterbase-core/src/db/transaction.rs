@@ -206,8 +206,7 @@ async fn run_once<'a, R: Serialize + DeserializeOwned>(
         body(tx.clone())
     };
     let result = running.await?;
-    once.keep(&tx.attempt, &result)?;
-    Ok(result)
+    once.keep(&tx.attempt, &result)
 }
 
 impl<'a, R: Send + 'a> IntoFuture for Transaction<'a, R> {

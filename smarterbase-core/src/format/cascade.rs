@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{envelope, json};
-use crate::error::Result;
+use crate::{document::Timestamp, error::Result};
 
 /// The document that is being deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,10 +13,13 @@ pub struct Begun {
     pub collection: String,
     /// Its encoded id.
     pub id: String,
+    /// When it was created: another document may have the id later, and stays. Absent where the document does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<Timestamp>,
 }
 
 impl Begun {
-    /// The members beside the envelope: `"collection":"…","id":"…"`.
+    /// The members beside the envelope: `"collection":"…","id":"…","created":"…"`.
     #[must_use]
     pub fn body(&self) -> Bytes {
         let body = serde_json::to_vec(self).expect("it is JSON, and memory takes it");

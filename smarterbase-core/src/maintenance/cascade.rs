@@ -7,7 +7,10 @@ mod journal;
 mod pieces;
 mod tree;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures::{FutureExt, future::BoxFuture};
 
@@ -21,7 +24,7 @@ use crate::{
     operation::{
         Collection, Engine, View,
         read::{self, Fetched},
-        relations::{Kin, Referrer},
+        relations::{Ancestry, Kin, Referrer},
         transaction::{self, attempt::Kind},
         verb::{encode_key, not_found, remove, update},
     },
@@ -50,20 +53,30 @@ pub(crate) async fn delete<T: Document>(
     view: &View,
     collection: &Arc<Collection>,
     id: &EncodedId,
-    still: impl Fn(&Fetched) -> Result<bool> + Sync,
+    still: impl Fn(&Fetched) -> Result<bool> + Send + Sync,
+) -> Result<bool> {
+    delete_under::<T>(view, collection, id, &still, &Ancestry::default()).await
+}
+
+async fn delete_under<T: Document>(
+    view: &View,
+    collection: &Arc<Collection>,
+    id: &EncodedId,
+    still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
+    ancestry: &Ancestry,
 ) -> Result<bool> {
     if view.relations.referring_to(collection.name()).is_empty() {
         return remove::delete_where::<T>(view, collection, id, still).await;
     }
     if view.attempt().is_some() {
-        return match within::<T>(view, collection, id, &still).await? {
+        return match within::<T>(view, collection, id, still, ancestry).await? {
             Outcome::Deleted(deleted) => Ok(deleted),
             Outcome::TooMany => Err(too_many_for_one(collection, id)),
         };
     }
-    match at_once::<T>(view, collection, id, &still).await? {
+    match at_once::<T>(view, collection, id, still, ancestry).await? {
         Outcome::Deleted(deleted) => Ok(deleted),
-        Outcome::TooMany => pieces::delete::<T>(view, collection, id).await,
+        Outcome::TooMany => pieces::delete::<T>(view, collection, id, still, ancestry).await,
     }
 }
 
@@ -91,8 +104,9 @@ async fn remove_within<T: Document>(
     document: &Stored<T>,
 ) -> Result<()> {
     let id = encode_key(collection, document.key())?;
-    let most = MOST_AT_ONCE.min(view.limits.transactions.writes / 2);
-    let Collected::Whole(tree) = tree::collect(view, collection.spec, &id, most).await? else {
+    let nobody = BTreeSet::new();
+    let collected = tree::collect(view, collection.spec, &id, most(view), &nobody);
+    let Collected::Whole(tree) = collected.await? else {
         return Err(too_many_for_one(collection, &id));
     };
     apply(view, &tree).await?;
@@ -111,12 +125,17 @@ async fn at_once<T: Document>(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
     id: &EncodedId,
-    still: &(impl Fn(&Fetched) -> Result<bool> + Sync),
+    still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
+    ancestry: &Ancestry,
 ) -> Result<Outcome> {
-    transaction::run(engine, Kind::ReadWrite, |attempt| async move {
-        within::<T>(&View::of(attempt), collection, id, still).await
-    })
-    .await
+    let ended = transaction::run(engine, Kind::ReadWrite, |attempt| async move {
+        within::<T>(&View::of(attempt), collection, id, still, ancestry).await
+    });
+    match ended.await {
+        // So few documents, but too large ones.
+        Err(error) if error.code() == Code::BUDGET.text() => Ok(Outcome::TooMany),
+        other => other,
+    }
 }
 
 /// Inside of a transaction: everything is found, then everything goes.
@@ -124,20 +143,26 @@ async fn within<T: Document>(
     view: &View,
     collection: &Arc<Collection>,
     id: &EncodedId,
-    still: &(impl Fn(&Fetched) -> Result<bool> + Sync),
+    still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
+    ancestry: &Ancestry,
 ) -> Result<Outcome> {
     let there = read::fetch_to_replace(view, collection, id).await?;
     match read::live(collection, id, there)? {
         Some(fetched) if still(&fetched)? => {}
         _ => return Ok(Outcome::Deleted(false)),
     }
-    let most = MOST_AT_ONCE.min(view.limits.transactions.writes / 2);
-    let Collected::Whole(tree) = tree::collect(view, collection.spec, id, most).await? else {
+    let collected = tree::collect(view, collection.spec, id, most(view), &ancestry.ancestors);
+    let Collected::Whole(tree) = collected.await? else {
         return Ok(Outcome::TooMany);
     };
     apply(view, &tree).await?;
     let deleted = remove::delete_where::<T>(view, collection, id, |_| Ok(true)).await?;
     Ok(Outcome::Deleted(deleted))
+}
+
+/// How many documents one transaction takes along.
+fn most(view: &View) -> usize {
+    MOST_AT_ONCE.min(view.limits.transactions.writes / 2)
 }
 
 async fn apply(view: &View, tree: &Tree) -> Result<()> {
@@ -165,7 +190,9 @@ pub(crate) async fn plan(
         return Err(not_found(collection, id));
     }
     let most = view.limits.scan_documents;
-    let (tree, is_complete) = match tree::collect(view, collection.spec, id, most).await? {
+    let nobody = BTreeSet::new();
+    let collected = tree::collect(view, collection.spec, id, most, &nobody);
+    let (tree, is_complete) = match collected.await? {
         Collected::Whole(tree) => (tree, true),
         Collected::Part(tree) => (tree, false),
     };
@@ -194,6 +221,7 @@ impl Kin {
             spec: T::SPEC,
             find: find::<T>,
             delete: delete_referrer::<T>,
+            delete_tree: delete_tree::<T>,
             nullify: nullify::<T>,
             delete_root: delete_root::<T>,
         }
@@ -288,10 +316,31 @@ fn without<T: Document>(document: &T, field: &'static str) -> Result<T> {
     serde_json::from_value(members).map_err(failed)
 }
 
-fn delete_root<'a, T: Document>(view: &'a View, id: &'a EncodedId) -> BoxFuture<'a, Result<bool>> {
+fn delete_tree<'a, T: Document>(
+    view: &'a View,
+    id: &'a EncodedId,
+    referrer: &'a Referrer,
+    ancestry: &'a Ancestry,
+) -> BoxFuture<'a, Result<bool>> {
+    async move {
+        let (collection, range) = (view.collection::<T>(), range::<T>(referrer)?);
+        let refers = |fetched: &Fetched| {
+            let document = read::decode::<T>(&collection, id, fetched.clone())?;
+            Ok(range.first_value(&*document, false)?.is_some())
+        };
+        delete_under::<T>(view, &collection, id, &refers, ancestry).await
+    }
+    .boxed()
+}
+
+fn delete_root<'a, T: Document>(
+    view: &'a View,
+    id: &'a EncodedId,
+    ancestry: &'a Ancestry,
+) -> BoxFuture<'a, Result<bool>> {
     async move {
         let collection = view.collection::<T>();
-        delete::<T>(view, &collection, id, |_| Ok(true)).await
+        delete_under::<T>(view, &collection, id, &|_: &Fetched| Ok(true), ancestry).await
     }
     .boxed()
 }

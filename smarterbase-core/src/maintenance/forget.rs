@@ -6,7 +6,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::{
     document::Timestamp,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     format::{Key, envelope::State, path, result::Kept},
     operation::{Engine, engine::store_failure},
     port::{Attempt, ConditionalDelete, Listed},
@@ -27,7 +27,7 @@ pub(crate) async fn run(engine: &Engine) -> Result<u64> {
         let page = engine.store.list(&prefix, after.as_ref(), 1_000);
         let page = page.await.map_err(store_failure)?;
         after = page.objects.last().map(|listed| listed.key.clone());
-        let looks = page.objects.iter().map(|listed| look(engine, listed));
+        let looks = page.objects.iter().map(|listed| look_past(engine, listed));
         let looks: Vec<bool> = stream::iter(looks.collect::<Vec<_>>())
             .buffered(engine.limits.concurrent_reads)
             .try_collect()
@@ -36,6 +36,17 @@ pub(crate) async fn run(engine: &Engine) -> Result<u64> {
         if !page.has_more {
             return Ok(removed);
         }
+    }
+}
+
+/// One that cannot be understood stays, and keeps no other one.
+async fn look_past(engine: &Engine, listed: &Listed) -> Result<bool> {
+    match look(engine, listed).await {
+        Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Unsupported) => {
+            tracing::warn!(path = %listed.key, %error, "a kept result cannot be understood; it stays");
+            Ok(false)
+        }
+        other => other,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who refers to whom among the types of a program, without their Rust types.
 
-use std::sync::OnceLock;
+use std::{collections::BTreeSet, sync::OnceLock};
 
 use futures::future::BoxFuture;
 
@@ -8,7 +8,7 @@ use super::View;
 use crate::{
     document::{DocumentSpec, OnDelete, ReferenceSpec, Scalar},
     error::{Code, Error, Result},
-    format::path::EncodedId,
+    format::{Key, path::EncodedId},
 };
 
 /// What is done with the documents of one type when one that they refer to is deleted.
@@ -17,6 +17,7 @@ pub(crate) struct Kin {
     pub(crate) spec: &'static DocumentSpec,
     pub(crate) find: Find,
     pub(crate) delete: Act,
+    pub(crate) delete_tree: DeleteTree,
     pub(crate) nullify: Act,
     pub(crate) delete_root: DeleteRoot,
 }
@@ -27,8 +28,24 @@ pub(crate) type Find =
 /// Changes a document, if it still refers as it did. Gives whether it did.
 pub(crate) type Act =
     for<'a> fn(&'a View, &'a EncodedId, &'a Referrer) -> BoxFuture<'a, Result<bool>>;
+/// Deletes a document with everything that goes along, if it still refers as it did.
+pub(crate) type DeleteTree =
+    for<'a> fn(&'a View, &'a EncodedId, &'a Referrer, &'a Ancestry) -> BoxFuture<'a, Result<bool>>;
 /// Deletes a document with everything that goes along.
-pub(crate) type DeleteRoot = for<'a> fn(&'a View, &'a EncodedId) -> BoxFuture<'a, Result<bool>>;
+pub(crate) type DeleteRoot =
+    for<'a> fn(&'a View, &'a EncodedId, &'a Ancestry) -> BoxFuture<'a, Result<bool>>;
+
+/// A document by its collection and id.
+pub(crate) type Node = (&'static str, String);
+
+/// What a deletion belongs to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ancestry {
+    /// The documents that are being deleted with it, from the first one down.
+    pub(crate) ancestors: BTreeSet<Node>,
+    /// The entry of the journal that says so already.
+    pub(crate) entry: Option<Key>,
+}
 
 /// How documents refer to one that is being deleted.
 #[derive(Clone, Debug)]

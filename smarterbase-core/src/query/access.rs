@@ -38,8 +38,6 @@ pub(crate) struct InOrder {
     pub(crate) range: IndexRange,
     /// What all values of the range begin with: the rest is what documents are ordered by.
     pub(crate) leading: bytes::Bytes,
-    /// Whether the range leaves documents out that do not meet the condition.
-    pub(crate) is_narrow: bool,
 }
 
 /// Whether the definition at an ordinal answers now.
@@ -71,17 +69,16 @@ pub(crate) fn ways<T: Document>(
     })
 }
 
-/// A union needs a way to every part. A holder is left out: a union merges entries.
+/// A union needs a way to every part.
 fn each<T: Document>(parts: &[Condition<'_, T>], is_ready: IsReady<'_>) -> Result<Option<Way>> {
-    let no_holders = |ordinal: u16| {
-        T::SPEC.indexes[usize::from(ordinal)].kind == IndexKind::Index && is_ready(ordinal)
-    };
-    let ways: Result<Option<Vec<_>>> = parts
-        .iter()
-        .map(|part| ways(part, &no_holders).transpose())
-        .map(|way| way.transpose())
-        .collect::<Result<Option<Vec<_>>>>();
-    Ok(ways?.map(Way::Each))
+    let mut found = Vec::new();
+    for part in parts {
+        match ways(part, is_ready)? {
+            Some(way) => found.push(way),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(Way::Each(found)))
 }
 
 fn comparisons<'c, T>(parts: &'c [Condition<'_, T>]) -> Vec<&'c Comparison<T>> {
@@ -238,7 +235,6 @@ pub(crate) fn in_order<T: Document>(
         let in_order = InOrder {
             leading: whole.entries.lower.clone(),
             range: IndexRange::new(T::SPEC, ordinal, &prefix, bounds)?,
-            is_narrow: used > 0,
         };
         best = Some((used, in_order));
     }

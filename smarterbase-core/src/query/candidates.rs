@@ -10,8 +10,9 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::{
     index_walk::{self, Answer, Source},
     overlay::name,
-    range::IndexRange,
+    plan::Finder,
     selection::Place,
+    unique,
 };
 use crate::{
     error::{Code, Error, Result},
@@ -45,10 +46,13 @@ pub(crate) struct Candidates {
     streams: Vec<Stream>,
 }
 
-/// The entries of one range.
+/// A page of entries is never smaller.
+const SMALLEST_PAGE: usize = 16;
+
+/// What one finder names.
 #[derive(Debug)]
 struct Stream {
-    range: IndexRange,
+    finder: Finder,
     /// Ids up to this one are left out.
     start: Option<EncodedId>,
     after: Option<Place>,
@@ -61,29 +65,22 @@ impl Candidates {
     pub(crate) fn new(
         view: &View,
         collection: &Arc<Collection>,
-        ranges: Vec<IndexRange>,
+        finders: Vec<Finder>,
         after: Option<&EncodedId>,
     ) -> Self {
-        let stream = |range: IndexRange| Stream {
-            after: after.filter(|_| range.is_one_value()).map(|id| Place {
-                value: EncodedValue(range.entries.lower.clone()),
-                id: id.clone(),
-            }),
-            start: after.cloned(),
-            buffer: VecDeque::new(),
-            is_done: false,
-            range,
-        };
+        let finders = finders.into_iter();
         Self {
             view: view.clone(),
             collection: collection.clone(),
-            streams: ranges.into_iter().map(stream).collect(),
+            streams: finders.map(|finder| Stream::new(finder, after)).collect(),
         }
     }
 
     /// The next candidates, up to `most`, asking for pages of `page` entries.
     pub(crate) async fn next(&mut self, most: usize, page: usize) -> Result<Next> {
         let mut found = Vec::new();
+        // All streams together hold about one page.
+        let page = (page / self.streams.len().max(1)).max(SMALLEST_PAGE);
         while found.len() < most {
             if !self.fill(page).await? {
                 return Ok(Next::Lost);
@@ -113,6 +110,15 @@ impl Candidates {
             .buffer_unordered(view.limits.concurrent_reads)
             .try_collect()
             .await?;
+        let held: usize = self.streams.iter().map(|stream| stream.buffer.len()).sum();
+        if held
+            > view
+                .limits
+                .candidates
+                .max(SMALLEST_PAGE * self.streams.len())
+        {
+            return Err(too_many(collection, view.limits.candidates));
+        }
         Ok(filled.into_iter().all(|is_usable| is_usable))
     }
 
@@ -142,14 +148,35 @@ impl Candidates {
 }
 
 impl Stream {
+    fn new(finder: Finder, after: Option<&EncodedId>) -> Self {
+        let begins = match &finder {
+            Finder::Range(range) if range.is_one_value() => after.map(|id| Place {
+                value: EncodedValue(range.entries.lower.clone()),
+                id: id.clone(),
+            }),
+            Finder::Range(_) | Finder::Holder(_) => None,
+        };
+        Self {
+            after: begins,
+            start: after.cloned(),
+            buffer: VecDeque::new(),
+            is_done: false,
+            finder,
+        }
+    }
+
     async fn fill(
         &mut self,
         view: &View,
         collection: &Arc<Collection>,
         page: usize,
     ) -> Result<bool> {
-        if !self.range.is_one_value() {
-            return self.gather(view, collection).await;
+        match &self.finder {
+            Finder::Holder(_) => return self.holder(view, collection).await,
+            Finder::Range(range) if !range.is_one_value() => {
+                return self.gather(view, collection).await;
+            }
+            Finder::Range(_) => {}
         }
         while self.buffer.is_empty() && !self.is_done {
             let Some(answer) = self.ask(view, collection, page).await? else {
@@ -160,6 +187,24 @@ impl Stream {
             self.buffer
                 .extend(candidates.map(|candidate| (name(&candidate.id), candidate)));
         }
+        Ok(true)
+    }
+
+    /// The owner of the claim, whoever it is: the document is checked as every candidate is.
+    async fn holder(&mut self, view: &View, collection: &Arc<Collection>) -> Result<bool> {
+        let Finder::Holder(holder) = &self.finder else {
+            return Ok(true);
+        };
+        let Some(owner) = unique::owner_of(view, collection, holder).await? else {
+            return Ok(false);
+        };
+        self.is_done = true;
+        let start = self.start.as_ref().map(name);
+        let owner = owner.filter(|id| start.as_ref().is_none_or(|start| name(id) > *start));
+        self.buffer.extend(owner.map(|id| {
+            let entries = Vec::new();
+            (name(&id), Candidate { id, entries })
+        }));
         Ok(true)
     }
 
@@ -196,8 +241,11 @@ impl Stream {
         collection: &Arc<Collection>,
         page: usize,
     ) -> Result<Option<Answer>> {
+        let Finder::Range(range) = &self.finder else {
+            return Ok(None);
+        };
         let after = self.after.as_ref();
-        let answer = index_walk::ask(view, collection, &self.range, false, after, page).await?;
+        let answer = index_walk::ask(view, collection, range, false, after, page).await?;
         if let Some(last) = answer.as_ref().and_then(|answer| answer.page.hits.last()) {
             self.after = Some(Place {
                 value: last.value.clone(),

@@ -49,13 +49,18 @@ pub(crate) async fn page<T: Document>(
     };
     let mut waves = Waves::new(view, most, in_id_order);
     while let Some(batch) = supply.next::<T>(waves.next(), waves.page).await? {
+        let (before, looked_at) = (kept.found.len(), batch.len());
         for (id, document) in batch {
             kept.offer(&id, document)?;
         }
         if in_id_order && kept.found.len() >= most {
             break;
         }
-        waves.missing = most.saturating_sub(kept.found.len());
+        if in_id_order {
+            let dropped = looked_at - (kept.found.len() - before);
+            supply.note_dropped(dropped)?;
+            waves.note(most - kept.found.len(), dropped > 0);
+        }
     }
     Ok(kept.into_found())
 }
@@ -87,12 +92,12 @@ pub(crate) async fn places<T: Document>(
     Ok(places)
 }
 
-/// How many candidates are read next: as many as are missing, so that nothing is read in vain; twice as many after each
-/// wave of which some did not match.
+/// How many candidates are read next: as many as are missing, so that nothing is read in vain; twice as many after a wave of
+/// which some did not match.
 struct Waves {
     missing: usize,
     largest: usize,
-    last: usize,
+    least: usize,
     /// How many entries are asked for at a time.
     page: usize,
 }
@@ -103,7 +108,7 @@ impl Waves {
         Self {
             missing: if in_id_order { most } else { largest },
             largest,
-            last: 0,
+            least: 1,
             page: match in_id_order {
                 true => most.saturating_add(most / 4),
                 false => LARGEST_SCAN,
@@ -111,9 +116,15 @@ impl Waves {
         }
     }
 
-    fn next(&mut self) -> usize {
-        self.last = self.missing.max(self.last * 2).clamp(1, self.largest);
-        self.last
+    fn next(&self) -> usize {
+        self.missing.max(self.least).clamp(1, self.largest)
+    }
+
+    fn note(&mut self, missing: usize, some_did_not_match: bool) {
+        if some_did_not_match {
+            self.least = self.next() * 2;
+        }
+        self.missing = missing;
     }
 }
 

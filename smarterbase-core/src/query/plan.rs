@@ -6,6 +6,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 
 use super::{
     access::{self, Holder, InOrder, Way},
+    index_walk::LARGEST_SCAN,
     range::IndexRange,
     selection::{By, Selection},
 };
@@ -19,13 +20,29 @@ use crate::{
     },
 };
 
+/// What names candidates by id.
+#[derive(Clone, Debug)]
+pub(crate) enum Finder {
+    Range(IndexRange),
+    Holder(Holder),
+}
+
+impl Finder {
+    fn describe(&self) -> String {
+        match self {
+            Self::Range(range) => range.describe(),
+            Self::Holder(_) => "the holder of a unique value".to_owned(),
+        }
+    }
+}
+
 /// How the documents of a selection are found.
 #[derive(Clone, Debug)]
 pub(crate) enum Plan {
     /// The entries of one range stand in the order of the results.
     InOrder(InOrder),
-    /// The ranges hold every match; they are merged by id.
-    Candidates(Vec<IndexRange>),
+    /// These hold every match; they are merged by id.
+    Candidates(Vec<Finder>),
     /// At most one document holds the unique value.
     Holder(Holder),
     /// Every document is read.
@@ -48,7 +65,7 @@ impl Plan {
         match self {
             Self::InOrder(plan) => format!("{}, in its order", plan.range.describe()),
             Self::Candidates(ranges) => {
-                let mut names: Vec<_> = ranges.iter().map(IndexRange::describe).collect();
+                let mut names: Vec<_> = ranges.iter().map(Finder::describe).collect();
                 names.sort_unstable();
                 names.dedup();
                 format!("{}, {} range(s)", names.join(" + "), ranges.len())
@@ -58,6 +75,9 @@ impl Plan {
         }
     }
 }
+
+/// More entries than anybody would read.
+const MANY: u64 = u64::MAX / 4;
 
 /// How many ranges of a union are estimated; the others are taken to be as large.
 const ESTIMATED_RANGES: usize = 8;
@@ -106,12 +126,9 @@ async fn cheapest_plan<T: Document>(
         By::Field(reader) => access::in_order(reader, &selection.condition, &is_ready)?,
         _ => None,
     };
-    let in_order = match in_order {
-        Some(narrow) if narrow.is_narrow || selection.condition.is_all() => {
-            return Ok(Plan::InOrder(narrow));
-        }
-        other => other,
-    };
+    if let Some(all) = in_order.as_ref().filter(|_| selection.condition.is_all()) {
+        return Ok(Plan::InOrder(all.clone()));
+    }
     let chooser = Chooser {
         view,
         collection,
@@ -121,6 +138,10 @@ async fn cheapest_plan<T: Document>(
         (None, None) => Ok(Plan::Scan),
         (None, Some(in_order)) => Ok(Plan::InOrder(in_order)),
         (Some(way), None) => Ok(chooser.cheapest(way).await?.0),
+        // The range that gives the order is the one that finds the documents.
+        (Some(Way::Range(range)), Some(in_order)) if range.is_same(&in_order.range) => {
+            Ok(Plan::InOrder(in_order))
+        }
         (Some(way), Some(in_order)) => chooser.sorted_or_in_order(way, in_order, wanted).await,
     }
 }
@@ -168,7 +189,6 @@ fn of_entries(range: &IndexRange, is_ready: bool) -> Plan {
     Plan::InOrder(InOrder {
         range: range.clone(),
         leading: bytes::Bytes::new(),
-        is_narrow: true,
     })
 }
 
@@ -184,7 +204,7 @@ impl Chooser<'_> {
     fn cheapest(&self, way: Way) -> BoxFuture<'_, Result<(Plan, Option<u64>)>> {
         async move {
             match way {
-                Way::Range(range) => Ok((Plan::Candidates(vec![range]), None)),
+                Way::Range(range) => Ok((Plan::Candidates(vec![Finder::Range(range)]), None)),
                 Way::Holder(holder) => Ok((Plan::Holder(holder), Some(1))),
                 Way::Each(ways) => self.together(ways).await,
                 Way::Either(ways) => {
@@ -203,13 +223,15 @@ impl Chooser<'_> {
 
     /// The ranges of every part.
     async fn together(&self, ways: Vec<Way>) -> Result<(Plan, Option<u64>)> {
-        let mut ranges = Vec::new();
+        let mut finders = Vec::new();
         for way in ways {
-            if let (Plan::Candidates(more), _) = self.cheapest(way).await? {
-                ranges.extend(more);
+            match self.cheapest(way).await?.0 {
+                Plan::Candidates(more) => finders.extend(more),
+                Plan::Holder(holder) => finders.push(Finder::Holder(holder)),
+                Plan::InOrder(_) | Plan::Scan => {}
             }
         }
-        Ok((Plan::Candidates(ranges), None))
+        Ok((Plan::Candidates(finders), None))
     }
 
     /// Reading all that matches and sorting it, or reading in order and leaving out what does not match.
@@ -219,11 +241,11 @@ impl Chooser<'_> {
             Some(entries) => entries,
             None => self.estimate(&way).await?,
         };
-        if matching <= wanted as u64 {
+        let most = self.view.limits.scan_documents as u64;
+        if matching <= most.min(wanted as u64) {
             return Ok(plan);
         }
         let all = self.estimate(&Way::Range(in_order.range.clone())).await?;
-        let most = self.view.limits.scan_documents as u64;
         Ok(if is_cheaper_sorted(matching, all, wanted as u64, most) {
             plan
         } else {
@@ -246,8 +268,9 @@ impl Chooser<'_> {
                 Way::Either(ways) => Ok(self.estimates(ways).await?.into_iter().min().unwrap_or(0)),
                 Way::Each(ways) => {
                     let some = &ways[..ways.len().min(ESTIMATED_RANGES)];
-                    let entries: u64 = self.estimates(some).await?.into_iter().sum();
-                    Ok(entries * ways.len() as u64 / some.len().max(1) as u64)
+                    let entries = self.estimates(some).await?.into_iter();
+                    let entries = entries.fold(0, u64::saturating_add);
+                    Ok(entries.saturating_mul(ways.len() as u64) / some.len().max(1) as u64)
                 }
             }
         }
@@ -290,19 +313,24 @@ impl Chooser<'_> {
         })
     }
 
-    /// An index that does not answer has infinitely many entries: whoever uses it finds out more.
+    /// An index that does not answer has very many entries: whoever uses it finds out more.
     async fn estimate_range(&self, range: &IndexRange) -> Result<u64> {
         let position = usize::from(range.ordinal);
         let Some(site) = self.agreement.ready(self.view, self.collection, position) else {
-            return Ok(u64::MAX / 2);
+            return Ok(MANY);
         };
         let estimate = site
             .backend
             .estimate(&site.collection, &site.placed, &range.entries);
-        Ok(estimate.await.unwrap_or_else(|error| {
-            tracing::debug!(collection = self.collection.name(), %error, "an index gave no estimate");
-            u64::MAX / 2
-        }))
+        Ok(match estimate.await {
+            // Where entries are objects, one page of them says no more.
+            Ok(entries) if site.backend.uses_tags() && entries >= LARGEST_SCAN as u64 => MANY,
+            Ok(entries) => entries,
+            Err(error) => {
+                tracing::debug!(collection = self.collection.name(), %error, "an index gave no estimate");
+                MANY
+            }
+        })
     }
 }
 

@@ -68,6 +68,11 @@ impl IndexRange {
         self.entries.exact
     }
 
+    /// Whether both ask for the same entries.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.ordinal == other.ordinal && self.entries == other.entries
+    }
+
     /// As in explanations: the index and how it is asked, never a value.
     pub(crate) fn describe(&self) -> String {
         let index = self.spec.indexes[usize::from(self.ordinal)].name;

@@ -44,6 +44,8 @@ pub(crate) struct Supplied {
     collection: Arc<Collection>,
     supply: Supply,
     scan_budget: usize,
+    /// How many documents did not match.
+    dropped: usize,
 }
 
 impl Supplied {
@@ -58,8 +60,8 @@ impl Supplied {
         most_sorted: Option<usize>,
     ) -> Self {
         let supply = match plan {
-            Plan::Candidates(ranges) => Supply::Candidates {
-                candidates: Candidates::new(view, collection, ranges, after),
+            Plan::Candidates(finders) => Supply::Candidates {
+                candidates: Candidates::new(view, collection, finders, after),
                 last: after.cloned(),
                 budget: most_sorted,
                 read: 0,
@@ -77,7 +79,20 @@ impl Supplied {
             collection: collection.clone(),
             supply,
             scan_budget,
+            dropped: 0,
         }
+    }
+
+    /// A condition that no index knows may let few candidates pass: reading the others is a scan.
+    ///
+    /// # Errors
+    /// [`Refused`](crate::ErrorKind::Refused) (`SB-BUDGET`): too many did not match.
+    pub(crate) fn note_dropped(&mut self, documents: usize) -> Result<()> {
+        self.dropped += documents;
+        if self.dropped > self.scan_budget {
+            return Err(scan::over_budget(&self.collection, self.scan_budget));
+        }
+        Ok(())
     }
 
     /// Up to `most` further documents, live ones only; `None` at the end. Entries are asked for in pages of `page`.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{gather, overlay, plan::Plan, range::IndexRange, selection::Selection};
+use super::{access::Holder, gather, overlay, plan::Plan, range::IndexRange, selection::Selection};
 use crate::{
     document::{Document, Scalar, Stored},
     error::{Code, Error, Result},
@@ -54,6 +54,34 @@ pub(crate) async fn find<T: Document>(
     }
     let text = "the store is too slow to keep the collection's catalog in view";
     Err(Error::new(Code::UNAVAILABLE, text).in_collection(collection.name()))
+}
+
+/// Who owns the claim of a value; `None` when claims do not answer now. Whoever holds the value throughout is the owner.
+pub(crate) async fn owner_of(
+    view: &View,
+    collection: &Arc<Collection>,
+    holder: &Holder,
+) -> Result<Option<Option<EncodedId>>> {
+    let position = usize::from(holder.ordinal);
+    let value = index_key::encode_value(collection.spec, holder.ordinal, &holder.components)?;
+    let Some(value) = value else {
+        return Ok(Some(None));
+    };
+    let definition = &collection.definitions[position].name;
+    let hash = claim::hash(collection.name(), definition, &value);
+    for _ in 0..FRESH_TRIES {
+        let agreement = agreement::current(view, collection).await?;
+        if !agreement.unique_is_ready(collection, position) {
+            return Ok(None);
+        }
+        let claim = path::claim(collection.name(), definition, &hash);
+        let found = owner(view, collection, &claim).await?;
+        if agreement.is_current(view) {
+            return Ok(Some(found.map(|(_, id)| id)));
+        }
+        collection.catalog.forget();
+    }
+    Ok(None)
 }
 
 async fn find_holder<T: Document>(

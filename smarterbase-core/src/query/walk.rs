@@ -17,6 +17,7 @@ use super::{
 use crate::{
     document::{Document, Stored},
     error::{Error, Result},
+    format::path::EncodedId,
     operation::{Collection, View, profile::trace, read},
 };
 
@@ -146,10 +147,15 @@ impl<'a, T: Document> Walk<'a, T> {
                     }
                     return Ok(found);
                 }
-                Source::ById(supply) => match supply.next::<T>(most, LARGEST_SCAN).await? {
-                    Some(batch) => self.placed(batch)?,
-                    None => return Ok(Vec::new()),
-                },
+                Source::ById(supply) => {
+                    let Some(batch) = supply.next::<T>(most, LARGEST_SCAN).await? else {
+                        return Ok(Vec::new());
+                    };
+                    let looked_at = batch.len();
+                    let found = placed(&self.selection, batch)?;
+                    supply.note_dropped(looked_at - found.len())?;
+                    found
+                }
                 Source::Places(places) => {
                     let wave: Vec<_> = places.drain(..most.min(places.len())).collect();
                     if wave.is_empty() {
@@ -231,19 +237,6 @@ impl<'a, T: Document> Walk<'a, T> {
         self.next().await
     }
 
-    fn placed(
-        &self,
-        batch: Vec<(crate::format::path::EncodedId, Stored<T>)>,
-    ) -> Result<Vec<Found<T>>> {
-        let mut found = Vec::new();
-        for (id, document) in batch {
-            let place = self.selection.place(&document, &id)?;
-            trace::looked_at(1, usize::from(place.is_none()));
-            found.extend(place.map(|place| Found { document, place }));
-        }
-        Ok(found)
-    }
-
     /// Reads the documents at these places; one that moved since is left out.
     async fn load_places(&self, places: Vec<Place>) -> Result<Vec<Found<T>>> {
         let (view, collection, selection) = (&self.view, &self.collection, &self.selection);
@@ -260,4 +253,18 @@ impl<'a, T: Document> Walk<'a, T> {
             .await?;
         Ok(loaded.into_iter().flatten().collect())
     }
+}
+
+/// Those that match, with their places.
+fn placed<T: Document>(
+    selection: &Selection<'_, T>,
+    batch: Vec<(EncodedId, Stored<T>)>,
+) -> Result<Vec<Found<T>>> {
+    let mut found = Vec::new();
+    for (id, document) in batch {
+        let place = selection.place(&document, &id)?;
+        trace::looked_at(1, usize::from(place.is_none()));
+        found.extend(place.map(|place| Found { document, place }));
+    }
+    Ok(found)
 }

@@ -3,27 +3,42 @@
 use std::sync::Arc;
 
 use crate::{
+    document::Timestamp,
     error::{Code, Error, Result},
     format::{
         Key,
         cascade::Begun,
         path::{self, EncodedId},
     },
-    operation::{Engine, View, attach::first_envelope, engine::store_failure},
+    operation::{
+        Collection, Engine, View,
+        attach::first_envelope,
+        engine::store_failure,
+        read::{self, Fetched},
+        relations::Ancestry,
+    },
     protocol::{PutMachine, PutOutcome},
 };
 
-/// Says that the cascade has begun, before anything goes.
-pub(super) async fn begin(engine: &Arc<Engine>, collection: &str, id: &EncodedId) -> Result<Key> {
+/// Says that the cascade has begun, before anything goes. `None`: there is no such document.
+pub(super) async fn begin(
+    engine: &Arc<Engine>,
+    collection: &Collection,
+    id: &EncodedId,
+) -> Result<Option<Key>> {
+    let Some(created) = created(engine, collection, id).await? else {
+        return Ok(None);
+    };
     let begun = Begun {
-        collection: collection.to_owned(),
+        collection: collection.name().to_owned(),
         id: id.as_str().to_owned(),
+        created,
     };
     let key = path::cascade(engine.nonce());
     let envelope = first_envelope(&*engine.rng, &*engine.clock);
     let machine: PutMachine = PutMachine::new(key.clone(), None, envelope, &begun.body());
     match engine.drive(machine).await {
-        PutOutcome::Applied(_) => Ok(key),
+        PutOutcome::Applied(_) => Ok(Some(key)),
         PutOutcome::Refused(error) | PutOutcome::Unknown(error) => Err(store_failure(error)),
         PutOutcome::Lost(_) => Err(Error::new(
             Code::UNAVAILABLE,
@@ -32,39 +47,73 @@ pub(super) async fn begin(engine: &Arc<Engine>, collection: &str, id: &EncodedId
     }
 }
 
-/// The cascade has ended. An entry that stays does no harm: whoever goes on with it finds nothing left.
+/// When the live document with this id was created: another one may have it later.
+async fn created(
+    engine: &Arc<Engine>,
+    collection: &Collection,
+    id: &EncodedId,
+) -> Result<Option<Option<Timestamp>>> {
+    let found = read::peek(engine, collection.key(id)).await?;
+    let live = found.filter(Fetched::is_live);
+    Ok(live.map(|fetched| fetched.envelope().created))
+}
+
+/// The cascade has ended. An entry that stays does no harm: whoever goes on with it finds the document gone, or another one.
 pub(super) async fn end(engine: &Engine, key: &Key) {
     if let Err(error) = engine.store.delete_retired(key).await {
         tracing::debug!(%error, "the journal of a cascade stays");
     }
 }
 
-/// Goes on with every cascade whose program died. Gives how many there were.
+/// Goes on with every cascade whose program died. Gives how many there were. One that fails keeps no other one back.
 pub(crate) async fn resume(engine: &Arc<Engine>) -> Result<u64> {
-    let listed = engine.store.list(&path::cascades(), None, 1_000).await;
-    let mut resumed = 0;
-    for object in listed.map_err(store_failure)?.objects {
-        let Some(found) = engine.store.get(&object.key).await.map_err(store_failure)? else {
-            continue; // It has ended meanwhile.
-        };
-        let begun = Begun::open(&found.bytes)?;
-        go_on(engine, &begun).await?;
-        end(engine, &object.key).await;
-        resumed += 1;
+    let (mut resumed, mut failure, mut after) = (0, None, None);
+    loop {
+        let listed = engine
+            .store
+            .list(&path::cascades(), after.as_ref(), 1_000)
+            .await;
+        let listed = listed.map_err(store_failure)?;
+        for object in &listed.objects {
+            match go_on(engine, &object.key).await {
+                Ok(was_there) => resumed += u64::from(was_there),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        after = listed.objects.last().map(|object| object.key.clone());
+        if !listed.has_more {
+            return failure.map_or(Ok(resumed), Err);
+        }
     }
-    Ok(resumed)
 }
 
-async fn go_on(engine: &Arc<Engine>, begun: &Begun) -> Result<()> {
+/// Gives whether there was anything to go on with.
+async fn go_on(engine: &Arc<Engine>, entry: &Key) -> Result<bool> {
+    let Some(found) = engine.store.get(entry).await.map_err(store_failure)? else {
+        return Ok(false); // It has ended meanwhile.
+    };
+    let begun = Begun::open(&found.bytes)?;
     let Some(kin) = engine.relations.kin(&begun.collection) else {
         let text = "a cascade has begun in a collection that is not in the program's list of types";
         return Err(Error::new(Code::MISCONFIGURED, text).in_collection(&begun.collection));
     };
     let id = EncodedId::parse(&begun.id)
         .ok_or_else(|| Error::new(Code::CORRUPT, "the journal of a cascade names no document"))?;
-    match (kin.delete_root)(&View::plain(engine.clone()), &id).await {
-        // Somebody may have said no meanwhile: then the document stays, as it would have.
-        Err(error) if error.code() == Code::RESTRICTED.text() => Ok(()),
-        other => other.map(drop),
+    let view = View::plain(engine.clone());
+    let root = path::document(kin.spec.collection, kin.spec.shards, &id);
+    let live = read::peek(engine, root).await?.filter(Fetched::is_live);
+    let is_it = live.is_some_and(|fetched| fetched.envelope().created == begun.created);
+    if is_it {
+        let ancestry = Ancestry {
+            entry: Some(entry.clone()),
+            ..Ancestry::default()
+        };
+        match (kin.delete_root)(&view, &id, &ancestry).await {
+            // Somebody may have said no meanwhile: then the document stays, as it would have.
+            Err(error) if error.code() != Code::RESTRICTED.text() => return Err(error),
+            _ => {}
+        }
     }
+    end(engine, entry).await;
+    Ok(is_it)
 }

@@ -11,8 +11,9 @@ use crate::{
     error::{Code, Error, Result},
     format::path::EncodedId,
     operation::{
-        Collection, Engine, View, read,
-        relations::{Act, Kin, Referrer},
+        Collection, Engine, View,
+        read::{self, Fetched},
+        relations::{Act, Ancestry, Kin, Referrer},
         transaction::{self, attempt::Kind},
     },
 };
@@ -29,28 +30,67 @@ pub(super) async fn delete<T: Document>(
     view: &View,
     collection: &Arc<Collection>,
     id: &EncodedId,
+    still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
+    ancestry: &Ancestry,
 ) -> Result<bool> {
-    let entry = journal::begin(view, collection.name(), id).await?;
-    let deleted = run::<T>(view, collection, id).await;
-    // What forbids it forbids it tomorrow as well; anything else may be gone on with.
-    if deleted.is_ok() || deleted.as_ref().is_err_and(is_final) {
-        journal::end(view, &entry).await;
+    if ancestry.ancestors.len() >= DEEPEST {
+        let text = format!("documents depend on each other more than {DEEPEST} deep");
+        return Err(Error::new(Code::BUDGET, text).in_collection(collection.name()));
     }
-    deleted
+    let mut under = ancestry.clone();
+    under
+        .ancestors
+        .insert((collection.name(), id.as_str().to_owned()));
+    let Some(entry) = &ancestry.entry else {
+        return journaled::<T>(view, collection, id, still, under).await;
+    };
+    under.entry = Some(entry.clone());
+    run::<T>(view, collection, id, still, &under).await
 }
 
-fn is_final(error: &Error) -> bool {
-    error.code() == Code::RESTRICTED.text()
+async fn journaled<T: Document>(
+    view: &View,
+    collection: &Arc<Collection>,
+    id: &EncodedId,
+    still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
+    mut under: Ancestry,
+) -> Result<bool> {
+    let Some(entry) = journal::begin(view, collection, id).await? else {
+        return Ok(false);
+    };
+    under.entry = Some(entry.clone());
+    match run::<T>(view, collection, id, still, &under).await {
+        Ok(deleted) => {
+            journal::end(view, &entry).await;
+            Ok(deleted)
+        }
+        // What forbids it forbids it tomorrow as well; anything else may be gone on with.
+        Err(error) if error.code() == Code::RESTRICTED.text() => {
+            journal::end(view, &entry).await;
+            Err(error)
+        }
+        Err(error) => Err(in_part(collection, id, &error)),
+    }
+}
+
+/// Pieces that went are gone: nobody may take this for "nothing happened".
+fn in_part(collection: &Collection, id: &EncodedId, error: &Error) -> Error {
+    let text = format!(
+        "some of what depends on it may have been deleted; delete it again, or go on with `resume_cascades` ({error})"
+    );
+    read::at(collection, id, Error::new(Code::OUTCOME_UNKNOWN, text))
 }
 
 async fn run<T: Document>(
     view: &View,
     collection: &Arc<Collection>,
     id: &EncodedId,
+    still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
+    under: &Ancestry,
 ) -> Result<bool> {
     for _ in 0..TRIES {
-        prune(view, collection.spec, id, 0).await?;
-        let last = at_once::<T>(view, collection, id, &|_: &read::Fetched| Ok(true)).await?;
+        prune(view, collection.spec, id, under).await?;
+        let last = at_once::<T>(view, collection, id, still, under).await?;
         if let Outcome::Deleted(deleted) = last {
             return Ok(deleted);
         }
@@ -64,16 +104,12 @@ fn prune<'a>(
     view: &'a View,
     spec: &'static DocumentSpec,
     id: &'a EncodedId,
-    depth: usize,
+    under: &'a Ancestry,
 ) -> BoxFuture<'a, Result<()>> {
     async move {
-        if depth == DEEPEST {
-            let text = format!("documents depend on each other more than {DEEPEST} deep");
-            return Err(Error::new(Code::BUDGET, text).in_collection(spec.collection));
-        }
         for (kin, reference) in view.relations.referring_to(spec.collection) {
             let referrer = referrer(spec, id, reference);
-            while prune_piece(view, kin, &referrer, depth).await? {}
+            while prune_piece(view, kin, &referrer, under).await? {}
         }
         Ok(())
     }
@@ -81,21 +117,33 @@ fn prune<'a>(
 }
 
 /// Some of the documents that refer. Gives whether there may be more.
-async fn prune_piece(view: &View, kin: &Kin, referrer: &Referrer, depth: usize) -> Result<bool> {
-    let found = (kin.find)(view, referrer, PIECE).await?;
+async fn prune_piece(
+    view: &View,
+    kin: &Kin,
+    referrer: &Referrer,
+    under: &Ancestry,
+) -> Result<bool> {
+    let mut found = (kin.find)(view, referrer, PIECE).await?;
+    let is_full = found.len() == PIECE;
+    // In a circle: it is being deleted already.
+    let goes = |id: &EncodedId| (kin.spec.collection, id.as_str().to_owned());
+    found.retain(|id| !under.ancestors.contains(&goes(id)));
     let act = match (referrer.reference.on_delete, found.first()) {
         (_, None) | (OnDelete::Nothing, _) => return Ok(false),
         (OnDelete::Restrict, Some(first)) => return Err(restricted(kin.spec.collection, first)),
         (OnDelete::Nullify, _) => kin.nullify,
-        (OnDelete::Cascade, _) => {
-            for child in &found {
-                prune(view, kin.spec, child, depth + 1).await?;
-            }
-            kin.delete
-        }
+        (OnDelete::Cascade, _) => kin.delete,
     };
-    together(view, &found, act, referrer).await?;
-    Ok(found.len() == PIECE)
+    let has_dependants = !view.relations.referring_to(kin.spec.collection).is_empty();
+    if has_dependants && referrer.reference.on_delete == OnDelete::Cascade {
+        // Each with what depends on it, in a transaction that looks first whether it still refers.
+        for child in &found {
+            (kin.delete_tree)(view, child, referrer, under).await?;
+        }
+    } else {
+        together(view, &found, act, referrer).await?;
+    }
+    Ok(is_full)
 }
 
 /// One transaction over some documents.

@@ -9,7 +9,7 @@ use crate::{
     format::path::EncodedId,
     operation::{
         View,
-        relations::{Kin, Referrer},
+        relations::{Kin, Node, Referrer},
     },
 };
 
@@ -29,19 +29,18 @@ pub(super) enum Collected {
     Part(Tree),
 }
 
-/// A document by its collection and id.
-type Node = (&'static str, String);
-
 /// Collects what depends on a document, at most `most` documents.
 pub(super) async fn collect(
     view: &View,
     spec: &'static DocumentSpec,
     id: &EncodedId,
     most: usize,
+    ancestors: &BTreeSet<Node>,
 ) -> Result<Collected> {
     let mut tree = Tree::default();
     // Documents may refer to each other in circles.
-    let mut seen: BTreeSet<Node> = [(spec.collection, id.as_str().to_owned())].into();
+    let mut seen = ancestors.clone();
+    seen.insert((spec.collection, id.as_str().to_owned()));
     let mut open = VecDeque::from([(spec, id.clone())]);
     let mut left = most;
     while let Some((spec, id)) = open.pop_front() {

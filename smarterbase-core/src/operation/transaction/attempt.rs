@@ -281,7 +281,8 @@ impl Attempt {
     pub(crate) fn fence(&self, seen: Seen) -> Result<()> {
         let most = self.engine.limits.transactions.reads;
         self.with(|state| {
-            state.fences.retain(|fence| fence.key != seen.key);
+            // Two that saw different things cannot both be true: then the transaction conflicts.
+            state.fences.retain(|fence| *fence != seen);
             if state.fences.len() >= most {
                 return Err(too_large(format!("is fenced by more than {most} locks")));
             }

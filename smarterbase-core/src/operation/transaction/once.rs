@@ -61,14 +61,25 @@ impl Once {
         read.map(Some).map_err(|_| other_shape())
     }
 
-    /// Writes the result with everything else that the attempt writes.
-    pub(crate) fn keep<R: Serialize>(&self, attempt: &Attempt, result: &R) -> Result<()> {
+    /// Writes the result with everything else that the attempt writes. Gives it as it will be read the next time.
+    pub(crate) fn keep<R: Serialize + DeserializeOwned>(
+        &self,
+        attempt: &Attempt,
+        result: &R,
+    ) -> Result<R> {
         let kept = self.encode(attempt.engine(), result);
-        let kept = kept.and_then(|body| attempt.keep(self.key.clone(), body));
+        let kept = kept.and_then(|(body, again)| {
+            attempt.keep(self.key.clone(), body)?;
+            Ok(again)
+        });
         kept.map_err(|error| self.at(error))
     }
 
-    fn encode<R: Serialize>(&self, engine: &Engine, result: &R) -> Result<Bytes> {
+    fn encode<R: Serialize + DeserializeOwned>(
+        &self,
+        engine: &Engine,
+        result: &R,
+    ) -> Result<(Bytes, R)> {
         let limits = engine.limits.idempotency;
         let raw = serde_json::value::to_raw_value(result);
         let raw = raw.map_err(|_| {
@@ -82,11 +93,16 @@ impl Once {
             );
             return Err(Error::new(Code::TOO_LARGE, text));
         }
+        // What cannot be read back would be refused at every later time.
+        let again = serde_json::from_str(raw.get()).map_err(|_| {
+            let text = "the result of an idempotent transaction cannot be read back from JSON; nothing was written";
+            Error::new(Code::INVALID_VALUE, text)
+        })?;
         let kept = Kept {
             keep: limits.retention,
             result: &raw,
         };
-        Ok(kept.body())
+        Ok((kept.body(), again))
     }
 
     fn at(&self, error: Error) -> Error {
