@@ -201,7 +201,7 @@ async fn take_now(engine: &Arc<Engine>, seat: Seat, sight: Sight, wish: Wish) ->
                 true => Err(too_slow()),
             }
         }
-        Swap::Lost(found) => Ok(Taken::Lost(seat, found)),
+        Swap::Lost(found) | Swap::Passed(found) => Ok(Taken::Lost(seat, found)),
         Swap::Failed(failure) => {
             if failure.is_unknown {
                 local.abandon(write);

@@ -107,7 +107,7 @@ async fn release_now(engine: &Engine, name: &EncodedId) -> Result<Option<LockInf
                 place::wake(engine, &local).await;
                 return Ok(Some(held));
             }
-            Swap::Lost(found) => sight = found,
+            Swap::Lost(found) | Swap::Passed(found) => sight = found,
             Swap::Failed(failure) => return Err(failure.error),
         }
     }

@@ -93,6 +93,8 @@ impl Sight {
 /// How a put of the document ended.
 #[derive(Debug)]
 pub(crate) enum Swap {
+    /// It was there, and others have replaced it since by this.
+    Passed(Sight),
     /// This is there now.
     Done(Sight),
     /// Something else is there; the put never will be.
@@ -192,7 +194,10 @@ async fn put(
     let found = match outcome {
         PutOutcome::Applied(Some(version)) => return done(version, envelope, body),
         // It was there, as a version or as its like: what is there now?
-        PutOutcome::Applied(None) => look(engine, key).await,
+        PutOutcome::Applied(None) => match look(engine, key).await {
+            Ok(sight) if !is_mine(&sight) => return Swap::Passed(sight),
+            other => other,
+        },
         PutOutcome::Lost(found) => look_at(engine, key, found).await,
         PutOutcome::Refused(error) => return failed(store_failure(error), false),
         PutOutcome::Unknown(error) => return failed(outcome_unknown(error), true),

@@ -129,6 +129,8 @@ impl End<'_> {
         match document::swap(engine, &local.key, base, holder.as_ref(), write).await {
             Swap::Done(after) => Ok(Put::Ended(self.done(after, sent))),
             Swap::Lost(found) if found.write() == Some(self.tenure.write) => Ok(Put::Again(found)),
+            // Held until then: somebody found it free. Who was to get it here waits again.
+            Swap::Passed(_) => Ok(Put::Ended(Ended::Released)),
             Swap::Lost(_) => {
                 self.tenure.lost.cancel();
                 Err(lost(&local.name))

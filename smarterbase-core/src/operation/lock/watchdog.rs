@@ -68,11 +68,11 @@ async fn renew(tenure: &Tenure) -> Duration {
             return sent + tenure.lease / RENEWALS;
         }
         // Somebody who gave up put it again, as it was: still held, but nothing is known of when that put was sent.
-        Swap::Lost(found) if found.write() == Some(tenure.write) => {
+        Swap::Lost(found) | Swap::Passed(found) if found.write() == Some(tenure.write) => {
             *sight = found;
             tenure.renewed(&sight, None);
         }
-        Swap::Lost(_) => tenure.lose(),
+        Swap::Lost(_) | Swap::Passed(_) => tenure.lose(),
         Swap::Failed(failure) => {
             tracing::debug!(error = %failure.error, "a lock could not be renewed yet");
         }
