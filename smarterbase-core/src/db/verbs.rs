@@ -146,7 +146,15 @@ pub trait DocumentExt: Document {
         Overwrite::new(session.into(), new)
     }
 
-    /// Deletes a document whatever its revision; gives whether there was one.
+    /// Deletes a document whatever its revision; gives whether there was one. Documents that refer to it are dealt with as
+    /// their references say, in the same transaction up to 500 of them, else piece by piece.
+    ///
+    /// # Errors
+    /// - [`Refused`](crate::ErrorKind::Refused) (`SB-RESTRICTED`): another document forbids it. (`SB-TOO-MANY`): more depends on it
+    ///   than the transaction around this takes along.
+    /// - [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown): it may be gone; or, of more than one transaction, some of what
+    ///   depends on it may be.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable), [`Conflict`](crate::ErrorKind::Conflict): nothing was changed.
     fn delete<'a>(session: impl Into<Session<'a>>, key: &Self::Key) -> Delete<'a, Self> {
         Delete::new(session.into(), key)
     }
@@ -192,7 +200,11 @@ pub trait StoredExt<T: Document> {
     /// Writes the document back, if nobody changed it since it was read. An unchanged document writes nothing.
     fn save<'a>(&'a mut self, session: impl Into<Session<'a>>) -> Save<'a, T>;
 
-    /// Deletes the document, if nobody changed it since it was read.
+    /// Deletes the document, if nobody changed it since it was read. Documents that refer to it are dealt with as their
+    /// references say, at most 500 of them.
+    ///
+    /// # Errors
+    /// As [`delete`](DocumentExt::delete); [`Conflict`](crate::ErrorKind::Conflict) (`SB-REVISION`): somebody changed it.
     fn remove<'a>(self, session: impl Into<Session<'a>>) -> Remove<'a, T>;
 
     /// Reads the document again; changes that were not saved are lost.

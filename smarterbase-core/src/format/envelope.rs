@@ -180,6 +180,18 @@ impl Envelope {
         }
     }
 
+    /// The envelope of the version after `before` of an object that is no document; of its first one where there is none.
+    #[must_use]
+    pub fn next(before: Option<&Self>, put: Nonce, write: Nonce) -> Self {
+        Self {
+            rev: before.map_or(0, |envelope| envelope.rev) + 1,
+            write,
+            prev: before.map_or_else(Vec::new, Self::lineage),
+            created: before.and_then(|envelope| envelope.created),
+            ..Self::first(put)
+        }
+    }
+
     /// The envelope of an object that has none: revision 0, with nonces made of sha256 of its bytes.
     fn of_hand_made(made: Nonce) -> Self {
         Self {

@@ -4,6 +4,7 @@
 //! longer does, makes it run again.
 
 mod journal;
+mod kin;
 mod pieces;
 mod tree;
 
@@ -12,23 +13,20 @@ use std::{
     sync::Arc,
 };
 
-use futures::{FutureExt, future::BoxFuture};
-
 pub(crate) use journal::resume;
 
 use self::tree::{Collected, Tree};
 use crate::{
-    document::{Document, DocumentKey, KeyKind, Scalar, Stored},
+    document::{Document, Stored},
     error::{Code, Error, Result},
     format::path::EncodedId,
     operation::{
         Collection, Engine, View,
         read::{self, Fetched},
-        relations::{Ancestry, Kin, Referrer},
+        relations::Ancestry,
         transaction::{self, attempt::Kind},
-        verb::{encode_key, not_found, remove, update},
+        verb::{encode_key, not_found, remove},
     },
-    query::{range::IndexRange, selection::Selection, walk},
 };
 
 /// How many documents one transaction takes along.
@@ -44,7 +42,8 @@ pub struct CascadePlan {
     pub nullified: BTreeMap<&'static str, u64>,
     /// Collections with documents that forbid it.
     pub restricted_by: Vec<&'static str>,
-    /// Whether all were found; `false`: there are more than 10,000, and these are only some of them.
+    /// Whether all were found; `false`: there are more than
+    /// [`Limits::scan_documents`](crate::operation::limits::Limits::scan_documents), and these are only some of them.
     pub is_complete: bool,
 }
 
@@ -151,7 +150,7 @@ async fn within<T: Document>(
         Some(fetched) if still(&fetched)? => {}
         _ => return Ok(Outcome::Deleted(false)),
     }
-    let collected = tree::collect(view, collection.spec, id, most(view), &ancestry.ancestors);
+    let collected = tree::collect(view, collection.spec, id, most(view), &ancestry.documents);
     let Collected::Whole(tree) = collected.await? else {
         return Ok(Outcome::TooMany);
     };
@@ -212,137 +211,6 @@ pub(crate) async fn plan(
     plan.restricted_by.sort_unstable();
     plan.restricted_by.dedup();
     Ok(plan)
-}
-
-impl Kin {
-    /// What is done with documents of type `T`.
-    pub(crate) const fn of<T: Document>() -> Self {
-        Self {
-            spec: T::SPEC,
-            find: find::<T>,
-            delete: delete_referrer::<T>,
-            delete_tree: delete_tree::<T>,
-            nullify: nullify::<T>,
-            delete_root: delete_root::<T>,
-        }
-    }
-}
-
-/// The key of a document, as references to it are indexed.
-pub(crate) fn scalar_of(kind: KeyKind, id: &EncodedId) -> Scalar<'static> {
-    let text = id.decode().0;
-    let scalar = match kind {
-        KeyKind::Uuid => uuid::Uuid::try_parse(&text)
-            .ok()
-            .map(|uuid| Scalar::Uuid(*uuid.as_bytes())),
-        KeyKind::Unsigned => text.parse().ok().map(Scalar::Unsigned),
-        KeyKind::Text => None,
-    };
-    scalar.unwrap_or(Scalar::Text(text.into()))
-}
-
-fn range<T: Document>(referrer: &Referrer) -> Result<IndexRange> {
-    let target = std::slice::from_ref(&referrer.target);
-    IndexRange::new(T::SPEC, referrer.reference.ordinal, target, None)
-}
-
-fn find<'a, T: Document>(
-    view: &'a View,
-    referrer: &'a Referrer,
-    most: usize,
-) -> BoxFuture<'a, Result<Vec<EncodedId>>> {
-    async move {
-        let selection = Selection::<T>::by_entry(range::<T>(referrer)?);
-        let collection = view.collection::<T>();
-        let batch = walk::page(view, &collection, &selection, None, most).await?;
-        let found = batch.found.into_iter();
-        Ok(found.map(|found| found.place.id).collect())
-    }
-    .boxed()
-}
-
-fn delete_referrer<'a, T: Document>(
-    view: &'a View,
-    id: &'a EncodedId,
-    referrer: &'a Referrer,
-) -> BoxFuture<'a, Result<bool>> {
-    async move {
-        let (collection, range) = (view.collection::<T>(), range::<T>(referrer)?);
-        // Who moved to another document meanwhile stays.
-        let refers = |fetched: &Fetched| {
-            let document = read::decode::<T>(&collection, id, fetched.clone())?;
-            Ok(range.first_value(&*document, false)?.is_some())
-        };
-        remove::delete_where::<T>(view, &collection, id, refers).await
-    }
-    .boxed()
-}
-
-fn nullify<'a, T: Document>(
-    view: &'a View,
-    id: &'a EncodedId,
-    referrer: &'a Referrer,
-) -> BoxFuture<'a, Result<bool>> {
-    async move {
-        let (collection, range) = (view.collection::<T>(), range::<T>(referrer)?);
-        let key = T::Key::from_text(&id.decode().0)?;
-        let mut refers = false;
-        let cleared = update::update::<T>(view, &collection, &key, |document| {
-            refers = range.first_value(document, false)?.is_some();
-            if refers {
-                *document = without(document, referrer.reference.field)?;
-            }
-            Ok(())
-        });
-        match cleared.await {
-            Ok(_) => Ok(refers),
-            Err(error) if error.kind() == crate::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-    .boxed()
-}
-
-/// The document with `null` in a field.
-fn without<T: Document>(document: &T, field: &'static str) -> Result<T> {
-    let failed = |_| {
-        let text = "the document cannot be read with `null` in its reference";
-        Error::new(Code::INVALID, text)
-            .in_collection(T::SPEC.collection)
-            .on_field(field)
-    };
-    let mut members = serde_json::to_value(document).map_err(failed)?;
-    members[field] = serde_json::Value::Null;
-    serde_json::from_value(members).map_err(failed)
-}
-
-fn delete_tree<'a, T: Document>(
-    view: &'a View,
-    id: &'a EncodedId,
-    referrer: &'a Referrer,
-    ancestry: &'a Ancestry,
-) -> BoxFuture<'a, Result<bool>> {
-    async move {
-        let (collection, range) = (view.collection::<T>(), range::<T>(referrer)?);
-        let refers = |fetched: &Fetched| {
-            let document = read::decode::<T>(&collection, id, fetched.clone())?;
-            Ok(range.first_value(&*document, false)?.is_some())
-        };
-        delete_under::<T>(view, &collection, id, &refers, ancestry).await
-    }
-    .boxed()
-}
-
-fn delete_root<'a, T: Document>(
-    view: &'a View,
-    id: &'a EncodedId,
-    ancestry: &'a Ancestry,
-) -> BoxFuture<'a, Result<bool>> {
-    async move {
-        let collection = view.collection::<T>();
-        delete_under::<T>(view, &collection, id, &|_: &Fetched| Ok(true), ancestry).await
-    }
-    .boxed()
 }
 
 fn restricted(collection: &'static str, id: &EncodedId) -> Error {

@@ -57,7 +57,8 @@ impl Checkpoint {
     ///   not answer.
     pub(crate) async fn swap(&mut self, engine: &Engine, next: ImportCheckpoint) -> Result<()> {
         let key = path::import(&next.collection, &next.import);
-        let envelope = self.next_envelope(engine);
+        let before = self.base.as_ref().map(|(_, envelope)| envelope);
+        let envelope = Envelope::next(before, engine.nonce(), engine.nonce());
         let machine: PutMachine =
             PutMachine::new(key, self.base.clone(), envelope.clone(), &next.body());
         match engine.drive(machine).await {
@@ -73,16 +74,6 @@ impl Checkpoint {
                 Err(Error::new(Code::OUTCOME_UNKNOWN, text).with_source(error))
             }
         }
-    }
-
-    fn next_envelope(&self, engine: &Engine) -> Envelope {
-        let mut envelope = Envelope::first(engine.nonce());
-        envelope.write = engine.nonce();
-        if let Some((_, base)) = &self.base {
-            envelope.rev = base.rev + 1;
-            envelope.prev = base.lineage();
-        }
-        envelope
     }
 }
 

@@ -9,9 +9,10 @@ pub struct Limits {
     pub document_bytes: usize,
     /// How many documents one call may collect (1,000); pages and streams are not bound by it.
     pub collect: usize,
-    /// How many documents a query may read that no ready index finds, or that must be sorted (10,000).
+    /// How many documents a query may read that no ready index finds, that must be sorted, or that an index names and that do
+    /// not meet the rest of the condition (10,000).
     pub scan_documents: usize,
-    /// How many ids of one range a query holds that asks for another order than the range's own (100,000).
+    /// How many ids a query holds whose ranges are asked for in another order than their own (100,000).
     pub candidates: usize,
     /// How many documents one request reads at the same time (32).
     pub concurrent_reads: usize,

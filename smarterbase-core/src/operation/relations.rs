@@ -42,7 +42,7 @@ pub(crate) type Node = (&'static str, String);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ancestry {
     /// The documents that are being deleted with it, from the first one down.
-    pub(crate) ancestors: BTreeSet<Node>,
+    pub(crate) documents: BTreeSet<Node>,
     /// The entry of the journal that says so already.
     pub(crate) entry: Option<Key>,
 }

@@ -5,8 +5,6 @@
 //! value and fenced it, and the owner's own put expects a version that was read before the owner took the claim. So that
 //! put was either seen, or can no longer be applied.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 
 use super::{
@@ -20,7 +18,7 @@ use crate::{
     document::Version,
     error::{Code, Error},
     format::{
-        Envelope, FORMAT_VERSION, Key, Nonce,
+        Envelope, Key, Nonce,
         claim::{self, Claim},
         envelope::State,
     },
@@ -434,22 +432,8 @@ pub(crate) fn next_claim(
     rng: &dyn Rng,
 ) -> (Envelope, Bytes) {
     let envelope = Envelope {
-        put: rng.nonce(),
-        format: FORMAT_VERSION,
-        needs: Vec::new(),
-        schema: 0,
-        shape: Default::default(),
-        state: State::Live,
-        rev: before.map_or(0, |envelope| envelope.rev) + 1,
-        write,
-        rewrite: false,
-        prev: before.map_or_else(Vec::new, Envelope::lineage),
         created: None,
-        updated: None,
-        catalog: 0,
-        index: BTreeMap::new(),
-        unique: BTreeMap::new(),
-        intent: None,
+        ..Envelope::next(before, rng.nonce(), write)
     };
     let claim = Claim { envelope, owner };
     let bytes = claim.seal();

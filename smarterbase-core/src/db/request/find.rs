@@ -1,20 +1,25 @@
-//! The requests of finders and queries.
+//! Finders and queries: what is selected, and in which order.
+
+mod answer;
 
 use std::{marker::PhantomData, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
+
+pub use answer::{
+    Count, DeleteMany, EstimateCount, FindAny, FindFirst, FindKeys, FindLimited, FindOnly,
+    FindPage, FindSorted,
+};
 
 use super::measured_request;
 use crate::{
     db::Session,
     document::{Document, Scalar, Stored},
     error::{Code, Error, Result},
-    maintenance::cascade,
-    operation::{profile::trace::Measured, verb::encode_key},
+    operation::profile::trace::Measured,
     query::{
-        Cursor, Order, Page, Predicate,
+        Order, Predicate,
         condition::Condition,
-        cursor,
         predicate::Class,
         range::{Bounds, IndexRange, owned},
         selection::{Place, Selection},
@@ -66,6 +71,14 @@ measured_request!(impl['a, T: Document] FindOne<'a, T> => Option<Stored<T>>, |th
 /// An index only finds candidates: every document is read and checked. Where the results do not come in the order that is
 /// asked for, the matching documents are read first and sorted, at most
 /// [`Limits::scan_documents`](crate::operation::limits::Limits::scan_documents).
+///
+/// # Errors
+/// - [`Refused`](crate::ErrorKind::Refused): more documents match than one call may collect (`SB-TOO-MANY`), or more would be
+///   read in vain than the [budget](Self::budget) allows (`SB-BUDGET`).
+/// - [`Invalid`](crate::ErrorKind::Invalid): a value that is asked for cannot be compared (`NaN`).
+/// - [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): a document cannot be read; never
+///   a shorter answer.
+/// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer. An index that does not answer is no error.
 #[must_use = "a request does nothing until it is awaited"]
 pub struct FindMany<'a, T> {
     session: Session<'a>,
@@ -138,8 +151,10 @@ impl<'a, T: Document> FindMany<'a, T> {
         })
     }
 
-    /// Reads at most this many documents that do not come in order, instead of
-    /// [`Limits::scan_documents`](crate::operation::limits::Limits::scan_documents); more is an error.
+    /// Reads at most this many documents in vain, instead of
+    /// [`Limits::scan_documents`](crate::operation::limits::Limits::scan_documents): those of a scan, those that are read
+    /// to be sorted, and those that an index names and that do not meet the rest of the condition. More is `Refused`
+    /// (`SB-BUDGET`).
     pub fn budget(self, documents: usize) -> Self {
         self.change(|mut selection| {
             selection.budget = Some(documents);
@@ -176,8 +191,11 @@ impl<'a, T: Document> FindMany<'a, T> {
         FindAny { find: self }
     }
 
-    /// The documents one after the other. Holds at most as many as are read side by side, and the places of all results
-    /// where they had to be sorted.
+    /// The documents one after the other. Holds at most as many as are read side by side, a page of entries, and the places of
+    /// all results where they had to be sorted.
+    ///
+    /// # Errors
+    /// As awaiting it, as an item; nothing follows it.
     pub fn stream(self) -> BoxStream<'a, Result<Stored<T>>> {
         self.found().map_ok(|found| found.document).boxed()
     }
@@ -217,6 +235,9 @@ impl<'a, T: Document> FindMany<'a, T> {
     }
 
     /// Only the members that `P` has, by their stored names: the documents are read, but not kept.
+    ///
+    /// # Errors
+    /// As [`stream`](Self::stream); [`Invalid`](crate::ErrorKind::Invalid): a document does not fit to `P`.
     pub fn project<P: serde::de::DeserializeOwned + Send + 'static>(
         self,
     ) -> BoxStream<'a, Result<P>> {
@@ -341,207 +362,4 @@ fn project<T: Document, P: serde::de::DeserializeOwned>(found: &Found<T>) -> Res
 
 measured_request!(impl['a, T: Document] FindMany<'a, T> => Vec<Stored<T>>, |this| this.measured(), async move {
     this.all().await
-});
-
-/// One page of a finder or a query.
-#[must_use = "a request does nothing until it is awaited"]
-#[derive(Debug)]
-pub struct FindPage<'a, T> {
-    find: FindMany<'a, T>,
-    size: usize,
-    after: Option<Cursor>,
-}
-
-impl<T> FindPage<'_, T> {
-    /// Goes on where the page with this cursor ended.
-    pub fn after(mut self, cursor: impl Into<Cursor>) -> Self {
-        self.after = Some(cursor.into());
-        self
-    }
-
-    /// Goes on after the cursor, if there is one.
-    pub fn after_opt(mut self, cursor: Option<Cursor>) -> Self {
-        self.after = cursor;
-        self
-    }
-}
-
-measured_request!(impl['a, T: Document] FindPage<'a, T> => Page<T>, |this| this.find.measured(), async move {
-    let engine = this.find.session.engine();
-    let collection = engine.collection::<T>();
-    let selection = this.find.selection()?;
-    let after = match &this.after {
-        Some(cursor) => Some(cursor::open(engine, &collection, selection, cursor).await?),
-        None => None,
-    };
-    let batch = this.find.batch(after.as_ref(), this.size.max(1)).await?;
-    let next = match batch.found.last() {
-        Some(last) if batch.has_more => Some(cursor::seal(engine, &collection, selection, &last.place).await?),
-        _ => None,
-    };
-    Ok(Page { items: documents(batch), next })
-});
-
-/// The first documents: `Vec<Stored<T>>`.
-#[derive(Debug)]
-#[must_use = "a request does nothing until it is awaited"]
-pub struct FindLimited<'a, T> {
-    find: FindMany<'a, T>,
-    most: usize,
-}
-
-measured_request!(impl['a, T: Document] FindLimited<'a, T> => Vec<Stored<T>>, |this| this.find.measured(), async move {
-    this.find.limited(this.most).await
-});
-
-/// The first document: `Option<Stored<T>>`.
-#[derive(Debug)]
-#[must_use = "a request does nothing until it is awaited"]
-pub struct FindFirst<'a, T> {
-    find: FindMany<'a, T>,
-}
-
-measured_request!(impl['a, T: Document] FindFirst<'a, T> => Option<Stored<T>>, |this| this.find.measured(), async move {
-    Ok(this.find.limited(1).await?.pop())
-});
-
-/// The only document. None is `NotFound`, several are `Refused` (`SB-TOO-MANY`).
-#[derive(Debug)]
-#[must_use = "a request does nothing until it is awaited"]
-pub struct FindOnly<'a, T> {
-    find: FindMany<'a, T>,
-}
-
-measured_request!(impl['a, T: Document] FindOnly<'a, T> => Stored<T>, |this| this.find.measured(), async move {
-    let batch = this.find.batch(None, 1).await?;
-    if batch.has_more {
-        let text = "more than one document matches";
-        return Err(Error::new(Code::TOO_MANY, text).in_collection(T::SPEC.collection).during(this.find.operation));
-    }
-    documents(batch).pop().ok_or_else(|| {
-        Error::new(Code::NOT_FOUND, "no document matches").in_collection(T::SPEC.collection).during(this.find.operation)
-    })
-});
-
-/// Whether any document matches: `bool`.
-#[derive(Debug)]
-#[must_use = "a request does nothing until it is awaited"]
-pub struct FindAny<'a, T> {
-    find: FindMany<'a, T>,
-}
-
-measured_request!(impl['a, T: Document] FindAny<'a, T> => bool, |this| this.find.measured(), async move {
-    Ok(!this.find.limited(1).await?.is_empty())
-});
-
-type Compare<'a, T> = Box<dyn Fn(&T, &T) -> std::cmp::Ordering + Send + Sync + 'a>;
-
-/// The documents in the order of a comparison: `Vec<Stored<T>>`, at most as many as one call may collect.
-#[must_use = "a request does nothing until it is awaited"]
-pub struct FindSorted<'a, T> {
-    find: FindMany<'a, T>,
-    compare: Compare<'a, T>,
-    most: Option<usize>,
-}
-
-impl<T> std::fmt::Debug for FindSorted<'_, T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FindSorted").finish_non_exhaustive()
-    }
-}
-
-impl<T> FindSorted<'_, T> {
-    /// The first `most` of them; all are read, and twice as many held.
-    pub fn limit(mut self, most: usize) -> Self {
-        self.most = Some(most);
-        self
-    }
-}
-
-measured_request!(impl['a, T: Document] FindSorted<'a, T> => Vec<Stored<T>>, |this| this.find.measured(), async move {
-    let collect = this.find.session.engine().limits.collect;
-    let (most, too_many) = (this.most.unwrap_or(collect), this.find.too_many(collect));
-    let mut found = Vec::new();
-    let mut walk = this.find.walk()?;
-    loop {
-        let batch = walk.next().await.map_err(|error| error.during("sort_by"))?;
-        if batch.is_empty() {
-            break;
-        }
-        found.extend(batch.into_iter().map(|next| next.document));
-        if this.most.is_none() && found.len() > most {
-            return Err(too_many);
-        }
-        if found.len() >= most.max(1).saturating_mul(2) {
-            found.sort_by(|left, right| (this.compare)(left, right));
-            found.truncate(most);
-        }
-    }
-    found.sort_by(|left, right| (this.compare)(left, right));
-    found.truncate(most);
-    Ok(found)
-});
-
-/// The keys of the documents that match: `Vec<T::Key>`, at most as many as one call may collect.
-#[derive(Debug)]
-#[must_use = "a request does nothing until it is awaited"]
-pub struct FindKeys<'a, T> {
-    find: FindMany<'a, T>,
-}
-
-measured_request!(impl['a, T: Document] FindKeys<'a, T> => Vec<T::Key>, |this| this.find.measured(), async move {
-    Ok(this.find.all().await?.iter().map(|document| document.key().clone()).collect())
-});
-
-/// Counts documents exactly.
-#[derive(Debug)]
-#[must_use = "a request does nothing until it is awaited"]
-pub struct Count<'a, T> {
-    find: FindMany<'a, T>,
-}
-
-measured_request!(impl['a, T: Document] Count<'a, T> => u64, |this| this.find.measured_as("count"), async move {
-    this.find.walk()?.count().await.map_err(|error| error.during("count"))
-});
-
-/// About how many documents match: `u64`. Counts entries, so stale ones and conditions without an index make it too large;
-/// what no index finds is an error.
-#[derive(Debug)]
-#[must_use = "a request does nothing until it is awaited"]
-pub struct EstimateCount<'a, T> {
-    find: FindMany<'a, T>,
-}
-
-measured_request!(impl['a, T: Document] EstimateCount<'a, T> => u64, |this| this.find.measured_as("count_estimate"), async move {
-    this.find.walk()?.count_estimate().await.map_err(|error| error.during("count_estimate"))
-});
-
-/// Deletes documents one by one: gives how many went. A failure stops it; what went is gone.
-#[derive(Debug)]
-#[must_use = "a request does nothing until it is awaited"]
-pub struct DeleteMany<'a, T> {
-    find: FindMany<'a, T>,
-}
-
-measured_request!(impl['a, T: Document] DeleteMany<'a, T> => u64, |this| this.find.measured(), async move {
-    let view = this.find.session.view().clone();
-    let collection = view.collection::<T>();
-    let mut walk = this.find.walk()?;
-    let mut deleted = 0;
-    loop {
-        let found = walk.next().await.map_err(|error| error.during("delete"))?;
-        if found.is_empty() {
-            return Ok(deleted);
-        }
-        for Found { document, place } in found {
-            let id = encode_key(&collection, document.key())?;
-            // It must still match when it goes: somebody may have changed it meanwhile.
-            let still = |fetched: &crate::operation::read::Fetched| {
-                let current = crate::operation::read::decode::<T>(&collection, &place.id, fetched.clone())?;
-                Ok(walk.selection().place(&current, &place.id)?.is_some())
-            };
-            let gone = cascade::delete::<T>(&view, &collection, &id, still).await;
-            deleted += u64::from(gone.map_err(|error| error.during("delete"))?);
-        }
-    }
 });

@@ -1,5 +1,7 @@
 //! The requests of verbs on several documents: side by side, results in the order that was asked in.
 
+use std::sync::Arc;
+
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 
 use super::{Delete, Exists, Save, request};
@@ -9,6 +11,7 @@ use crate::{
     error::{Error, Result},
     format::path::EncodedId,
     operation::{
+        Collection, View,
         batch::{self, BatchHandle, Job, OnProgress, Progress, Turn, Turns},
         read,
         verb::{
@@ -117,6 +120,9 @@ fn failed<'a, R: Send + 'a>(error: Error) -> Job<'a, R> {
     }
 }
 
+/// Writes a document that was made.
+type Write<'a, T> = fn(View, Arc<Collection>, T) -> BoxFuture<'a, Result<Stored<T>>>;
+
 impl<'a, T: Document> Batch<'a, Stored<T>> {
     pub(crate) fn create<N, I>(session: Session<'a>, new: I) -> Self
     where
@@ -124,21 +130,9 @@ impl<'a, T: Document> Batch<'a, Stored<T>> {
         I: IntoIterator<Item = N>,
         I::IntoIter: Send + 'a,
     {
-        let view = session.view().clone();
-        let collection = view.collection::<T>();
-        let mut turns = Turns::default();
-        let jobs = new.into_iter().map(move |new| {
-            let value = create::made(&view, new);
-            let id = encode_key(&collection, value.key()).map_err(|error| error.during("create"));
-            let (view, collection) = (view.clone(), collection.clone());
-            job(&mut turns, id, |_| {
-                let created = async move { create::create_made(&view, &collection, value).await };
-                created
-                    .map(|created| created.map(sized).map_err(|error| error.during("create")))
-                    .boxed()
-            })
-        });
-        Self::new(&session, true, jobs)
+        Self::of_new(session, new, "create", |view, collection, value| {
+            async move { create::create_made(&view, &collection, value).await }.boxed()
+        })
     }
 
     pub(crate) fn upsert<N, I>(session: Session<'a>, new: I) -> Self
@@ -147,18 +141,35 @@ impl<'a, T: Document> Batch<'a, Stored<T>> {
         I: IntoIterator<Item = N>,
         I::IntoIter: Send + 'a,
     {
+        Self::of_new(session, new, "upsert", |view, collection, value| {
+            async move { replace::replace_by_made(&view, &collection, value, Members::Keep).await }
+                .boxed()
+        })
+    }
+
+    /// Makes each document and writes it.
+    fn of_new<N, I>(
+        session: Session<'a>,
+        new: I,
+        operation: &'static str,
+        write: Write<'a, T>,
+    ) -> Self
+    where
+        N: IntoDocument<T> + Send + 'a,
+        I: IntoIterator<Item = N>,
+        I::IntoIter: Send + 'a,
+    {
         let view = session.view().clone();
         let collection = view.collection::<T>();
         let mut turns = Turns::default();
         let jobs = new.into_iter().map(move |new| {
             let value = create::made(&view, new);
-            let id = encode_key(&collection, value.key()).map_err(|error| error.during("upsert"));
+            let id = encode_key(&collection, value.key());
+            let id = id.map_err(|error| error.during(operation));
             let (view, collection) = (view.clone(), collection.clone());
             job(&mut turns, id, |_| {
-                let put = async move {
-                    replace::replace_by_made(&view, &collection, value, Members::Keep).await
-                };
-                put.map(|put| put.map(sized).map_err(|error| error.during("upsert")))
+                write(view, collection, value)
+                    .map(move |put| put.map(sized).map_err(|error| error.during(operation)))
                     .boxed()
             })
         });

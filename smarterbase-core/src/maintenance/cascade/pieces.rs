@@ -33,19 +33,18 @@ pub(super) async fn delete<T: Document>(
     still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
     ancestry: &Ancestry,
 ) -> Result<bool> {
-    if ancestry.ancestors.len() >= DEEPEST {
+    if ancestry.documents.len() >= DEEPEST {
         let text = format!("documents depend on each other more than {DEEPEST} deep");
         return Err(Error::new(Code::BUDGET, text).in_collection(collection.name()));
     }
     let mut under = ancestry.clone();
     under
-        .ancestors
+        .documents
         .insert((collection.name(), id.as_str().to_owned()));
-    let Some(entry) = &ancestry.entry else {
-        return journaled::<T>(view, collection, id, still, under).await;
-    };
-    under.entry = Some(entry.clone());
-    run::<T>(view, collection, id, still, &under).await
+    match ancestry.entry {
+        Some(_) => run::<T>(view, collection, id, still, &under).await,
+        None => journaled::<T>(view, collection, id, still, under).await,
+    }
 }
 
 async fn journaled<T: Document>(
@@ -127,7 +126,7 @@ async fn prune_piece(
     let is_full = found.len() == PIECE;
     // In a circle: it is being deleted already.
     let goes = |id: &EncodedId| (kin.spec.collection, id.as_str().to_owned());
-    found.retain(|id| !under.ancestors.contains(&goes(id)));
+    found.retain(|id| !under.documents.contains(&goes(id)));
     let act = match (referrer.reference.on_delete, found.first()) {
         (_, None) | (OnDelete::Nothing, _) => return Ok(false),
         (OnDelete::Restrict, Some(first)) => return Err(restricted(kin.spec.collection, first)),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::scalar_of;
+use super::kin::scalar_of;
 use crate::{
     document::{DocumentSpec, OnDelete, ReferenceSpec},
     error::Result,

@@ -76,16 +76,11 @@ impl Sight {
     /// The envelope of the next revision.
     fn next(&self, engine: &Engine, write: Nonce) -> Envelope {
         let now = engine.now();
+        let next = Envelope::next(self.envelope(), engine.nonce(), write);
         Envelope {
-            rev: self.revision() + 1,
-            write,
-            prev: self.envelope().map_or_else(Vec::new, Envelope::lineage),
-            created: self
-                .envelope()
-                .and_then(|envelope| envelope.created)
-                .or(Some(now)),
+            created: next.created.or(Some(now)),
             updated: Some(now),
-            ..Envelope::first(engine.nonce())
+            ..next
         }
     }
 }

@@ -45,10 +45,6 @@ impl<R: Register> Sight<R> {
         self.content.clone().unwrap_or_default()
     }
 
-    pub(crate) fn revision(&self) -> u64 {
-        self.envelope().map_or(0, |envelope| envelope.rev)
-    }
-
     /// The change that made what is stored.
     pub(crate) fn write(&self) -> Option<Nonce> {
         self.envelope().map(|envelope| envelope.write)
@@ -61,14 +57,12 @@ impl<R: Register> Sight<R> {
 
     fn next(&self, engine: &Engine) -> Envelope {
         let now = engine.now();
-        let created = self.envelope().and_then(|envelope| envelope.created);
+        let (write, put) = (engine.nonce(), engine.nonce());
+        let next = Envelope::next(self.envelope(), put, write);
         Envelope {
-            rev: self.revision() + 1,
-            prev: self.envelope().map_or_else(Vec::new, Envelope::lineage),
-            write: engine.nonce(),
-            created: created.or(Some(now)),
+            created: next.created.or(Some(now)),
             updated: Some(now),
-            ..Envelope::first(engine.nonce())
+            ..next
         }
     }
 }
