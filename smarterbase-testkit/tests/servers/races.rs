@@ -58,9 +58,8 @@ async fn several_racers_win_on_a_server_that_checks_before_it_writes() {
         .await
         .unwrap();
     let racers = clients(&server);
-    assert!(race(&racers, "created", &PutMode::Create).await.len() > 1);
-    let mode = PutMode::Update(seed(&racers[0], "updated").await);
-    assert!(race(&racers, "updated", &mode).await.len() > 1);
+    assert!(most_creators(&racers).await > 1);
+    assert!(most_updaters(&racers).await > 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -111,6 +110,33 @@ async fn a_dropped_server_refuses_connections() {
     tokio::time::timeout(std::time::Duration::from_secs(5), gone)
         .await
         .expect("the port is closed soon");
+}
+
+/// The most winners of one of several races to create; a busy machine may run one race after the other.
+async fn most_creators(racers: &[AmazonS3]) -> usize {
+    let mut most = 0;
+    for round in 0..ROUNDS {
+        let winners = race(racers, &format!("created/{round}"), &PutMode::Create).await;
+        most = most.max(winners.len());
+        if most > 1 {
+            break;
+        }
+    }
+    most
+}
+
+/// The most winners of one of several races to update.
+async fn most_updaters(racers: &[AmazonS3]) -> usize {
+    let mut most = 0;
+    for round in 0..ROUNDS {
+        let key = format!("updated/{round}");
+        let mode = PutMode::Update(seed(&racers[0], &key).await);
+        most = most.max(race(racers, &key, &mode).await.len());
+        if most > 1 {
+            break;
+        }
+    }
+    most
 }
 
 /// Lets every client put its own number under `key` at once; the numbers that were told they had won.
