@@ -19,7 +19,7 @@ pub use id::{DocumentKey, Id, KeyKind, KeyText};
 pub use index_value::{IndexArg, IndexRange, IndexSink, IndexValue, Scalar};
 pub use list::IndexList;
 pub use moment::{IntoDocument, Moment};
-pub use policy::{Adoption, OnBad, Policy, SealedShape, Standing, Upgrade};
+pub use policy::{Adoption, OnBad, Policy, Standing, Upgrade};
 pub use reference::{OnDelete, Reference, ReferenceSpec, RefersTo};
 pub use revision::Version;
 pub use spec::{
@@ -55,7 +55,7 @@ pub trait Document: Serialize + DeserializeOwned + Send + Sync + Sized + 'static
     /// The type of the key field.
     type Key: DocumentKey;
     /// The struct of field handles: `User::FIELDS.email`.
-    type Fields: Copy + Send + Sync + 'static;
+    type Fields: 'static;
 
     /// The stored name of the collection, as in [`SPEC`](Self::SPEC): types that refer to each other name it.
     const COLLECTION: &'static str;

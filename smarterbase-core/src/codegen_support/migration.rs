@@ -201,15 +201,17 @@ pub fn custom<Old: DeserializeOwned, New: Serialize, Out: StepOutput<New>>(
     Ok(gives.iter().map(value).collect())
 }
 
-/// Holds a lock to what the derive read, while the program is compiled.
+/// The text of a lock, held to what the derive read while the program is compiled.
 ///
 /// # Panics
 /// When it is another one now.
-pub const fn hold_lock(bytes: &[u8], seal_line: &str) {
+#[must_use]
+pub const fn hold_lock(bytes: &'static [u8], seal_line: &str) -> &'static [u8] {
     assert!(
         is_lock(bytes, seal_line),
         "the lock of this type changed after the derive ran; touch this file (or run `cargo clean -p`) to expand it again"
     );
+    bytes
 }
 
 /// Only the first line is compared, which changes with every other one.

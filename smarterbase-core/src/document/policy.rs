@@ -13,8 +13,8 @@ pub struct Policy {
     pub readable_by: u32,
     /// How far the type's shape is promised.
     pub standing: Standing,
-    /// Every version that a lock seals and that is still read, ascending.
-    pub sealed: &'static [SealedShape],
+    /// The text of the type's lock, which seals its versions; empty where there is none.
+    pub lock: &'static [u8],
 }
 
 impl Policy {
@@ -25,7 +25,7 @@ impl Policy {
         adopt: None,
         readable_by: 0,
         standing: Standing::Untracked,
-        sealed: &[],
+        lock: &[],
     };
 }
 
@@ -75,17 +75,6 @@ pub enum Standing {
     Unsealed,
     /// The version of today is not sealed yet: its digest must be that of the published version, if there is one.
     Draft(u64),
-    /// The version of today is the last one of [`Policy::sealed`].
+    /// The version of today is the last one of [`Policy::lock`].
     Sealed,
-}
-
-/// What a lock says about one version. It is published before the first document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SealedShape {
-    /// The number of the version.
-    pub version: u32,
-    /// The digest in the lock: 64 bits for names and types, without what embedded types look like inside.
-    pub digest: u64,
-    /// The stored name of each field and its type, as the lock spells it.
-    pub fields: &'static [(&'static str, &'static str)],
 }

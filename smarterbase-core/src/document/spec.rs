@@ -1,5 +1,7 @@
 //! The static facts of a document type: plain data that the derive emits.
 
+use smarterbase_schema::{Lock, Sealed};
+
 use super::{
     field::Shape, id::KeyKind, index_value::Encoding, policy::Policy, reference::ReferenceSpec,
 };
@@ -54,6 +56,22 @@ impl History {
             migrations: &[],
             policy: Policy::DEFAULT,
         }
+    }
+
+    /// Every version that the lock seals and that is still read, ascending.
+    ///
+    /// # Panics
+    /// The lock is none. A derive that gave it has read it.
+    #[must_use]
+    pub fn sealed(&self) -> Vec<Sealed> {
+        if self.policy.lock.is_empty() {
+            return Vec::new();
+        }
+        let text = std::str::from_utf8(self.policy.lock).expect("a lock is text");
+        let mut lock = Lock::parse(text).expect("the derive has read the lock");
+        lock.versions
+            .retain(|sealed| sealed.version >= self.readable_from);
+        lock.versions
     }
 
     /// The same history under other rules.

@@ -7,10 +7,11 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use smarterbase_schema::{Part, Sealed, digest};
 
 use super::{Envelope, Nonce, definition, envelope, json, stored_type::StoredType};
 use crate::{
-    document::{DocumentSpec, IndexSpec, SealedShape, UnknownMembers},
+    document::{DocumentSpec, IndexSpec, UnknownMembers},
     error::Result,
 };
 
@@ -130,15 +131,15 @@ fn paths(spec: &DocumentSpec, index: &IndexSpec) -> (String, Vec<String>) {
 impl PublishedSchema {
     /// One version of a type that a lock seals. The key is the same in all of them.
     #[must_use]
-    pub fn of(spec: &DocumentSpec, shape: &SealedShape) -> Self {
-        let field = |(name, ty): &(&str, &str)| ((*name).to_owned(), (*ty).to_owned());
+    pub fn of(spec: &DocumentSpec, sealed: &Sealed) -> Self {
+        let field = |part: &Part| (part.name.clone(), part.ty.clone());
         Self {
             collection: spec.collection.to_owned(),
-            version: shape.version,
-            digest: smarterbase_schema::digest::hex(shape.digest),
+            version: sealed.version,
+            digest: digest::hex(sealed.shape.digest()),
             key: spec.key_field.to_owned(),
-            fields: shape.fields.iter().map(field).collect(),
-            untyped: (shape.version == spec.schema_version).then(|| UntypedFacts::of(spec)),
+            fields: sealed.shape.parts.iter().map(field).collect(),
+            untyped: (sealed.version == spec.schema_version).then(|| UntypedFacts::of(spec)),
             unknown: BTreeMap::new(),
         }
     }

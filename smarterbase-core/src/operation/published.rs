@@ -71,10 +71,10 @@ fn known(spec: &DocumentSpec) -> Vec<Known> {
         }),
         Standing::Untracked | Standing::Unsealed | Standing::Sealed => None,
     };
-    let sealed = policy.sealed.iter().map(|shape| Known {
-        version: shape.version,
-        digest: digest::hex(shape.digest),
-        schema: Some(PublishedSchema::of(spec, shape)),
+    let sealed = spec.history.sealed().into_iter().map(|sealed| Known {
+        version: sealed.version,
+        digest: digest::hex(sealed.shape.digest()),
+        schema: Some(PublishedSchema::of(spec, &sealed)),
     });
     sealed.chain(draft).collect()
 }

@@ -24,12 +24,6 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
         #[doc = #about]
         #[allow(private_interfaces, unreachable_pub, dead_code, missing_debug_implementations)]
         #visibility struct #name { #(#members),* }
-        #[automatically_derived]
-        impl __sb::Clone for #name {
-            fn clone(&self) -> Self { *self }
-        }
-        #[automatically_derived]
-        impl __sb::Copy for #name {}
     }
 }
 

@@ -51,7 +51,7 @@ impl<'a> Subject<'a> {
 /// What holds the lock, the drafts and the types that only the compiler can compare.
 pub(super) fn tracking(history: &History) -> TokenStream {
     let lock = history.lock.as_ref().map(|(include, seal)| {
-        quote!(const _: () = __sb::hold_lock(__sb::include_bytes!(#include), #seal);)
+        quote!(const __SB_LOCK: &[u8] = __sb::hold_lock(__sb::include_bytes!(#include), #seal);)
     });
     let draft = history.draft.as_ref().map(|message| {
         quote! {

@@ -2,7 +2,6 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use smarterbase_schema::Shape;
 
 use crate::model::DocumentModel;
 
@@ -26,8 +25,12 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
         quote!(adopt: __sb::Some(__sb::Adoption { version_field: #version_field, base: #base }),)
     });
     let standing = standing(model).map(|standing| quote!(standing: __sb::Standing::#standing,));
-    let sealed = sealed(model).map(|sealed| quote!(sealed: &[#sealed],));
-    quote!(__sb::Policy { #upgrade #on_bad #readable_by #adopt #standing #sealed ..__sb::Policy::DEFAULT })
+    let lock = model
+        .history
+        .lock
+        .as_ref()
+        .map(|_| quote!(lock: __SB_LOCK,));
+    quote!(__sb::Policy { #upgrade #on_bad #readable_by #adopt #standing #lock ..__sb::Policy::DEFAULT })
 }
 
 /// How far the shape is promised; a type with a mistake in its history promises nothing.
@@ -41,27 +44,4 @@ fn standing(model: &DocumentModel) -> Option<TokenStream> {
     }
     let digest = history.shape.as_ref()?.digest();
     Some(quote!(Draft(#digest)))
-}
-
-/// The versions that the lock seals and that are still read: a step leads on from every one but the last.
-fn sealed(model: &DocumentModel) -> Option<TokenStream> {
-    let (history, version) = (&model.history, model.options.current());
-    let past = history.links.iter().map(|link| (link.from, &link.before));
-    let today = history.sealed.iter().map(|shape| (version, shape));
-    let shapes: Vec<TokenStream> = past
-        .chain(today)
-        .map(|(version, shape)| sealed_shape(version, shape))
-        .collect();
-    (!shapes.is_empty()).then(|| quote!(#(#shapes),*))
-}
-
-fn sealed_shape(version: u32, shape: &Shape) -> TokenStream {
-    let digest = shape.digest();
-    let fields = shape.parts.iter().map(|part| {
-        let (name, ty) = (&part.name, &part.ty);
-        quote!((#name, #ty))
-    });
-    quote! {
-        __sb::SealedShape { version: #version, digest: #digest, fields: &[#(#fields),*] }
-    }
 }
