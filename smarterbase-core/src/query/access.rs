@@ -55,9 +55,10 @@ pub(crate) fn ways<T: Document>(
     }
     for part in parts {
         match part {
-            Condition::Entries(range) if is_ready(range.ordinal) => {
-                ways.push(Way::Range(range.clone()));
-            }
+            Condition::Entries(range) if is_ready(range.ordinal) => match claimed(range) {
+                Some(holder) => return Ok(Some(holder)),
+                None => ways.push(Way::Range(range.clone())),
+            },
             Condition::Or(parts) => ways.extend(each(parts, is_ready)?),
             _ => {}
         }
@@ -67,6 +68,16 @@ pub(crate) fn ways<T: Document>(
         1 => ways.pop(),
         _ => Some(Way::Either(ways)),
     })
+}
+
+/// The holder of the value that the handle of a unique definition asks for.
+fn claimed(range: &IndexRange) -> Option<Way> {
+    let components = range.claimed()?.to_vec();
+    let ordinal = range.ordinal;
+    Some(Way::Holder(Holder {
+        ordinal,
+        components,
+    }))
 }
 
 /// A union needs a way to every part.
@@ -96,7 +107,7 @@ fn of_comparisons<T: Document>(
     is_ready: IsReady<'_>,
 ) -> Result<Vec<Way>> {
     let mut found: Vec<(Vec<usize>, Way)> = Vec::new();
-    for (ordinal, index) in (0_u16..).zip(T::SPEC.indexes) {
+    for (ordinal, index) in whole::<T>() {
         let Some(fit) = fit(index, comparisons).filter(|_| is_ready(ordinal)) else {
             continue;
         };
@@ -109,6 +120,14 @@ fn of_comparisons<T: Document>(
         found.push((used, way));
     }
     Ok(found.into_iter().map(|(_, way)| way).collect())
+}
+
+/// The definitions that hold every document. A partial one leaves documents out that a condition on the bare field means, so
+/// only its own handle asks for it.
+fn whole<T: Document>() -> impl Iterator<Item = (u16, &'static IndexSpec)> {
+    (0_u16..)
+        .zip(T::SPEC.indexes)
+        .filter(|(_, index)| !index.is_partial())
 }
 
 fn is_part(part: &[usize], whole: &[usize]) -> bool {
@@ -224,7 +243,7 @@ pub(crate) fn in_order<T: Document>(
 ) -> Result<Option<InOrder>> {
     let comparisons = comparisons(condition.parts());
     let mut best: Option<(usize, InOrder)> = None;
-    for (ordinal, index) in (0_u16..).zip(T::SPEC.indexes) {
+    for (ordinal, index) in whole::<T>() {
         let Some((used, prefix, bounds)) = order(index, reader, &comparisons) else {
             continue;
         };
