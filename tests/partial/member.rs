@@ -37,7 +37,9 @@ impl Member {
             plan: "free".to_owned(),
             team: Some("red".to_owned()),
             age: 30,
-            bonus: id.bytes().fold(0, |sum, byte| sum * 256 + u32::from(byte)),
+            bonus: id.bytes().fold(0, |sum, byte| {
+                (sum * 31 + 100 * u32::from(byte)) % 6_553_600
+            }),
             first: id.to_owned(),
             last: "Lovelace".to_owned(),
             active: true,
