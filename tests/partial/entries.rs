@@ -252,3 +252,32 @@ async fn a_transaction_sees_its_own_documents_enter_and_leave() {
     assert_eq!(seen, ["bob"]);
     assert_eq!(active(&db).await, ["bob"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_partial_index_gives_the_order_of_its_last_field_to_who_asks_by_its_handle() {
+    let db = World::new(1).open(0).await;
+    for age in 0..40 {
+        let member = Member {
+            age,
+            active: age % 2 == 0,
+            ..Member::new(&format!("m{:02}", 39 - age))
+        };
+        Member::create(&db, member).await.unwrap();
+    }
+    let oldest = Member::query(&db)
+        .filter(|_| Member::INDEXES.by_active_team.within(("red", 10..)))
+        .order_by(|member| member.age.desc())
+        .limit(3)
+        .explain()
+        .await
+        .unwrap();
+    let ages: Vec<u32> = oldest.result.iter().map(|member| member.age).collect();
+    assert_eq!(ages, [38, 36, 34]);
+    assert_eq!(oldest.profile.access, Access::IndexOrder);
+    let by_finder =
+        Member::find_by_active_team_in(&db, "red", 10..).order_by(|member| member.age.asc());
+    let by_finder = by_finder.limit(2).explain().await.unwrap();
+    let ages: Vec<u32> = by_finder.result.iter().map(|member| member.age).collect();
+    assert_eq!(ages, [10, 12]);
+    assert_eq!(by_finder.profile.access, Access::IndexOrder);
+}

@@ -20,7 +20,7 @@ pub(crate) struct IndexRange {
     /// What a document's value must lie in: uncut.
     exact: ValueRange,
     /// The leading components, which are equal.
-    prefix: Vec<Scalar<'static>>,
+    pub(crate) prefix: Vec<Scalar<'static>>,
 }
 
 /// Two bounds of one component.

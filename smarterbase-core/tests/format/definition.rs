@@ -126,6 +126,42 @@ fn users() -> DocumentSpec {
     }
 }
 
+/// A type with a field of an embedded type, which is at version 2.
+fn with_status() -> DocumentSpec {
+    static STATUS: Shape = Shape::Embedded(&EmbeddedSpec {
+        name: "status",
+        version: 2,
+        readable_from: 1,
+        parameters: &[],
+        form: EmbeddedForm::Newtype,
+        parts: &[],
+        migrations: &[],
+    });
+    static FIELDS: [FieldSpec; 1] = [FieldSpec {
+        name: "status",
+        aliases: &[],
+        shape: &STATUS,
+    }];
+    DocumentSpec {
+        fields: &FIELDS,
+        ..users()
+    }
+}
+
+/// What the fixture of definitions over code holds, and the types.
+pub(crate) fn over_code() -> Vec<(DocumentSpec, IndexSpec)> {
+    let unique = IndexSpec {
+        kind: IndexKind::Unique,
+        ..partial("is_active", 3, 2)
+    };
+    vec![
+        (users(), partial("is_active", 1, 1)),
+        (users(), unique),
+        (users(), index("full-name", COMPUTED)),
+        (with_status(), partial("is_active", 1, 1)),
+    ]
+}
+
 /// A definition of the documents for which `function` holds.
 fn partial(function: &'static str, revision: u32, touched: u32) -> IndexSpec {
     IndexSpec {
@@ -169,24 +205,7 @@ fn s11_another_function_or_revision_is_another_definition() {
 
 #[test]
 fn s11_a_function_may_read_every_embedded_type_so_that_their_versions_count() {
-    static STATUS: Shape = Shape::Embedded(&EmbeddedSpec {
-        name: "status",
-        version: 2,
-        readable_from: 1,
-        parameters: &[],
-        form: EmbeddedForm::Newtype,
-        parts: &[],
-        migrations: &[],
-    });
-    static FIELDS: [FieldSpec; 1] = [FieldSpec {
-        name: "status",
-        aliases: &[],
-        shape: &STATUS,
-    }];
-    let spec = DocumentSpec {
-        fields: &FIELDS,
-        ..users()
-    };
+    let spec = with_status();
     let text = define(&spec, &partial("is_active", 1, 1)).text;
     assert!(
         text.ends_with(r#""where":{"function":"is_active","revision":1},"embedded":{"status":2}}"#),
