@@ -28,6 +28,15 @@ pub(crate) async fn deactivate(db: &Db, checks: &mut Checks) -> smarterbase::Res
     );
     let found = User::count_by_standing(db, Standing::Deactivated).await?;
     checks.equal("the index knows them", found, deactivated);
+    // The partial index holds active accounts only: who was deactivated costs it nothing any more.
+    let active = User::find_by_active_role_in(db, Role::Reader, ..).descending();
+    let active = active.explain().await?;
+    let all = User::count_by_role(db, Role::Reader).await?;
+    checks.equal(
+        "active readers are the others",
+        active.result.len() as u64,
+        all - deactivated,
+    );
     Ok(deactivated)
 }
 

@@ -4,7 +4,13 @@ use smarterbase::prelude::*;
 
 /// One account. Every version of it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize, Validate, Document)]
-#[document(name = "users", new(NewUser), history)]
+#[document(
+    name = "users",
+    new(NewUser),
+    history,
+    computed(domain: String, index(lower)),
+    index(fields(role, joined_at), name = active_role, range, where = User::is_active)
+)]
 pub(crate) struct User {
     #[key(auto)]
     pub(crate) id: Id<User>,
@@ -41,4 +47,17 @@ pub(crate) enum Role {
 pub(crate) enum Standing {
     Active,
     Deactivated,
+}
+
+impl User {
+    /// What stands behind the `@`: computed, so that it can be asked without being stored.
+    fn domain(&self) -> String {
+        let domain = self.email.rsplit_once('@').map(|(_, domain)| domain);
+        domain.unwrap_or_default().to_owned()
+    }
+
+    /// Only these are in the index `active_role`.
+    fn is_active(&self) -> bool {
+        self.standing == Standing::Active
+    }
 }

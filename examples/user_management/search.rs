@@ -32,6 +32,9 @@ pub(crate) async fn questions(db: &Db, people: u32, checks: &mut Checks) -> anyh
         u64::from(people.div_ceil(5)),
     );
 
+    let here = User::count_by_domain(db, "Example.ORG").await?;
+    checks.equal("everybody is at one domain", here, u64::from(people));
+
     // The index on the role finds the candidates, the text is looked for in them.
     let found = User::query(db)
         .filter(|user| user.role.eq(Role::Reader) & user.name.contains_text("Hopper"))

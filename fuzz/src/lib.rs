@@ -11,6 +11,7 @@ const COMPONENT: ComponentSpec = ComponentSpec {
     touched: 1,
     encoding: Encoding::plain("string"),
     lower: None,
+    computed: None,
 };
 
 static SHAPE: Shape = Shape::Leaf("String");
@@ -22,6 +23,7 @@ const fn index(kind: IndexKind, components: &'static [ComponentSpec]) -> IndexSp
         each: false,
         range: true,
         components,
+        predicate: None,
     }
 }
 
@@ -38,6 +40,7 @@ pub static SPEC: DocumentSpec = DocumentSpec {
         aliases: &["b"],
         shape: &SHAPE,
     }],
+    computed: &[],
     indexes: &[
         index(IndexKind::Index, &[COMPONENT]),
         index(IndexKind::Index, &[COMPONENT, COMPONENT]),

@@ -5,6 +5,7 @@ pub mod id;
 pub mod index_value;
 pub mod list;
 pub mod moment;
+pub mod partial;
 pub mod policy;
 pub mod reference;
 pub mod revision;
@@ -19,11 +20,13 @@ pub use id::{DocumentKey, Id, KeyKind, KeyText};
 pub use index_value::{IndexArg, IndexRange, IndexSink, IndexValue, Scalar};
 pub use list::IndexList;
 pub use moment::{IntoDocument, Moment};
+pub use partial::{IndexArgs, IndexRanges, PartialIndex, PartialUnique};
 pub use policy::{Adoption, OnBad, Policy, Standing, Upgrade};
 pub use reference::{OnDelete, Reference, ReferenceSpec, RefersTo};
 pub use revision::Version;
 pub use spec::{
-    ComponentSpec, DocumentSpec, FieldSpec, History, IndexKind, IndexSpec, UnknownMembers,
+    ComponentSpec, DocumentSpec, FieldSpec, History, IndexKind, IndexSpec, PredicateSpec,
+    UnknownMembers,
 };
 pub use stored::{Meta, Stored};
 pub use timestamp::Timestamp;
@@ -72,6 +75,9 @@ pub trait Document: Serialize + DeserializeOwned + Send + Sync + Sized + 'static
     /// # Panics
     /// There is no such field.
     fn field(&self, position: u16) -> &dyn Any;
+
+    /// Shows the computed value at `position` in [`DocumentSpec::computed`]; queries compare it.
+    fn computed(&self, _position: u16, _look: &mut dyn FnMut(&dyn Any)) {}
 
     /// Pushes the components of every index and unique definition, once per entry.
     fn index_values(&self, _sink: &mut dyn IndexSink) {}

@@ -16,6 +16,7 @@ pub(crate) mod index_walk;
 pub(crate) mod ordered;
 pub(crate) mod overlay;
 pub mod page;
+pub(crate) mod partial;
 pub(crate) mod plan;
 pub mod predicate;
 pub(crate) mod range;

@@ -1,8 +1,10 @@
 //! Attributes: from tokens to typed options with spans. One parser per attribute; every mistake is pushed and skipped.
 
+mod computed;
 mod document;
 mod embedded;
 mod field;
+mod function;
 mod history;
 mod item;
 mod migrate;
@@ -10,9 +12,11 @@ mod policy;
 mod references;
 pub(crate) mod serde;
 
+pub(crate) use computed::ComputedOptions;
 pub(crate) use document::{CompositeOptions, DocumentOptions, NewOptions, Unknown};
 pub(crate) use embedded::EmbeddedOptions;
 pub(crate) use field::{DefaultValue, FieldOptions, IndexOptions, UniqueOptions};
+pub(crate) use function::PredicateOptions;
 pub(crate) use history::HistoryOptions;
 pub(crate) use migrate::{MigrateOptions, StepOptions};
 pub(crate) use policy::{AdoptOptions, PolicyOptions};

@@ -1,5 +1,6 @@
 //! Rules across attributes and fields. Every problem is pushed; what cannot be expanded is taken out of the model.
 
+mod computed;
 mod definitions;
 mod embedded;
 mod policy;
@@ -21,6 +22,7 @@ pub(crate) fn document(model: &mut DocumentModel, errors: &mut Errors) {
     }
     each_role_once(model, errors);
     stored::check(model, errors);
+    computed::check(model, errors);
     definitions::check(model, errors);
     policy::check(model, errors);
 }

@@ -8,8 +8,10 @@ mod embedded;
 mod fallback;
 mod fields;
 mod finders;
+mod functions;
 mod migrations;
 mod new_struct;
+mod partial;
 mod policy;
 mod references;
 mod spec;
@@ -44,7 +46,9 @@ fn expand(model: &DocumentModel) -> TokenStream {
     let spec = spec::expand(model, &subject);
     let names = spec::names(model);
     let components = components::expand(model);
+    let functions = functions::expand(model);
     let fields = fields::expand(model);
+    let partial = partial::expand(model);
     let document_impl = document_impl::expand(model);
     let finders = finders::expand(model);
     let references = references::expand(model);
@@ -52,7 +56,7 @@ fn expand(model: &DocumentModel) -> TokenStream {
     let new_impl = new_struct::implementation(model);
     let wrapped = wrap(
         &model.crate_path,
-        &quote!(#tracking #components #spec #names #fields #document_impl #finders #references #new_impl),
+        &quote!(#tracking #functions #components #spec #names #fields #document_impl #finders #partial #references #new_impl),
     );
     quote!(#new_struct #past #wrapped)
 }

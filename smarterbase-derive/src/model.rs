@@ -4,11 +4,13 @@ mod definition;
 mod embedded;
 mod field;
 mod reference;
+mod source;
 
 pub(crate) use definition::{Definition, Kind};
 pub(crate) use embedded::{Body, EmbeddedModel, Part, Variant, VariantFields};
 pub(crate) use field::{FieldModel, Role};
 pub(crate) use reference::Reference;
+pub(crate) use source::{Computed, Source, Sources};
 
 use proc_macro2::{Ident, Span};
 use quote::quote;
@@ -35,6 +37,7 @@ pub(crate) struct DocumentModel {
     pub(crate) keeps_history: bool,
     pub(crate) new: Option<NewOptions>,
     pub(crate) fields: Vec<FieldModel>,
+    pub(crate) computed: Vec<Computed>,
     pub(crate) definitions: Vec<Definition>,
     pub(crate) references: Vec<Reference>,
     pub(crate) serde: serde::Container,
@@ -43,7 +46,7 @@ pub(crate) struct DocumentModel {
 impl DocumentModel {
     /// The model of `input`; `None` when it has a form that no document has, which is reported.
     pub(crate) fn read(input: &DeriveInput, errors: &mut Errors) -> Option<Self> {
-        let options = DocumentOptions::read(&input.attrs, errors);
+        let mut options = DocumentOptions::read(&input.attrs, errors);
         let named = form(input, errors)?;
         let container = serde::Container::read(&input.attrs);
         let mut fields = Vec::new();
@@ -54,7 +57,19 @@ impl DocumentModel {
             references.extend(on_field.references.map(|options| (position, options)));
             fields.push(model);
         }
-        let definitions = definition::resolve(definitions, &options.indexes, &fields, errors);
+        let mut computed = Vec::new();
+        for value in std::mem::take(&mut options.computed) {
+            let position = fields.len() + computed.len();
+            let (value, indexes, uniques) = Computed::read(value, &input.ident);
+            definitions.push((position, indexes, uniques));
+            computed.push(value);
+        }
+        let sources = Sources {
+            fields: &fields,
+            computed: &computed,
+        };
+        let definitions =
+            definition::resolve(definitions, &options.indexes, sources, &input.ident, errors);
         let references = reference::resolve(references, &fields, errors);
         Some(Self {
             references,
@@ -70,6 +85,7 @@ impl DocumentModel {
             visibility: input.vis.clone(),
             new: options.new,
             fields,
+            computed,
             definitions,
             serde: container,
         })
@@ -95,6 +111,28 @@ impl DocumentModel {
     /// The key field; the checks have reported it when there is none.
     pub(crate) fn key(&self) -> Option<&FieldModel> {
         self.fields.iter().find(|field| field.key.is_some())
+    }
+
+    /// What definitions are over.
+    pub(crate) fn sources(&self) -> Sources<'_> {
+        Sources {
+            fields: &self.fields,
+            computed: &self.computed,
+        }
+    }
+
+    /// The values that methods give, by their positions; without those whose names are taken.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (usize, &Computed)> {
+        let values = self.computed.iter().enumerate();
+        values.filter(|(_, computed)| !computed.is_taken)
+    }
+
+    /// The last version whose steps made values of any field: the functions of the type may read every one.
+    pub(crate) fn touched(&self) -> u32 {
+        let versions = self
+            .stored()
+            .map(|field| self.history.origin(&field.stored).touched);
+        versions.max().unwrap_or(1)
     }
 
     /// The fields that are stored.
@@ -234,7 +272,10 @@ fn shards(options: &DocumentOptions, errors: &mut Errors) -> u8 {
 }
 
 /// `type` with every `Self` replaced by the type's name: field types also stand where there is no `Self`.
-pub(crate) fn without_self(ty: &syn::Type, ident: &Ident) -> syn::Type {
+pub(crate) fn without_self<T: quote::ToTokens + syn::parse::Parse + Clone>(
+    ty: &T,
+    ident: &Ident,
+) -> T {
     fn replace(tokens: proc_macro2::TokenStream, ident: &Ident) -> proc_macro2::TokenStream {
         tokens
             .into_iter()

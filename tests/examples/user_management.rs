@@ -17,7 +17,7 @@ fn accounts_are_unique_in_memory_and_in_a_folder() {
     let url = folder.path().to_str().unwrap();
     let ran = users(url, &["--people", "20"]).succeeded();
     assert!(
-        ran.stdout.contains("all 23 checks passed"),
+        ran.stdout.contains("all 25 checks passed"),
         "{}",
         ran.stdout
     );
@@ -31,7 +31,7 @@ fn a_rush_in_which_everybody_registers_once_proves_nothing() {
     let weak = "  FAILED  addresses that were taken: 0: too weak";
     assert!(ran.stdout.contains(weak), "{}", ran.stdout);
     assert!(
-        ran.stdout.ends_with("1 of 23 checks failed\n"),
+        ran.stdout.ends_with("1 of 25 checks failed\n"),
         "{}",
         ran.stdout
     );

@@ -32,12 +32,20 @@ pub const fn component<V: IndexValue>(
             touched,
             encoding: V::ENCODING,
             lower,
+            computed: None,
         },
         scalar: V::scalar,
     }
 }
 
 impl<V> Component<V> {
+    /// The same of a value that the method of this revision gives.
+    #[must_use]
+    pub const fn computed(mut self, revision: u32) -> Self {
+        self.spec.computed = Some(revision);
+        self
+    }
+
     /// Whether the component is text, so that it can be folded to lower case.
     #[must_use]
     pub const fn is_text(&self) -> bool {

@@ -231,4 +231,9 @@ pub trait IndexSink {
     /// One entry of the definition at `ordinal` in [`DocumentSpec::indexes`](super::DocumentSpec::indexes). A list
     /// pushes one entry per element, in any order; duplicates are removed.
     fn entry(&mut self, ordinal: u16, components: &[Scalar<'_>]);
+
+    /// Whether entries of the definition at `ordinal` are of use. Asked before the type's own code is run for them.
+    fn wants(&self, _ordinal: u16) -> bool {
+        true
+    }
 }

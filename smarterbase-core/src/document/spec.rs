@@ -24,6 +24,8 @@ pub struct DocumentSpec {
     pub key_kind: KeyKind,
     /// The stored fields, in declaration order.
     pub fields: &'static [FieldSpec],
+    /// The names of the values that a method of the type computes, in the order of [`Document::computed`](super::Document::computed).
+    pub computed: &'static [&'static str],
     /// The index and unique definitions. The position is the definition's ordinal in this build; it is never stored.
     pub indexes: &'static [IndexSpec],
     /// The fields that hold the keys of other documents.
@@ -114,12 +116,43 @@ pub struct IndexSpec {
     pub range: bool,
     /// One to four components, in order. For a scoped unique definition the scope comes first.
     pub components: &'static [ComponentSpec],
+    /// Which documents have entries or claims; `None`: all.
+    pub predicate: Option<PredicateSpec>,
+}
+
+impl IndexSpec {
+    /// Whether some documents have neither entries nor claims, so that only who asks for this definition may use it.
+    #[must_use]
+    pub const fn is_partial(&self) -> bool {
+        self.predicate.is_some()
+    }
+
+    /// Whether the type's own code decides what the values are: JSON alone does not tell them.
+    #[must_use]
+    pub fn runs_code(&self) -> bool {
+        self.is_partial()
+            || self
+                .components
+                .iter()
+                .any(|component| component.computed.is_some())
+    }
+}
+
+/// The function that says which documents a definition holds: `where = is_active`.
+#[derive(Debug)]
+pub struct PredicateSpec {
+    /// The last segment of its path.
+    pub function: &'static str,
+    /// Raised by whoever changes what the function says.
+    pub revision: u32,
+    /// The last schema version whose steps made values of any field, since the function may read every one.
+    pub touched: u32,
 }
 
 /// One component of a definition.
 #[derive(Debug)]
 pub struct ComponentSpec {
-    /// The stored name of the field; for a nested path the names joined by `.`.
+    /// The stored name of the field; for a nested path the names joined by `.`; the name of a computed value.
     pub field: &'static str,
     /// The stored name that the field had when the definition was made. A rename that keeps the values keeps the definition
     /// (rule S11).
@@ -130,6 +163,8 @@ pub struct ComponentSpec {
     pub encoding: Encoding,
     /// The version of the pinned lower-case table that folds the value, if any.
     pub lower: Option<u8>,
+    /// Of a computed value, the revision of the method that gives it.
+    pub computed: Option<u32>,
 }
 
 /// What a definition is for.

@@ -4,7 +4,9 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::document::{ComponentSpec, DocumentSpec, IndexKind, IndexSpec};
+use std::collections::BTreeMap;
+
+use crate::document::{ComponentSpec, DocumentSpec, IndexKind, IndexSpec, PredicateSpec, upgrade};
 
 /// How many hex digits of sha256 a definition's name ends with.
 const HASH_LENGTH: usize = 8;
@@ -27,13 +29,22 @@ pub struct Definition {
 ///
 /// Whatever changes the stored entries or claims is in it, and nothing else: not the ordinal, not whether ranges may be
 /// asked for, not the name of the Rust field.
+///
+/// Where the type's own code decides, what the code does is not known; its revision stands for it, and the versions of
+/// everything that it may read:
+///
+/// ```json
+/// {…,"touched":3,"where":{"function":"is_active","revision":1},"embedded":{"status":2}}
+/// ```
 #[must_use]
-pub fn define(_spec: &DocumentSpec, index: &IndexSpec) -> Definition {
+pub fn define(spec: &DocumentSpec, index: &IndexSpec) -> Definition {
     let canonical = Canonical {
         kind: kind_name(index.kind),
         each: index.each,
         fields: index.components.iter().map(Component::from).collect(),
         touched: touched(index),
+        predicate: index.predicate.as_ref().map(Function::from),
+        embedded: embedded(spec, index),
     };
     let text = serde_json::to_string(&canonical).expect("a definition is JSON");
     Definition {
@@ -42,10 +53,25 @@ pub fn define(_spec: &DocumentSpec, index: &IndexSpec) -> Definition {
     }
 }
 
-/// The last schema version whose steps touched a component.
-fn touched(index: &IndexSpec) -> u32 {
+/// The last schema version whose steps touched a component, or anything that the type's code may read.
+pub(crate) fn touched(index: &IndexSpec) -> u32 {
     let versions = index.components.iter().map(|component| component.touched);
-    versions.max().unwrap_or(1)
+    let by_code = index.predicate.as_ref().map(|predicate| predicate.touched);
+    versions.chain(by_code).max().unwrap_or(1)
+}
+
+/// The embedded types that the type's code may read and whose steps can have changed what it says.
+fn embedded(spec: &DocumentSpec, index: &IndexSpec) -> BTreeMap<&'static str, u32> {
+    let mut versions = BTreeMap::new();
+    if index.runs_code() {
+        for field in spec.fields {
+            upgrade::visit(field.shape, &mut |part| {
+                versions.insert(part.name, part.version);
+            });
+        }
+    }
+    versions.retain(|_, version| *version > 1);
+    versions
 }
 
 /// The first 8 hex digits of sha256 of the text.
@@ -68,6 +94,25 @@ struct Canonical {
     each: bool,
     fields: Vec<Component>,
     touched: u32,
+    #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
+    predicate: Option<Function>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    embedded: BTreeMap<&'static str, u32>,
+}
+
+#[derive(Serialize)]
+struct Function {
+    function: &'static str,
+    revision: u32,
+}
+
+impl From<&PredicateSpec> for Function {
+    fn from(predicate: &PredicateSpec) -> Self {
+        Self {
+            function: predicate.function,
+            revision: predicate.revision,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -79,6 +124,9 @@ struct Component {
     /// The version of the embedded type, when its steps can have touched the values.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u32>,
+    /// The revision of the method that gives a computed value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    computed: Option<u32>,
 }
 
 impl From<&ComponentSpec> for Component {
@@ -89,6 +137,7 @@ impl From<&ComponentSpec> for Component {
             optional: component.encoding.optional,
             lower: component.lower,
             version: Some(component.encoding.version).filter(|version| *version > 1),
+            computed: component.computed,
         }
     }
 }
@@ -105,6 +154,31 @@ pub struct Read {
     pub fields: Vec<ReadComponent>,
     /// The last schema version whose steps touched a component.
     pub touched: u32,
+    /// Which documents have entries or claims.
+    #[serde(default, rename = "where")]
+    pub predicate: Option<ReadFunction>,
+    /// The versions of the embedded types that the type's code may read.
+    #[serde(default)]
+    pub embedded: BTreeMap<String, u32>,
+}
+
+impl Read {
+    /// Whether the type's own code decides what the values are.
+    #[must_use]
+    pub fn runs_code(&self) -> bool {
+        let is_computed = |component: &ReadComponent| component.computed.is_some();
+        self.predicate.is_some() || self.fields.iter().any(is_computed)
+    }
+}
+
+/// The function of a definition that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadFunction {
+    /// Its name.
+    pub function: String,
+    /// Its revision.
+    pub revision: u32,
 }
 
 /// One component of a definition that was read.
@@ -122,6 +196,9 @@ pub struct ReadComponent {
     /// The version of the embedded type.
     #[serde(default = "first")]
     pub version: u32,
+    /// The revision of the method that gives a computed value.
+    #[serde(default)]
+    pub computed: Option<u32>,
 }
 
 fn first() -> u32 {

@@ -76,7 +76,7 @@ impl UntypedFacts {
     pub fn of(spec: &DocumentSpec) -> Self {
         let is_told = |index: &&IndexSpec| {
             let mut components = index.components.iter();
-            components.all(|component| !component.encoding.converted)
+            !index.runs_code() && components.all(|component| !component.encoding.converted)
         };
         let told = spec.indexes.iter().filter(is_told);
         let with_aliases = spec.fields.iter().filter(|field| !field.aliases.is_empty());

@@ -314,12 +314,24 @@ pub(crate) fn check_maintainable(collection: &Collection, agreement: &Agreement)
     });
     match unknown {
         None => Ok(()),
-        Some((name, _)) => Err(Error::new(
-            Code::DEFINITION,
-            format!("the unique definition {name} is unknown to this program, so it must not write (deploy the newer program, or retire the definition)"),
-        )
-        .in_collection(collection.name())),
+        Some((name, _)) => {
+            let text = unknown_unique(collection, name);
+            Err(Error::new(Code::DEFINITION, text).in_collection(collection.name()))
+        }
     }
+}
+
+fn unknown_unique(collection: &Collection, name: &str) -> String {
+    if collection.is_untyped {
+        return format!(
+            "the values of the unique definition {name} cannot be made without the program's type, so only a program with the \
+             type writes"
+        );
+    }
+    format!(
+        "the unique definition {name} is unknown to this program, so it must not write (deploy the newer program, or retire the \
+         definition)"
+    )
 }
 
 /// Refuses to write where an index is maintained that this writer does not know, instead of taking it out of use.

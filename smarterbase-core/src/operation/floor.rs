@@ -4,7 +4,7 @@ use super::Collection;
 use crate::{
     document::{DocumentSpec, FieldSpec, upgrade},
     error::{Code, Error, Result},
-    format::catalog::Catalog,
+    format::{catalog::Catalog, definition},
     migration::Versions,
 };
 
@@ -65,16 +65,19 @@ pub(crate) fn in_the_way(
     catalog: &Catalog,
     ordinal: usize,
 ) -> Option<String> {
-    let components = collection.spec.indexes[ordinal].components;
-    let needed = components.iter().map(|component| component.touched).max()?;
+    let index = &collection.spec.indexes[ordinal];
+    let needed = definition::touched(index);
     if needed > catalog.writable_from {
         return Some(format!(
             "values that version {needed} makes, but programs of version {} may still write",
             catalog.writable_from
         ));
     }
-    let named = |field: &&FieldSpec| components.iter().any(|part| part.field == field.name);
-    let fields = collection.spec.fields.iter().filter(named);
+    let is_read = |field: &&FieldSpec| {
+        let mut components = index.components.iter();
+        index.runs_code() || components.any(|part| part.field == field.name)
+    };
+    let fields = collection.spec.fields.iter().filter(is_read);
     let mut lower = None;
     for field in fields {
         upgrade::visit(field.shape, &mut |part| {

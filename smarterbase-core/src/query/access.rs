@@ -55,9 +55,10 @@ pub(crate) fn ways<T: Document>(
     }
     for part in parts {
         match part {
-            Condition::Entries(range) if is_ready(range.ordinal) => {
-                ways.push(Way::Range(range.clone()));
-            }
+            Condition::Entries(range) if is_ready(range.ordinal) => match claimed(range) {
+                Some(holder) => return Ok(Some(holder)),
+                None => ways.push(Way::Range(range.clone())),
+            },
             Condition::Or(parts) => ways.extend(each(parts, is_ready)?),
             _ => {}
         }
@@ -67,6 +68,16 @@ pub(crate) fn ways<T: Document>(
         1 => ways.pop(),
         _ => Some(Way::Either(ways)),
     })
+}
+
+/// The holder of the value that the handle of a unique definition asks for.
+fn claimed(range: &IndexRange) -> Option<Way> {
+    let components = range.claimed()?.to_vec();
+    let ordinal = range.ordinal;
+    Some(Way::Holder(Holder {
+        ordinal,
+        components,
+    }))
 }
 
 /// A union needs a way to every part.
@@ -96,7 +107,7 @@ fn of_comparisons<T: Document>(
     is_ready: IsReady<'_>,
 ) -> Result<Vec<Way>> {
     let mut found: Vec<(Vec<usize>, Way)> = Vec::new();
-    for (ordinal, index) in (0_u16..).zip(T::SPEC.indexes) {
+    for (ordinal, index) in whole::<T>() {
         let Some(fit) = fit(index, comparisons).filter(|_| is_ready(ordinal)) else {
             continue;
         };
@@ -109,6 +120,14 @@ fn of_comparisons<T: Document>(
         found.push((used, way));
     }
     Ok(found.into_iter().map(|(_, way)| way).collect())
+}
+
+/// The definitions that hold every document. A partial one leaves documents out that a condition on the bare field means, so
+/// only its own handle asks for it.
+fn whole<T: Document>() -> impl Iterator<Item = (u16, &'static IndexSpec)> {
+    (0_u16..)
+        .zip(T::SPEC.indexes)
+        .filter(|(_, index)| !index.is_partial())
 }
 
 fn is_part(part: &[usize], whole: &[usize]) -> bool {
@@ -224,7 +243,7 @@ pub(crate) fn in_order<T: Document>(
 ) -> Result<Option<InOrder>> {
     let comparisons = comparisons(condition.parts());
     let mut best: Option<(usize, InOrder)> = None;
-    for (ordinal, index) in (0_u16..).zip(T::SPEC.indexes) {
+    for (ordinal, index) in whole::<T>() {
         let Some((used, prefix, bounds)) = order(index, reader, &comparisons) else {
             continue;
         };
@@ -238,7 +257,34 @@ pub(crate) fn in_order<T: Document>(
         };
         best = Some((used, in_order));
     }
-    Ok(best.map(|(_, in_order)| in_order))
+    match best {
+        Some((_, in_order)) => Ok(Some(in_order)),
+        None => handled_in_order(reader, condition, is_ready),
+    }
+}
+
+/// The range of a partial definition that the condition asks for by its handle, where its entries stand in the order of the
+/// field: whoever meets the condition has one.
+fn handled_in_order<T: Document>(
+    reader: &Reader<T>,
+    condition: &Condition<'_, T>,
+    is_ready: IsReady<'_>,
+) -> Result<Option<InOrder>> {
+    for part in condition.parts() {
+        let Condition::Entries(range) = part else {
+            continue;
+        };
+        let index = &T::SPEC.indexes[usize::from(range.ordinal)];
+        let leading = last_orders(index, reader).and_then(|before| range.prefix.get(..before));
+        if let Some(leading) = leading.filter(|_| index.is_partial() && is_ready(range.ordinal)) {
+            let whole = IndexRange::new(T::SPEC, range.ordinal, leading, None)?;
+            return Ok(Some(InOrder {
+                leading: whole.entries.lower,
+                range: range.clone(),
+            }));
+        }
+    }
+    Ok(None)
 }
 
 type Ordered = (usize, Vec<Scalar<'static>>, Option<Bounds<'static>>);
@@ -249,16 +295,22 @@ fn order<T>(
     reader: &Reader<T>,
     comparisons: &[&Comparison<T>],
 ) -> Option<Ordered> {
+    let before = last_orders(index, reader)?;
+    let (mut prefix, mut used) = leading(index, comparisons);
+    if prefix.len() < before {
+        return None;
+    }
+    prefix.truncate(before);
+    used.truncate(before);
+    let bounds = bounds(&index.components[before], false, comparisons, &mut used);
+    Some((used.len(), prefix, bounds))
+}
+
+/// How many components stand before the last one, where that one is the reader's field and gives its order.
+fn last_orders<T>(index: &IndexSpec, reader: &Reader<T>) -> Option<usize> {
     let (last, before) = index.components.split_last()?;
     let is_order = index.kind == IndexKind::Index && !index.each && fits(reader, last, false);
     // Text behind other components is cut earlier than text alone, so its order is another one (rule S26).
     let is_cut_alike = before.is_empty() || !matches!(last.encoding.name, "string" | "bytes");
-    let (mut prefix, mut used) = leading(index, comparisons);
-    if !is_order || !is_cut_alike || prefix.len() < before.len() {
-        return None;
-    }
-    prefix.truncate(before.len());
-    used.truncate(before.len());
-    let bounds = bounds(last, false, comparisons, &mut used);
-    Some((used.len(), prefix, bounds))
+    (is_order && is_cut_alike).then_some(before.len())
 }

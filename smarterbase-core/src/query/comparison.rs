@@ -1,6 +1,6 @@
 //! One field compared with something: the same answer from an index and on a document.
 
-use std::ops::Bound;
+use std::{any::Any, ops::Bound};
 
 use sha2::{Digest, Sha256};
 
@@ -14,8 +14,36 @@ use crate::{
     },
 };
 
-/// Gives the scalars of the field at a position: one, or one per element of a list.
-type Read<T> = fn(&T, u16, &mut dyn FnMut(Scalar<'_>));
+/// Gives the scalars of the value at a place: one, or one per element of a list.
+type Read<T> = fn(&T, Place, &mut dyn FnMut(Scalar<'_>));
+
+/// Where a document has a value.
+#[derive(Clone, Copy)]
+enum Place {
+    /// In the stored field at this position.
+    Stored(u16),
+    /// Nowhere: a method gives it.
+    Computed(u16),
+}
+
+impl Place {
+    fn of(spec: &DocumentSpec, name: &str) -> Self {
+        let narrow = |position| u16::try_from(position).expect("fewer fields than 65,536");
+        if let Some(position) = spec.fields.iter().position(|field| field.name == name) {
+            return Self::Stored(narrow(position));
+        }
+        let computed = spec.computed.iter().position(|computed| *computed == name);
+        let position = computed.expect("the derive lists every value that it gives a handle");
+        Self::Computed(narrow(position))
+    }
+
+    fn look<T: Document>(self, document: &T, look: &mut dyn FnMut(&dyn Any)) {
+        match self {
+            Self::Stored(position) => look(document.field(position)),
+            Self::Computed(position) => document.computed(position, look),
+        }
+    }
+}
 
 /// A field, as conditions and orders read it.
 pub(crate) struct Reader<T> {
@@ -25,7 +53,7 @@ pub(crate) struct Reader<T> {
     pub(crate) lower: Option<u8>,
     /// Whether the field is a list, whose elements are compared.
     pub(crate) each: bool,
-    position: u16,
+    place: Place,
     read: Read<T>,
 }
 
@@ -39,10 +67,12 @@ impl<T> Copy for Reader<T> {}
 impl<T: Document> Reader<T> {
     /// Reads the value of a field.
     pub(crate) fn of_value<V: IndexValue + 'static, C>(field: Field<T, V, C>) -> Self {
-        Self::new(field, false, |document, position, give| {
-            if let Some(value) = document.field(position).downcast_ref::<V>() {
-                give(value.scalar());
-            }
+        Self::new(field, false, |document, place, give| {
+            place.look(document, &mut |value| {
+                if let Some(value) = value.downcast_ref::<V>() {
+                    give(value.scalar());
+                }
+            });
         })
     }
 
@@ -52,22 +82,22 @@ impl<T: Document> Reader<T> {
         L: IndexList + 'static,
         L::Element: IndexValue,
     {
-        Self::new(field, true, |document, position, give| {
-            if let Some(list) = document.field(position).downcast_ref::<L>() {
-                list.elements().for_each(|element| give(element.scalar()));
-            }
+        Self::new(field, true, |document, place, give| {
+            place.look(document, &mut |list| {
+                if let Some(list) = list.downcast_ref::<L>() {
+                    list.elements().for_each(|element| give(element.scalar()));
+                }
+            });
         })
     }
 
     fn new<V, C>(field: Field<T, V, C>, each: bool, read: Read<T>) -> Self {
         let name = field.name();
-        let position = T::SPEC.fields.iter().position(|spec| spec.name == name);
-        let position = position.expect("the derive lists every field that it gives a handle");
         Self {
             field: name,
             lower: lower_of(T::SPEC, name),
             each,
-            position: u16::try_from(position).expect("fewer fields than 65,536"),
+            place: Place::of(T::SPEC, name),
             read,
         }
     }
@@ -75,13 +105,13 @@ impl<T: Document> Reader<T> {
     /// The value; `Null` for a field that holds none.
     pub(crate) fn scalar(&self, document: &T) -> Scalar<'static> {
         let mut value = Scalar::Null;
-        (self.read)(document, self.position, &mut |scalar| value = owned(scalar));
+        (self.read)(document, self.place, &mut |scalar| value = owned(scalar));
         value
     }
 
     fn any(&self, document: &T, test: impl Fn(Scalar<'_>) -> Result<bool>) -> Result<bool> {
         let mut answer = Ok(false);
-        (self.read)(document, self.position, &mut |scalar| {
+        (self.read)(document, self.place, &mut |scalar| {
             if matches!(answer, Ok(false)) {
                 answer = test(scalar);
             }
@@ -90,9 +120,11 @@ impl<T: Document> Reader<T> {
     }
 }
 
-/// The first definition over a field says whether its text is compared in lower case.
+/// The first definition over a field says whether its text is compared in lower case; partial ones say it of their own
+/// handles only.
 fn lower_of(spec: &DocumentSpec, field: &str) -> Option<u8> {
-    let mut components = spec.indexes.iter().flat_map(|index| index.components);
+    let whole = spec.indexes.iter().filter(|index| !index.is_partial());
+    let mut components = whole.flat_map(|index| index.components);
     components
         .find(|component| component.field == field)
         .and_then(|component| component.lower)

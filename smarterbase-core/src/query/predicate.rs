@@ -90,7 +90,7 @@ impl<T, C> std::fmt::Debug for Predicate<T, C> {
 }
 
 impl<T, C> Predicate<T, C> {
-    fn new(condition: Result<Condition<'static, T>>) -> Self {
+    pub(super) fn new(condition: Result<Condition<'static, T>>) -> Self {
         Self {
             condition,
             class: PhantomData,

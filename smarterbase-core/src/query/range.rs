@@ -5,7 +5,7 @@ use std::{borrow::Cow, ops::Bound};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    document::{Document, DocumentSpec, IndexSink, Scalar},
+    document::{Document, DocumentSpec, IndexKind, IndexSink, Scalar},
     error::{Error, Result},
     format::index_key::{self, EncodedValue, ValueRange},
 };
@@ -19,6 +19,8 @@ pub(crate) struct IndexRange {
     pub(crate) entries: ValueRange,
     /// What a document's value must lie in: uncut.
     exact: ValueRange,
+    /// The leading components, which are equal.
+    pub(crate) prefix: Vec<Scalar<'static>>,
 }
 
 /// Two bounds of one component.
@@ -35,11 +37,13 @@ impl IndexRange {
         let (lower, upper) = bounds.unwrap_or((Bound::Unbounded, Bound::Unbounded));
         let entries = index_key::encode_range(spec, ordinal, prefix, lower.clone(), upper.clone())?;
         let exact = index_key::exact_range(spec, ordinal, prefix, lower, upper)?;
+        let prefix = prefix.iter().cloned().map(owned).collect();
         Ok(Self {
             spec,
             ordinal,
             entries,
             exact,
+            prefix,
         })
     }
 
@@ -66,6 +70,12 @@ impl IndexRange {
     /// Whether all matching documents have the same value, so that their order is the order of ids.
     pub(crate) fn is_one_value(&self) -> bool {
         self.entries.exact
+    }
+
+    /// Every component, where the definition is unique: claims are found by them.
+    pub(crate) fn claimed(&self) -> Option<&[Scalar<'static>]> {
+        let index = &self.spec.indexes[usize::from(self.ordinal)];
+        (index.kind == IndexKind::Unique).then_some(&self.prefix)
     }
 
     /// Whether both ask for the same entries.
@@ -116,6 +126,10 @@ impl IndexSink for Matcher<'_> {
         {
             self.failure.get_or_insert(error);
         }
+    }
+
+    fn wants(&self, ordinal: u16) -> bool {
+        ordinal == self.range.ordinal
     }
 }
 

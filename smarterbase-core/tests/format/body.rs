@@ -57,6 +57,7 @@ fn s28_a_type_may_drop_or_refuse_what_it_does_not_know() {
     let with = |unknown| DocumentSpec {
         unknown,
         fields: SPEC.fields,
+        computed: &[],
         indexes: SPEC.indexes,
         ..SPEC
     };
@@ -213,6 +214,7 @@ static COUNTERS: DocumentSpec = DocumentSpec {
     collection: "counters",
     key_kind: KeyKind::Unsigned,
     fields: SPEC.fields,
+    computed: &[],
     ..SPEC
 };
 

@@ -84,6 +84,10 @@ const FROZEN: &[(&str, &str)] = &[
         "e8ea68183aba79de6f1d9770775fa4f235761acd2b2844b650e29b9051ae5982",
     ),
     (
+        "definitions-code.txt",
+        "9c6fe433dffe9809a55d3b61d46ce35feb872645a6d89f8a39437f3ca2740b9f",
+    ),
+    (
         "definitions.txt",
         "68e7d5f79065bf7462520166802964a41cb812561cbbc42609f2b6d5d16ba71e",
     ),
@@ -768,6 +772,17 @@ fn s11_definitions_have_their_names_and_texts() {
         .map(|definition| format!("{} => {}", definition.name, definition.text))
         .collect();
     assert_eq!(lines("definitions.txt"), defined);
+}
+
+/// Definitions over code of the type, as `definitions.txt`.
+#[test]
+fn s11_definitions_over_code_have_their_names_and_texts() {
+    let defined: Vec<String> = crate::definition::over_code()
+        .iter()
+        .map(|(spec, index)| define(spec, index))
+        .map(|definition| format!("{} => {}", definition.name, definition.text))
+        .collect();
+    assert_eq!(lines("definitions-code.txt"), defined);
 }
 
 /// `<collection> <definition> <hex of the value> => <hash>`

@@ -41,6 +41,7 @@ pub(crate) const fn component(field: &'static str, name: &'static str) -> Compon
         touched: 1,
         encoding: Encoding::plain(name),
         lower: None,
+        computed: None,
     }
 }
 
@@ -55,6 +56,7 @@ const fn definition(
         each: false,
         range: true,
         components,
+        predicate: None,
     }
 }
 
@@ -87,6 +89,7 @@ pub(crate) static SPEC: DocumentSpec = DocumentSpec {
         field("plan", &[]),
         field("score", &[]),
     ],
+    computed: &[],
     indexes: &[
         definition("one", IndexKind::Index, FOUR.split_at(1).0),
         definition("two", IndexKind::Index, FOUR.split_at(2).0),
@@ -102,6 +105,7 @@ pub(crate) static SPEC: DocumentSpec = DocumentSpec {
                 touched: 1,
                 encoding: Encoding::plain("string"),
                 lower: Some(1),
+                computed: None,
             }],
         ),
         definition(

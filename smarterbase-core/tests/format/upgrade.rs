@@ -100,6 +100,7 @@ static SPEC: DocumentSpec = DocumentSpec {
     key_field: "id",
     key_kind: KeyKind::Text,
     fields: &FIELDS,
+    computed: &[],
     indexes: &[],
     references: &[],
     unknown: UnknownMembers::Keep,
@@ -274,6 +275,7 @@ fn adopting() -> DocumentSpec {
     DocumentSpec {
         history: history.with(policy),
         fields: SPEC.fields,
+        computed: &[],
         indexes: SPEC.indexes,
         ..SPEC
     }

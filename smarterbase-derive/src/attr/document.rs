@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 use syn::{Attribute, Path};
 
 use super::{
-    HistoryOptions, PolicyOptions, Spanned,
+    ComputedOptions, HistoryOptions, PolicyOptions, PredicateOptions, Spanned,
     item::{Grammar, Item, Value, set},
 };
 use crate::{errors::Errors, names};
@@ -24,6 +24,7 @@ const DOCUMENT: Grammar = Grammar {
         "readable_by",
         "adopt",
         "index",
+        "computed",
         "shards",
         "new",
         "unknown",
@@ -31,7 +32,6 @@ const DOCUMENT: Grammar = Grammar {
         "crate",
     ],
     planned: &[
-        "computed",
         "key",
         "prefix",
         "timestamps",
@@ -48,8 +48,8 @@ const DOCUMENT: Grammar = Grammar {
 };
 const COMPOSITE: Grammar = Grammar {
     attribute: "#[document(index(..))]",
-    options: &["fields", "name", "method", "range", "unique"],
-    planned: &["where", "include", "each", "lower"],
+    options: &["fields", "name", "method", "range", "unique", "where"],
+    planned: &["include", "each", "lower"],
 };
 const NEW: Grammar = Grammar {
     attribute: "#[document(new(..))]",
@@ -70,6 +70,7 @@ pub(crate) struct DocumentOptions {
     pub(crate) keeps_history: Option<Span>,
     pub(crate) crate_path: Option<Path>,
     pub(crate) indexes: Vec<CompositeOptions>,
+    pub(crate) computed: Vec<ComputedOptions>,
 }
 
 /// `new(NewUser, derive(Clone))`.
@@ -94,6 +95,7 @@ pub(crate) struct CompositeOptions {
     pub(crate) method: Option<Spanned<String>>,
     pub(crate) range: Option<Span>,
     pub(crate) unique: Option<Span>,
+    pub(crate) predicate: Option<PredicateOptions>,
 }
 
 impl DocumentOptions {
@@ -127,6 +129,7 @@ impl DocumentOptions {
             "crate" => set(&mut self.crate_path, item.path(errors), &key, errors),
             "new" => set(&mut self.new, NewOptions::read(item, errors), &key, errors),
             "index" => self.indexes.extend(CompositeOptions::read(item, errors)),
+            "computed" => self.computed.extend(ComputedOptions::read(item, errors)),
             name if HistoryOptions::has(name) => self.history.take(item, errors),
             name if PolicyOptions::has(name) => self.policy.take(item, errors),
             _ => DOCUMENT.refuse(&key, errors),
@@ -191,6 +194,7 @@ impl CompositeOptions {
             method: None,
             range: None,
             unique: None,
+            predicate: None,
         };
         let mut fields = None;
         for item in item.list(errors) {
@@ -201,6 +205,12 @@ impl CompositeOptions {
                 "method" => set(&mut options.method, item.word(errors), &key, errors),
                 "range" => set(&mut options.range, item.flag(errors), &key, errors),
                 "unique" => set(&mut options.unique, item.flag(errors), &key, errors),
+                "where" => set(
+                    &mut options.predicate,
+                    PredicateOptions::read(item, errors),
+                    &key,
+                    errors,
+                ),
                 _ => COMPOSITE.refuse(&key, errors),
             }
         }

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 use syn::{Attribute, Expr};
 
 use super::{
-    ReferenceOptions, Spanned,
+    PredicateOptions, ReferenceOptions, Spanned,
     item::{Grammar, Item, Value, set},
 };
 use crate::errors::Errors;
@@ -21,13 +21,13 @@ const KEY: Grammar = Grammar {
 };
 const INDEX: Grammar = Grammar {
     attribute: "#[index(..)]",
-    options: &["range", "each", "lower", "name", "method"],
-    planned: &["include", "where"],
+    options: &["range", "each", "lower", "name", "method", "where"],
+    planned: &["include"],
 };
 const UNIQUE: Grammar = Grammar {
     attribute: "#[unique(..)]",
-    options: &["lower", "scope", "name", "method"],
-    planned: &["claim", "where", "each"],
+    options: &["lower", "scope", "name", "method", "where"],
+    planned: &["claim", "each"],
 };
 const FIELD: Grammar = Grammar {
     attribute: "#[field(..)]",
@@ -86,6 +86,7 @@ pub(crate) struct IndexOptions {
     pub(crate) lower: Option<Span>,
     pub(crate) name: Option<Spanned<String>>,
     pub(crate) method: Option<Spanned<String>>,
+    pub(crate) predicate: Option<PredicateOptions>,
 }
 
 /// `#[unique(..)]`.
@@ -95,6 +96,7 @@ pub(crate) struct UniqueOptions {
     pub(crate) scope: Vec<Ident>,
     pub(crate) name: Option<Spanned<String>>,
     pub(crate) method: Option<Spanned<String>>,
+    pub(crate) predicate: Option<PredicateOptions>,
 }
 
 /// `default`, `default = expression`.
@@ -231,10 +233,11 @@ impl IndexOptions {
             lower: None,
             name: None,
             method: None,
+            predicate: None,
         }
     }
 
-    fn read(item: Item, errors: &mut Errors) -> Self {
+    pub(super) fn read(item: Item, errors: &mut Errors) -> Self {
         let mut options = Self::plain(item.span());
         for item in item.list(errors) {
             let key = item.key.clone();
@@ -244,6 +247,12 @@ impl IndexOptions {
                 "lower" => set(&mut options.lower, item.flag(errors), &key, errors),
                 "name" => set(&mut options.name, item.word(errors), &key, errors),
                 "method" => set(&mut options.method, item.word(errors), &key, errors),
+                "where" => set(
+                    &mut options.predicate,
+                    PredicateOptions::read(item, errors),
+                    &key,
+                    errors,
+                ),
                 _ => INDEX.refuse(&key, errors),
             }
         }
@@ -252,13 +261,14 @@ impl IndexOptions {
 }
 
 impl UniqueOptions {
-    fn read(item: Item, errors: &mut Errors) -> Self {
+    pub(super) fn read(item: Item, errors: &mut Errors) -> Self {
         let mut options = Self {
             span: item.span(),
             lower: None,
             scope: Vec::new(),
             name: None,
             method: None,
+            predicate: None,
         };
         let mut scope = None;
         for item in item.list(errors) {
@@ -268,6 +278,12 @@ impl UniqueOptions {
                 "scope" => set(&mut scope, Some(item.words(errors)), &key, errors),
                 "name" => set(&mut options.name, item.word(errors), &key, errors),
                 "method" => set(&mut options.method, item.word(errors), &key, errors),
+                "where" => set(
+                    &mut options.predicate,
+                    PredicateOptions::read(item, errors),
+                    &key,
+                    errors,
+                ),
                 _ => UNIQUE.refuse(&key, errors),
             }
         }

@@ -4,25 +4,24 @@ use proc_macro2::Span;
 
 use crate::{
     errors::Errors,
-    model::{Definition, DocumentModel, FieldModel, Role},
+    model::{Definition, DocumentModel, Role, Source, Sources},
 };
 
 pub(super) fn check(model: &mut DocumentModel, errors: &mut Errors) {
     let mut definitions = std::mem::take(&mut model.definitions);
     definitions.retain(|definition| {
-        on_stored_fields(definition, &model.fields, errors)
+        on_stored_fields(definition, model.sources(), errors)
             && options(definition, errors)
-            && lists(definition, &model.fields, errors)
+            && lists(definition, model.sources(), errors)
     });
     model.definitions = distinct(definitions, errors);
 }
 
-fn on_stored_fields(definition: &Definition, fields: &[FieldModel], errors: &mut Errors) -> bool {
-    for field in definition
-        .components
-        .iter()
-        .map(|position| &fields[*position])
-    {
+fn on_stored_fields(definition: &Definition, sources: Sources<'_>, errors: &mut Errors) -> bool {
+    for position in &definition.components {
+        let Source::Field(field) = sources.get(*position) else {
+            continue;
+        };
         let name = field.name();
         let problem = match field.role() {
             Some(role @ (Role::Skip | Role::Revision)) => {
@@ -34,6 +33,7 @@ fn on_stored_fields(definition: &Definition, fields: &[FieldModel], errors: &mut
             _ if field.serde.flatten.is_some() => {
                 format!("`{name}` is flattened, so it has no value that could be indexed")
             }
+            _ if field.key.is_some() && definition.is_partial() => continue,
             _ if field.key.is_some() && definition.components.len() == 1 => {
                 let cure = "`get` finds a document by its key, and keys are unique";
                 format!("`{name}` is the key, so it needs no index\n  help: remove this: {cure}")
@@ -61,7 +61,7 @@ fn options(definition: &Definition, errors: &mut Errors) -> bool {
 
 /// `each` on a type that is known not to be a list. The compiler judges all other types, but it would repeat itself, since
 /// the type of the elements stands in many places.
-fn lists(definition: &Definition, fields: &[FieldModel], errors: &mut Errors) -> bool {
+fn lists(definition: &Definition, sources: Sources<'_>, errors: &mut Errors) -> bool {
     const VALUES: [&str; 20] = [
         "String",
         "Uuid",
@@ -87,8 +87,8 @@ fn lists(definition: &Definition, fields: &[FieldModel], errors: &mut Errors) ->
     let Some(each) = definition.each else {
         return true;
     };
-    let field = &fields[definition.components[0]];
-    let single = match &field.ty {
+    let source = sources.get(definition.components[0]);
+    let single = match source.ty() {
         syn::Type::Path(path) => path
             .path
             .segments
@@ -102,7 +102,7 @@ fn lists(definition: &Definition, fields: &[FieldModel], errors: &mut Errors) ->
             format_args!(
                 "`{}` is a `{}`, not a list, so it has no elements to index\n  \
                  help: write `#[index]`; `each` is for `Vec`, `BTreeSet`, `HashSet` and arrays",
-                field.name(),
+                source.name(),
                 ty.ident
             ),
         );

@@ -5,7 +5,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use smarterbase_schema::Origin;
 
-use crate::model::{Definition, DocumentModel, span_of};
+use crate::model::{Definition, DocumentModel, Source, span_of};
 
 /// The constants of a model.
 pub(super) fn expand(model: &DocumentModel) -> TokenStream {
@@ -36,13 +36,13 @@ pub(super) fn of(definition: &Definition) -> impl Iterator<Item = Component> {
 pub(super) fn name(model: &DocumentModel, component: Component) -> Ident {
     let folded = if component.lower { "_LOWER" } else { "" };
     let each = if component.each { "_EACH" } else { "" };
-    let field = model.fields[component.position].name();
+    let field = model.sources().get(component.position).name();
     format_ident!("__SB_{}{}{}", field, each, folded)
 }
 
 /// The type of a component's values: the field's, or that of its elements.
 pub(super) fn value_type(model: &DocumentModel, component: Component) -> TokenStream {
-    let ty = &model.fields[component.position].ty;
+    let ty = model.sources().get(component.position).ty();
     if component.each {
         let span = span_of(ty);
         quote_spanned!(span=> <#ty as __sb::IndexList>::Element)
@@ -64,14 +64,23 @@ fn needed(model: &DocumentModel) -> Vec<Component> {
 fn constant(model: &DocumentModel, component: &Component) -> TokenStream {
     let name = name(model, *component);
     let ty = value_type(model, *component);
-    let field = &model.fields[component.position];
-    let span = span_of(&field.ty);
-    let stored = &field.stored;
-    let Origin {
-        name: origin,
-        touched,
-        ..
-    } = model.history.origin(stored);
+    let part = model.sources().get(component.position);
+    let span = span_of(part.ty());
+    let stored = part.stored();
+    let (origin, touched, computed) = match part {
+        Source::Field(field) => {
+            let Origin { name, touched, .. } = model.history.origin(&field.stored);
+            (name, touched, None)
+        }
+        Source::Computed(computed) => {
+            let revision = computed.revision;
+            (
+                computed.name(),
+                model.touched(),
+                Some(quote!(.computed(#revision))),
+            )
+        }
+    };
     // The type stands in the call only: rustc would report an obligation once for each place that names the type.
     let call = quote_spanned!(span=> __sb::component::<#ty>);
     let lower = if component.lower {
@@ -86,7 +95,7 @@ fn constant(model: &DocumentModel, component: &Component) -> TokenStream {
     });
     quote! {
         #[allow(non_upper_case_globals)]
-        const #name: __sb::Component<#ty> = #call(#stored, #lower, #origin, #touched);
+        const #name: __sb::Component<#ty> = #call(#stored, #lower, #origin, #touched)#computed;
         #assertion
     }
 }

@@ -2,7 +2,7 @@
 
 use super::fields;
 use crate::{
-    model::{Definition, DocumentModel, FieldModel},
+    model::{Definition, DocumentModel, Source},
     names,
 };
 
@@ -13,25 +13,48 @@ pub(super) fn handles(model: &DocumentModel) -> String {
     )
 }
 
-pub(super) fn handle(model: &DocumentModel, field: &FieldModel) -> String {
-    let served = match fields::serving(model, field) {
-        None if fields::leads(model, field) => {
+pub(super) fn handle(model: &DocumentModel, position: usize) -> String {
+    let served = match fields::serving(model, position) {
+        None if fields::leads(model, position) => {
             "It leads an index over several fields, which answers equality.".to_owned()
         }
         None => "It has no index of its own.".to_owned(),
-        Some((_, definition)) if definition.range.is_some() => {
+        Some(definition) if definition.range.is_some() => {
             format!(
                 "The index `{}` answers equality, ranges and order.",
                 definition.name
             )
         }
-        Some((_, definition)) => format!("The index `{}` answers equality.", definition.name),
+        Some(definition) => format!("The index `{}` answers equality.", definition.name),
     };
+    match model.sources().get(position) {
+        Source::Field(field) => {
+            format!(
+                "The field `{}`, stored as `{}`. {served}",
+                field.name(),
+                field.stored
+            )
+        }
+        Source::Computed(computed) => {
+            format!(
+                "What `{}()` gives; it is not stored. {served}",
+                computed.name()
+            )
+        }
+    }
+}
+
+pub(super) fn partial_handles(model: &DocumentModel) -> String {
     format!(
-        "The field `{}`, stored as `{}`. {served}",
-        field.name(),
-        field.stored
+        "The partial indexes and unique values of [`{}`], to ask them in queries.",
+        names::plain(&model.ident)
     )
+}
+
+pub(super) fn partial_handle(model: &DocumentModel, definition: &Definition) -> String {
+    let names: Vec<_> = parts(model, definition).collect();
+    let holds = holding(definition);
+    format!("`{}`, over {}{holds}.", definition.name, names.join(", "))
 }
 
 pub(super) fn find_one(model: &DocumentModel, definition: &Definition) -> String {
@@ -97,19 +120,29 @@ pub(super) fn new_struct(model: &DocumentModel) -> String {
 
 /// ``with this `org_id` and `slug` ``.
 fn with(model: &DocumentModel, definition: &Definition) -> String {
-    let names: Vec<_> = definition
-        .components
-        .iter()
-        .map(|position| format!("`{}`", model.fields[*position].name()))
-        .collect();
+    let names: Vec<_> = parts(model, definition).collect();
+    let holds = holding(definition);
     if definition.each.is_some() {
-        return format!("whose {} hold this element", names.join(""));
+        return format!("whose {} hold this element{holds}", names.join(""));
     }
     match names.split_last() {
-        Some((last, [])) => format!("with this {last}"),
-        Some((last, rest)) => format!("with this {} and {last}", rest.join(", ")),
+        Some((last, [])) => format!("with this {last}{holds}"),
+        Some((last, rest)) => format!("with this {} and {last}{holds}", rest.join(", ")),
         None => String::new(),
     }
+}
+
+fn parts(model: &DocumentModel, definition: &Definition) -> impl Iterator<Item = String> {
+    let positions = definition.components.iter();
+    positions.map(|position| format!("`{}`", model.sources().get(*position).name()))
+}
+
+/// Which documents a partial definition holds.
+fn holding(definition: &Definition) -> String {
+    let predicate = definition.predicate.as_ref();
+    predicate.map_or_else(String::new, |predicate| {
+        format!(", of those for which `{}` holds", predicate.function)
+    })
 }
 
 fn uses(definition: &Definition) -> String {

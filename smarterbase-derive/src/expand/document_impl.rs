@@ -3,8 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
-use super::{components, fields};
-use crate::model::{Definition, DocumentModel, FieldModel, Role, span_of};
+use super::{components, fields, functions};
+use crate::model::{Definition, DocumentModel, FieldModel, Role, Source, span_of};
 
 pub(super) fn expand(model: &DocumentModel) -> TokenStream {
     let ident = &model.ident;
@@ -13,6 +13,7 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
     let fields = fields::name(model);
     let handles = fields::values(model);
     let values = values(model);
+    let computed = functions::shown(model);
     let index_values = index_values(model);
     let stamp = stamp(model);
     let revision = revision(model);
@@ -33,6 +34,7 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
                 #values
             }
 
+            #computed
             #index_values
             #stamp
             #revision
@@ -78,28 +80,42 @@ fn index_values(model: &DocumentModel) -> Option<TokenStream> {
     })
 }
 
-fn entry(model: &DocumentModel, ordinal: usize, definition: &Definition) -> TokenStream {
-    let ordinal = super::finders::ordinal(ordinal);
+fn entry(model: &DocumentModel, position: usize, definition: &Definition) -> TokenStream {
+    let ordinal = super::finders::ordinal(position);
+    let is_list = definition.each.is_some();
     let scalars =
         components::of(definition)
             .zip(&definition.components)
             .map(|(component, position)| {
                 let constant = components::name(model, component);
-                let ident = &model.fields[*position].ident;
-                if definition.each.is_some() {
-                    quote!((#constant.scalar)(__sb_element))
-                } else {
-                    quote!((#constant.scalar)(&self.#ident))
-                }
+                let value = match (is_list, model.sources().get(*position)) {
+                    (true, _) => quote!(__sb_element),
+                    (false, part) => value(part),
+                };
+                quote!((#constant.scalar)(#value))
             });
-    let entry = quote!(__sb_sink.entry(#ordinal, &[#(#scalars),*]););
-    if definition.each.is_none() {
-        return entry;
+    let mut entry = quote!(__sb_sink.entry(#ordinal, &[#(#scalars),*]););
+    if is_list {
+        let list = value(model.sources().get(definition.components[0]));
+        entry = quote! {
+            for __sb_element in __sb::IndexList::elements(#list) {
+                #entry
+            }
+        };
     }
-    let field = &model.fields[definition.components[0]].ident;
-    quote! {
-        for __sb_element in __sb::IndexList::elements(&self.#field) {
-            #entry
+    functions::guarded(model, definition, &ordinal, entry)
+}
+
+/// A reference to a value.
+fn value(part: Source<'_>) -> TokenStream {
+    match part {
+        Source::Field(field) => {
+            let ident = &field.ident;
+            quote!(&self.#ident)
+        }
+        Source::Computed(computed) => {
+            let call = functions::call(computed);
+            quote!(&#call)
         }
     }
 }

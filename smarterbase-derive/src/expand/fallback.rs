@@ -25,6 +25,7 @@ pub(super) fn document(input: &DeriveInput) -> TokenStream {
                 key_field: "",
                 key_kind: __sb::KeyKind::Text,
                 fields: &[],
+                computed: &[],
                 indexes: &[],
                 references: &[],
                 unknown: __sb::UnknownMembers::Keep,

@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 
 use super::docs;
 use crate::{
-    model::{Definition, DocumentModel, FieldModel, Kind},
+    model::{Definition, DocumentModel, Kind, Source},
     names,
 };
 
@@ -15,9 +15,9 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
     let document = &model.ident;
     let name = name(model);
     let about = docs::handles(model);
-    let members = model.stored().map(|field| {
-        let (ident, about) = (&field.ident, docs::handle(model, field));
-        let (value, capability) = (&field.ty, capability(model, field));
+    let members = handles(model).map(|(position, part)| {
+        let (ident, about) = (part.ident(), docs::handle(model, position));
+        let (value, capability) = (part.ty(), capability(model, position));
         quote!(#[doc = #about] pub #ident: __sb::Field<#document, #value, __sb::#capability>)
     });
     quote! {
@@ -35,44 +35,50 @@ pub(super) fn name(model: &DocumentModel) -> Ident {
 /// The value of the struct.
 pub(super) fn values(model: &DocumentModel) -> TokenStream {
     let name = name(model);
-    let members = model.stored().map(|field| {
-        let (ident, stored) = (&field.ident, &field.stored);
+    let members = handles(model).map(|(_, part)| {
+        let (ident, stored) = (part.ident(), part.stored());
         quote!(#ident: __sb::Field::new(#stored))
     });
     quote!(#name { #(#members),* })
 }
 
-/// The definition that serves a field alone: a range index if there is one, else another index, else a unique value.
-pub(super) fn serving<'a>(
-    model: &'a DocumentModel,
-    field: &FieldModel,
-) -> Option<(usize, &'a Definition)> {
-    let alone = |definition: &&(usize, &'a Definition)| matches!(definition.1.components[..], [position] if model.fields[position].ident == field.ident);
-    let definitions: Vec<_> = model.definitions.iter().enumerate().collect();
-    let rank =
-        |definition: &Definition| (definition.range.is_none(), definition.kind == Kind::Unique);
-    definitions
-        .iter()
-        .filter(alone)
-        .min_by_key(|(_, definition)| rank(definition))
-        .copied()
+/// What has a handle, by its position: the stored fields, then what methods compute.
+fn handles(model: &DocumentModel) -> impl Iterator<Item = (usize, Source<'_>)> {
+    let fields = model.fields.iter().enumerate();
+    let stored = fields.filter(|(_, field)| field.is_stored());
+    let behind = model.fields.len();
+    let values = model
+        .values()
+        .map(move |(position, value)| (behind + position, Source::Computed(value)));
+    stored
+        .map(|(position, field)| (position, Source::Field(field)))
+        .chain(values)
 }
 
-/// What the field can be asked.
-fn capability(model: &DocumentModel, field: &FieldModel) -> TokenStream {
-    match serving(model, field) {
-        Some((_, definition)) if definition.range.is_some() => quote!(Ranged),
+/// The definition that serves a value alone: a range index if there is one, else another index, else a unique value. Partial
+/// ones serve their own handles only.
+pub(super) fn serving(model: &DocumentModel, position: usize) -> Option<&Definition> {
+    let alone =
+        |definition: &&Definition| definition.components == [position] && !definition.is_partial();
+    let rank =
+        |definition: &&Definition| (definition.range.is_none(), definition.kind == Kind::Unique);
+    model.definitions.iter().filter(alone).min_by_key(rank)
+}
+
+/// What the value can be asked.
+fn capability(model: &DocumentModel, position: usize) -> TokenStream {
+    match serving(model, position) {
+        Some(definition) if definition.range.is_some() => quote!(Ranged),
         Some(_) => quote!(Indexed),
-        None if leads(model, field) => quote!(Indexed),
+        None if leads(model, position) => quote!(Indexed),
         None => quote!(Unindexed),
     }
 }
 
 /// Whether an index over several fields begins with this one: then it finds its values.
-pub(super) fn leads(model: &DocumentModel, field: &FieldModel) -> bool {
+pub(super) fn leads(model: &DocumentModel, position: usize) -> bool {
     model.definitions.iter().any(|definition| {
-        let first = definition.components.first();
-        let is_first = first.is_some_and(|position| model.fields[*position].ident == field.ident);
-        definition.kind == Kind::Index && is_first
+        let is_first = definition.components.first() == Some(&position);
+        definition.kind == Kind::Index && is_first && !definition.is_partial()
     })
 }

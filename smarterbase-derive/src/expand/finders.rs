@@ -62,7 +62,7 @@ impl<'a> Finder<'a> {
         let components: Vec<_> = components::of(definition)
             .zip(&definition.components)
             .map(|(component, field)| {
-                let mut ident = model.fields[*field].ident.clone();
+                let mut ident = model.sources().get(*field).ident().clone();
                 ident.set_span(Span::mixed_site().located_at(ident.span()));
                 (ident, components::value_type(model, component))
             })

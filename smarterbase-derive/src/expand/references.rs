@@ -45,7 +45,8 @@ fn target(reference: &Reference) -> TokenStream {
 /// The index over the field alone; the checks have reported it when it was taken out.
 fn serving(model: &DocumentModel, reference: &Reference) -> Option<usize> {
     let finds = |definition: &Definition| {
-        let is_plain = definition.each.is_none() && definition.lower.is_none();
+        let is_plain =
+            definition.each.is_none() && definition.lower.is_none() && !definition.is_partial();
         definition.kind == Kind::Index && is_plain && definition.components == [reference.field]
     };
     model.definitions.iter().position(finds)

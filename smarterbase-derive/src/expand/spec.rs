@@ -7,7 +7,7 @@ use smarterbase_schema::Type;
 use super::{components, migrations, policy, references};
 use crate::{
     attr::Unknown,
-    model::{Definition, DocumentModel, FieldModel, Kind, span_of},
+    model::{Computed, Definition, DocumentModel, FieldModel, Kind, span_of},
     names,
 };
 
@@ -20,6 +20,7 @@ pub(super) fn expand(model: &DocumentModel, past: &migrations::Subject<'_>) -> T
     let shards = model.shards;
     let key_field = key_field(model);
     let fields = model.stored().map(field);
+    let computed = model.computed.iter().map(Computed::name);
     let indexes = model
         .definitions
         .iter()
@@ -42,6 +43,7 @@ pub(super) fn expand(model: &DocumentModel, past: &migrations::Subject<'_>) -> T
             key_field: #key_field,
             key_kind: __sb::key_kind::<#ident>(),
             fields: &[#(#fields),*],
+            computed: &[#(#computed),*],
             indexes: &[#(#indexes),*],
             references: &[#(#references),*],
             unknown: __sb::UnknownMembers::#unknown,
@@ -113,6 +115,7 @@ fn index(model: &DocumentModel, definition: &Definition) -> TokenStream {
     };
     let each = definition.each.is_some();
     let range = definition.range.is_some();
+    let predicate = predicate(model, definition);
     let components = components::of(definition).map(|component| components::name(model, component));
     quote! {
         __sb::IndexSpec {
@@ -121,6 +124,21 @@ fn index(model: &DocumentModel, definition: &Definition) -> TokenStream {
             each: #each,
             range: #range,
             components: &[#(#components.spec),*],
+            predicate: #predicate,
         }
+    }
+}
+
+fn predicate(model: &DocumentModel, definition: &Definition) -> TokenStream {
+    let Some(predicate) = &definition.predicate else {
+        return quote!(__sb::None);
+    };
+    let (function, revision, touched) = (&predicate.function, predicate.revision, model.touched());
+    quote! {
+        __sb::Some(__sb::PredicateSpec {
+            function: #function,
+            revision: #revision,
+            touched: #touched,
+        })
     }
 }

@@ -2,9 +2,9 @@
 
 use proc_macro2::{Ident, Span};
 
-use super::{FieldModel, stored_name_rule};
+use super::{Source, Sources, stored_name_rule, without_self};
 use crate::{
-    attr::{CompositeOptions, IndexOptions, Spanned, UniqueOptions},
+    attr::{CompositeOptions, IndexOptions, PredicateOptions, Spanned, UniqueOptions},
     errors::Errors,
     names,
 };
@@ -20,7 +20,9 @@ pub(crate) struct Definition {
     pub(crate) each: Option<Span>,
     pub(crate) range: Option<Span>,
     pub(crate) lower: Option<Span>,
-    /// Positions of the fields, in order; for a scoped unique definition the scope comes first.
+    /// Which documents it holds; `None`: all.
+    pub(crate) predicate: Option<PredicateOptions>,
+    /// Positions of the fields and computed values, in order; for a scoped unique definition the scope comes first.
     pub(crate) components: Vec<usize>,
     /// What follows `find_by_`.
     pub(crate) method: String,
@@ -52,6 +54,10 @@ impl Definition {
         methods
     }
 
+    pub(crate) fn is_partial(&self) -> bool {
+        self.predicate.is_some()
+    }
+
     /// The component that `lower` folds: the last one, which stands on the field with the attribute.
     pub(crate) fn folded(&self) -> Option<usize> {
         self.lower.and(self.components.last().copied())
@@ -65,7 +71,8 @@ pub(super) type OnFields = Vec<(usize, Vec<IndexOptions>, Vec<UniqueOptions>)>;
 pub(super) fn resolve(
     on_fields: OnFields,
     composites: &[CompositeOptions],
-    fields: &[FieldModel],
+    sources: Sources<'_>,
+    document: &Ident,
     errors: &mut Errors,
 ) -> Vec<Definition> {
     let mut definitions = Vec::new();
@@ -73,29 +80,39 @@ pub(super) fn resolve(
         definitions.extend(
             indexes
                 .into_iter()
-                .map(|options| index(&options, position, fields, errors)),
+                .map(|options| index(&options, position, sources, errors)),
         );
         definitions.extend(
             uniques
                 .into_iter()
-                .filter_map(|options| unique(&options, position, fields, errors)),
+                .filter_map(|options| unique(&options, position, sources, errors)),
         );
     }
     definitions.extend(
         composites
             .iter()
-            .filter_map(|options| composite(options, fields, errors)),
+            .filter_map(|options| composite(options, sources, errors)),
     );
+    for predicate in definitions
+        .iter_mut()
+        .filter_map(|definition| definition.predicate.as_mut())
+    {
+        predicate.path = without_self(&predicate.path, document);
+    }
     definitions
 }
 
 fn index(
     options: &IndexOptions,
     position: usize,
-    fields: &[FieldModel],
+    sources: Sources<'_>,
     errors: &mut Errors,
 ) -> Definition {
-    let named = Named::new(&options.name, &options.method, &[position], fields, errors);
+    let named = Wanted::new(&options.name, &options.method, options.predicate.as_ref()).of(
+        &[position],
+        sources,
+        errors,
+    );
     Definition {
         name: named.name,
         kind: Kind::Index,
@@ -103,10 +120,11 @@ fn index(
         each: options.each,
         range: options.range,
         lower: options.lower,
+        predicate: options.predicate.clone(),
         components: vec![position],
         method: named.method,
         span: options.span,
-        method_span: fields[position].ident.span(),
+        method_span: sources.get(position).ident().span(),
         cure: "#[index(name = .., method = ..)]",
     }
 }
@@ -114,10 +132,10 @@ fn index(
 fn unique(
     options: &UniqueOptions,
     position: usize,
-    fields: &[FieldModel],
+    sources: Sources<'_>,
     errors: &mut Errors,
 ) -> Option<Definition> {
-    let mut components = positions(&options.scope, fields, errors)?;
+    let mut components = positions(&options.scope, sources, errors)?;
     if let Some(own) = options
         .scope
         .iter()
@@ -141,7 +159,11 @@ fn unique(
         );
         return None;
     }
-    let named = Named::new(&options.name, &options.method, &components, fields, errors);
+    let named = Wanted::new(&options.name, &options.method, options.predicate.as_ref()).of(
+        &components,
+        sources,
+        errors,
+    );
     Some(Definition {
         name: named.name,
         kind: Kind::Unique,
@@ -149,21 +171,26 @@ fn unique(
         each: None,
         range: None,
         lower: options.lower,
+        predicate: options.predicate.clone(),
         components,
         method: named.method,
         span: options.span,
-        method_span: fields[position].ident.span(),
+        method_span: sources.get(position).ident().span(),
         cure: "#[unique(name = .., method = ..)]",
     })
 }
 
 fn composite(
     options: &CompositeOptions,
-    fields: &[FieldModel],
+    sources: Sources<'_>,
     errors: &mut Errors,
 ) -> Option<Definition> {
-    let components = positions(&options.fields, fields, errors)?;
-    let named = Named::new(&options.name, &options.method, &components, fields, errors);
+    let components = positions(&options.fields, sources, errors)?;
+    let named = Wanted::new(&options.name, &options.method, options.predicate.as_ref()).of(
+        &components,
+        sources,
+        errors,
+    );
     Some(Definition {
         name: named.name,
         kind: if options.unique.is_some() {
@@ -175,6 +202,7 @@ fn composite(
         each: None,
         range: options.range,
         lower: None,
+        predicate: options.predicate.clone(),
         components,
         method: named.method,
         span: options.span,
@@ -186,33 +214,38 @@ fn composite(
 /// A definition without a name of its own is called after its fields as they were called when it was made: a rename that
 /// keeps the values keeps the definition (rule S11).
 pub(super) fn keep_names(model: &mut super::DocumentModel) {
+    let sources = Sources {
+        fields: &model.fields,
+        computed: &model.computed,
+    };
     for definition in &mut model.definitions {
         if definition.is_named {
             continue;
         }
-        let names: Vec<String> = definition
-            .components
-            .iter()
-            .map(|position| model.history.origin(&model.fields[*position].stored).name)
-            .collect();
-        definition.name = names::kebab(&names.join("_and_"));
+        let name = |position: &usize| match sources.get(*position) {
+            Source::Field(field) => model.history.origin(&field.stored).name,
+            Source::Computed(computed) => computed.name(),
+        };
+        let names: Vec<String> = definition.components.iter().map(name).collect();
+        let name = called(&names, definition.predicate.as_ref());
+        definition.name = names::kebab(&name);
     }
 }
 
 /// The positions of the fields with these names.
-fn positions(names: &[Ident], fields: &[FieldModel], errors: &mut Errors) -> Option<Vec<usize>> {
+fn positions(names: &[Ident], sources: Sources<'_>, errors: &mut Errors) -> Option<Vec<usize>> {
     let found: Vec<_> = names
         .iter()
-        .map(|name| find(name, fields, errors))
+        .map(|name| find(name, sources, errors))
         .collect();
     found.into_iter().collect()
 }
 
-fn find(ident: &Ident, fields: &[FieldModel], errors: &mut Errors) -> Option<usize> {
+fn find(ident: &Ident, sources: Sources<'_>, errors: &mut Errors) -> Option<usize> {
     let wanted = names::plain(ident);
-    let position = fields.iter().position(|field| field.name() == wanted);
+    let position = sources.all().position(|source| source.name() == wanted);
     if position.is_none() {
-        let all: Vec<String> = fields.iter().map(FieldModel::name).collect();
+        let all: Vec<String> = sources.all().map(Source::name).collect();
         let words: Vec<&str> = all.iter().map(String::as_str).collect();
         let hint = names::nearest(&wanted, &words)
             .map(|near| format!("\n  help: did you mean `{near}`?"))
@@ -234,42 +267,69 @@ struct Named {
     method: String,
 }
 
-impl Named {
+/// What the user said of them.
+struct Wanted<'a> {
+    name: &'a Option<Spanned<String>>,
+    method: &'a Option<Spanned<String>>,
+    predicate: Option<&'a PredicateOptions>,
+}
+
+impl<'a> Wanted<'a> {
     fn new(
-        name: &Option<Spanned<String>>,
-        method: &Option<Spanned<String>>,
-        components: &[usize],
-        fields: &[FieldModel],
-        errors: &mut Errors,
+        name: &'a Option<Spanned<String>>,
+        method: &'a Option<Spanned<String>>,
+        predicate: Option<&'a PredicateOptions>,
     ) -> Self {
-        let join = |part: &dyn Fn(&FieldModel) -> String| {
-            components
+        Self {
+            name,
+            method,
+            predicate,
+        }
+    }
+
+    fn of(&self, components: &[usize], sources: Sources<'_>, errors: &mut Errors) -> Named {
+        let join = |name: &dyn Fn(Source<'_>) -> String| {
+            let names: Vec<_> = components
                 .iter()
-                .map(|position| part(&fields[*position]))
-                .collect::<Vec<_>>()
-                .join("_and_")
+                .map(|position| name(sources.get(*position)))
+                .collect();
+            called(&names, self.predicate)
         };
-        let stored = name.as_ref().map_or_else(
-            || join(&|field| field.stored.clone()),
+        let stored = self.name.as_ref().map_or_else(
+            || join(&|source| source.stored()),
             |name| name.value.clone(),
         );
         let stored = names::kebab(&stored);
-        let span = name.as_ref().map_or_else(
-            || fields[components[components.len() - 1]].stored_span,
+        let span = self.name.as_ref().map_or_else(
+            || sources.get(components[components.len() - 1]).stored_span(),
             |name| name.span,
         );
         if !names::is_stored_name(&stored) {
-            errors.push(span, stored_name_rule("index", &stored, name.is_none()));
+            errors.push(
+                span,
+                stored_name_rule("index", &stored, self.name.is_none()),
+            );
         }
-        let method = method
+        let method = self
+            .method
             .as_ref()
             .and_then(|method| after_find_by(method, errors))
-            .or_else(|| name.as_ref().map(|name| part_of(&name.value)))
-            .unwrap_or_else(|| join(&|field| field.name()));
-        Self {
+            .or_else(|| self.name.as_ref().map(|name| part_of(&name.value)))
+            .unwrap_or_else(|| join(&|source| source.name()));
+        Named {
             name: stored,
             method,
         }
+    }
+}
+
+/// `org_id_and_slug`; `email_where_is_active` of a partial definition, so that nobody takes its finder for one of all
+/// documents.
+fn called(names: &[String], predicate: Option<&PredicateOptions>) -> String {
+    let names = names.join("_and_");
+    match predicate {
+        Some(predicate) => format!("{names}_where_{}", predicate.function),
+        None => names,
     }
 }
 

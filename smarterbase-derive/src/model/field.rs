@@ -107,10 +107,9 @@ impl FieldModel {
         };
         // Who refers to a document is found by an index.
         if let Some(references) = &options.references
-            && options
-                .indexes
-                .iter()
-                .all(|index| index.each.is_some() || index.lower.is_some())
+            && options.indexes.iter().all(|index| {
+                index.each.is_some() || index.lower.is_some() || index.predicate.is_some()
+            })
         {
             options.indexes.push(IndexOptions::plain(references.span));
         }

@@ -36,6 +36,19 @@ snapshots! {
         #[document(index(fields(org_id, created_at), name = by_org_date, range))]
         struct Note { #[key(auto)] id: Id<Note>, org_id: Id<Org>, #[field(created_at)] created_at: Timestamp }
     }
+    computed_values: document {
+        #[document(computed(full_name: String, index(lower), revision = 2), computed(words: Vec<String>, index(each)))]
+        pub struct User { #[key] id: u64, name: String }
+    }
+    definitions_of_some_documents: document {
+        #[document(index(fields(team, age), name = by_team, range, where = Self::plays))]
+        pub struct User {
+            #[key] id: u64,
+            team: String,
+            age: u32,
+            #[unique(lower, where(is_active, revision = 3))] #[index] email: String,
+        }
+    }
     struct_for_new_documents: document {
         #[document(new(NewUser, derive(Clone)))]
         pub struct User {

@@ -102,6 +102,7 @@ mod tests {
                 converted: false,
             },
             lower: None,
+            computed: None,
         }
     }
     static PAIR: [ComponentSpec; 2] = [component("string"), component("string")];
@@ -113,12 +114,14 @@ mod tests {
         key_field: "id",
         key_kind: KeyKind::Text,
         fields: &[],
+        computed: &[],
         indexes: &[IndexSpec {
             name: "pair",
             kind: IndexKind::Index,
             each: false,
             range: true,
             components: &PAIR,
+            predicate: None,
         }],
         references: &[],
         unknown: UnknownMembers::Keep,

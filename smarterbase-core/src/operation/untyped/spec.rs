@@ -118,7 +118,7 @@ fn key_kind(catalog: Option<&Catalog>) -> Result<KeyKind> {
 
 /// A definition over fields whose JSON gives its values.
 fn resolve(untyped: &UntypedFacts, name: &str, entry: &Entry) -> Option<(Index, Vec<StoredType>)> {
-    let read = definition::read(&entry.text)?;
+    let read = definition::read(&entry.text).filter(|read| !read.runs_code())?;
     let fields = fields(untyped, name, &read.fields)?;
     let mut types = Vec::new();
     for (field, component) in fields.iter().zip(&read.fields) {
@@ -189,6 +189,7 @@ fn kept(facts: &Facts) -> &'static DocumentSpec {
         key_field,
         key_kind: facts.key_kind,
         fields: &[],
+        computed: &[],
         indexes: facts.indexes.iter().map(index).collect::<Vec<_>>().leak(),
         references: &[],
         unknown: UnknownMembers::Keep,
@@ -204,6 +205,7 @@ fn index(index: &Index) -> IndexSpec {
         touched: component.touched,
         encoding: component.encoding,
         lower: component.lower,
+        computed: None,
     };
     let components: Vec<_> = index.components.iter().map(component).collect();
     IndexSpec {
@@ -212,6 +214,7 @@ fn index(index: &Index) -> IndexSpec {
         each: index.each,
         range: true,
         components: components.leak(),
+        predicate: None,
     }
 }
 

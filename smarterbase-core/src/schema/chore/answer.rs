@@ -110,6 +110,7 @@ mod tests {
         key_field: "id",
         key_kind: KeyKind::Text,
         fields: &[],
+        computed: &[],
         indexes: &[],
         references: &[],
         unknown: UnknownMembers::Keep,
