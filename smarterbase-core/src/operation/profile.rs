@@ -64,6 +64,8 @@ pub struct QueryProfile {
     pub candidates: u64,
     /// How many of them did not match: stale entries, and conditions that the index does not know.
     pub dropped: u64,
+    /// How many documents the index ruled out besides, by what it knows of their other values: they were not read.
+    pub ruled_out: u64,
     /// Whether an index that the query wanted could not be used.
     pub fell_back: bool,
     /// From the first request to the last result.

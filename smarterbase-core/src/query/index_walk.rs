@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{range::IndexRange, selection::Place};
+use super::{access::Demand, range::IndexRange, selection::Place, sieve::Sieve};
 use crate::{
     document::{Document, Stored},
     error::{Code, Error, Result},
@@ -40,6 +40,18 @@ pub(crate) struct Source {
 pub(crate) struct Answer {
     pub(crate) source: Source,
     pub(crate) page: ScanPage,
+    /// The last entry that was asked for, whether or not its document was ruled out.
+    pub(crate) last: Option<Place>,
+    /// How many documents were ruled out.
+    pub(crate) ruled_out: usize,
+}
+
+/// What an index is asked for.
+pub(crate) struct Wanted<'w> {
+    pub(crate) range: &'w IndexRange,
+    /// What documents must have besides: the index may rule out those that lack it.
+    pub(crate) demands: &'w [Demand],
+    pub(crate) descending: bool,
 }
 
 /// One value of one document, with every entry that says so: several announcements may.
@@ -53,10 +65,7 @@ pub(crate) struct Candidate {
 pub(crate) fn group(hits: Vec<Hit>) -> VecDeque<Candidate> {
     let mut candidates: VecDeque<Candidate> = VecDeque::new();
     for hit in hits {
-        let place = Place {
-            value: hit.value.clone(),
-            id: hit.id.clone(),
-        };
+        let place = place(&hit);
         match candidates.back_mut() {
             Some(last) if last.place == place => last.entries.push(hit),
             _ => candidates.push_back(Candidate {
@@ -68,15 +77,15 @@ pub(crate) fn group(hits: Vec<Hit>) -> VecDeque<Candidate> {
     candidates
 }
 
-/// Asks for the entries of a range, strictly after `after`. `None`: no index answers, so documents must be scanned.
+/// Asks for entries, strictly after `after`. `None`: no index answers, so documents must be scanned.
 pub(crate) async fn ask(
     view: &View,
     collection: &Arc<Collection>,
-    range: &IndexRange,
-    descending: bool,
+    wanted: &Wanted<'_>,
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Option<Answer>> {
+    let range = wanted.range;
     for _ in 0..TRIES {
         let agreement = agreement::current(view, collection).await?;
         let Some(site) = agreement.ready(view, collection, usize::from(range.ordinal)) else {
@@ -86,30 +95,48 @@ pub(crate) async fn ask(
             placed: site.placed.clone(),
             range: range.entries.clone(),
             after: after.map(|place| (place.value.clone(), place.id.clone())),
-            descending,
+            descending: wanted.descending,
             limit: limit.clamp(1, LARGEST_SCAN),
         };
-        match site.backend.scan(&site.collection, &scan).await {
-            // The answer came too late to be believed.
-            Ok(_) if !agreement.is_current(view) => collection.catalog.forget(),
-            Ok(page) => {
-                if !site.backend.uses_tags() {
-                    trace::asked_an_index(u64::from(page.requests));
-                }
-                remember(view, collection, range.ordinal, &site, &scan, &page)?;
-                let source = Source {
-                    ordinal: range.ordinal,
-                    site,
-                };
-                return Ok(Some(Answer { source, page }));
-            }
+        let scanned = site.backend.scan(&site.collection, &scan).await;
+        let mut page = match scanned {
+            Ok(page) => page,
             Err(error) => {
                 failed(view, collection, &site, &agreement, error).await?;
                 return Ok(None);
             }
+        };
+        if !site.backend.uses_tags() {
+            trace::asked_an_index(u64::from(page.requests));
         }
+        let last = page.hits.last().map(place);
+        let sieve = Sieve::new(view, collection, &agreement, wanted.demands);
+        let ruled_out = sieve.rule_out(&mut page.hits).await;
+        // The answers came too late to be believed.
+        if !agreement.is_current(view) {
+            collection.catalog.forget();
+            continue;
+        }
+        remember(view, collection, range.ordinal, &site, &scan, &page)?;
+        let source = Source {
+            ordinal: range.ordinal,
+            site,
+        };
+        return Ok(Some(Answer {
+            source,
+            page,
+            last,
+            ruled_out,
+        }));
     }
     Ok(None)
+}
+
+fn place(hit: &Hit) -> Place {
+    Place {
+        value: hit.value.clone(),
+        id: hit.id.clone(),
+    }
 }
 
 /// A transaction checks when it commits that the range still holds the same.

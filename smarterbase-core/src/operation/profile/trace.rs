@@ -23,6 +23,7 @@ pub(crate) struct Trace {
     index_requests: AtomicU64,
     candidates: AtomicU64,
     dropped: AtomicU64,
+    ruled_out: AtomicU64,
     fell_back: AtomicBool,
     requests: Arc<RequestCounts>,
 }
@@ -59,6 +60,14 @@ pub(crate) fn looked_at(candidates: usize, dropped: usize) {
             .candidates
             .fetch_add(candidates as u64, Ordering::Relaxed);
         trace.dropped.fetch_add(dropped as u64, Ordering::Relaxed);
+    });
+}
+
+pub(crate) fn ruled_out(documents: usize) {
+    tell(|trace| {
+        trace
+            .ruled_out
+            .fetch_add(documents as u64, Ordering::Relaxed);
     });
 }
 
@@ -138,6 +147,7 @@ impl Measured {
             index_requests: trace.index_requests.load(Ordering::Relaxed),
             candidates: trace.candidates.load(Ordering::Relaxed),
             dropped: trace.dropped.load(Ordering::Relaxed),
+            ruled_out: trace.ruled_out.load(Ordering::Relaxed),
             fell_back: trace.fell_back.load(Ordering::Relaxed),
             duration: self.engine.clock.elapsed().saturating_sub(self.began),
             price: self.engine.prices.of(&requests),
