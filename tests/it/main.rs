@@ -11,6 +11,7 @@ mod conditions;
 mod cost;
 mod counter_faults;
 mod counters;
+mod explained;
 mod faults;
 mod histories;
 mod history;

@@ -274,3 +274,26 @@ async fn s32_no_document_is_ruled_out_by_what_was_committed_before_a_pending_wri
     assert!(ruled_out > 100, "only {ruled_out} documents were ruled out");
     db.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_tells_of_its_announcement_and_its_outcome_in_redis() {
+    let server = RedisServer::start(&[]).unwrap();
+    let db = Untold::on(&server).await.open().await;
+    User::create(&db, user(0)).await.unwrap();
+    let created = User::create(&db, user(1)).explain().await.unwrap();
+    assert_eq!(
+        (
+            created.profile.requests.puts(),
+            created.profile.index_requests
+        ),
+        (2, 2)
+    );
+    let mut user = created.result;
+    user.plan = "gold".into();
+    let moved = user.save(&db).explain().await.unwrap().profile;
+    assert_eq!((moved.requests.puts(), moved.index_requests), (1, 2));
+    user.marks.push(1);
+    let marked = user.save(&db).explain().await.unwrap().profile;
+    assert_eq!((marked.requests.puts(), marked.index_requests), (1, 1));
+    db.close().await;
+}
