@@ -133,7 +133,7 @@ fn of_comparisons<T: Document>(
     Ok(found.into_iter().map(|(_, way)| way).collect())
 }
 
-fn is_part(part: &[usize], whole: &[usize]) -> bool {
+pub(crate) fn is_part(part: &[usize], whole: &[usize]) -> bool {
     part.iter().all(|one| whole.contains(one))
 }
 

@@ -204,6 +204,36 @@ pub(crate) async fn estimate<T: Document>(
     }
 }
 
+/// What finds candidates by conditions that are not of a type: `ways` gives what could, by which definitions are ready. `None`:
+/// nothing does. A catalog that this program cannot agree on is no error: whoever only reads may scan.
+pub(crate) async fn finders(
+    view: &View,
+    collection: &Arc<Collection>,
+    ways: impl FnOnce(access::IsReady<'_>) -> Result<Option<Way>>,
+) -> Result<Option<Vec<Finder>>> {
+    let agreement = match agreement::current(view, collection).await {
+        Ok(agreement) => agreement,
+        Err(error) => {
+            tracing::debug!(collection = collection.name(), %error, "no index is used");
+            return Ok(None);
+        }
+    };
+    let way = ways(&|ordinal| is_ready(view, collection, &agreement, ordinal))?;
+    let Some(way) = way else {
+        return Ok(None);
+    };
+    let chooser = Chooser {
+        view,
+        collection,
+        agreement: &agreement,
+    };
+    Ok(match chooser.cheapest(way).await?.0 {
+        Plan::Candidates(finders) => Some(finders),
+        Plan::Holder(holder) => Some(vec![Finder::Holder(holder)]),
+        Plan::InOrder(_) | Plan::Scan => None,
+    })
+}
+
 fn is_ready(view: &View, collection: &Collection, agreement: &Agreement, ordinal: u16) -> bool {
     let position = usize::from(ordinal);
     match collection.spec.indexes[position].kind {
