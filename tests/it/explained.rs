@@ -207,3 +207,17 @@ async fn what_delete_by_writes_counts_for_its_query() {
     .await;
     assert!(deleted.requests.swaps >= 6, "{:?}", deleted.requests);
 }
+
+#[tokio::test(start_paused = true)]
+async fn s33_every_element_of_a_list_is_an_entry_of_its_own() {
+    let bench = Bench::with(1).await;
+    let user = User::new("new").tags(&["a", "b", "c"]);
+    let created = account(&bench, async |db| User::create(db, user).explain().await).await;
+    // plan, age and team-age, three tags; the e-mail; the document.
+    assert_eq!(kinds(created.requests), [0, 3 + 3 + 1 + 1, 0, 0]);
+    let mut user = User::get(&bench.db, &id("new")).required().await.unwrap();
+    user.tags = vec!["b".to_owned(), "c".to_owned(), "d".to_owned()];
+    let saved = account(&bench, async |db| user.save(db).explain().await).await;
+    assert_eq!(kinds(at_reply(&saved)), [0, 1, 1, 0]);
+    assert_eq!(kinds(saved.after_reply), [0, 0, 0, 1]);
+}

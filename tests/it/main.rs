@@ -4,9 +4,11 @@
 #![allow(clippy::print_stdout, reason = "a failing test shows its report")]
 
 mod anomalies;
+mod asking;
 mod bad_input;
 mod batches;
 mod brittle;
+mod cascades;
 mod conditions;
 mod cost;
 mod counter_faults;
@@ -18,6 +20,7 @@ mod history;
 mod idempotency;
 mod idempotency_faults;
 mod keys;
+mod letter_case;
 mod list_append;
 mod lock_faults;
 mod lock_fences;
@@ -26,6 +29,7 @@ mod lock_simulation;
 mod lock_waiting;
 mod locks;
 mod maintenance;
+mod order_rules;
 mod planning;
 mod queries;
 mod question;

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -32,6 +32,8 @@ struct Untold {
     commits: AtomicU64,
     /// One of so many commits is told; 0 tells all.
     told: AtomicU64,
+    /// Whether no manifest comes.
+    is_mute: AtomicBool,
 }
 
 impl Untold {
@@ -41,6 +43,7 @@ impl Untold {
             inner: RedisIndex::open(options).await.unwrap(),
             commits: AtomicU64::new(0),
             told: AtomicU64::new(0),
+            is_mute: AtomicBool::new(false),
         })
     }
 
@@ -128,6 +131,9 @@ impl IndexStore for Untold {
         placed: &[Placed],
         ids: &[EncodedId],
     ) -> Result<Option<Manifests>, IndexError> {
+        if self.is_mute.load(Ordering::SeqCst) {
+            return Err(IndexError::Unavailable("mute".to_owned()));
+        }
         self.inner.manifests(collection, placed, ids).await
     }
 
@@ -164,7 +170,11 @@ fn user(number: u32) -> User {
 }
 
 async fn hundred(server: &RedisServer) -> Db {
-    let db = Untold::on(server).await.open().await;
+    hundred_in(&Untold::on(server).await).await
+}
+
+async fn hundred_in(index: &Arc<Untold>) -> Db {
+    let db = index.open().await;
     for number in 0..100 {
         User::create(&db, user(number)).await.unwrap();
     }
@@ -276,7 +286,7 @@ async fn s32_no_document_is_ruled_out_by_what_was_committed_before_a_pending_wri
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_tells_of_its_announcement_and_its_outcome_in_redis() {
+async fn s33_a_write_tells_redis_twice_and_one_that_changes_no_index_once() {
     let server = RedisServer::start(&[]).unwrap();
     let db = Untold::on(&server).await.open().await;
     User::create(&db, user(0)).await.unwrap();
@@ -295,5 +305,21 @@ async fn a_write_tells_of_its_announcement_and_its_outcome_in_redis() {
     user.marks.push(1);
     let marked = user.save(&db).explain().await.unwrap().profile;
     assert_eq!((marked.requests.puts(), marked.index_requests), (1, 1));
+    db.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s32_without_manifests_nothing_is_ruled_out_and_nothing_is_missing() {
+    let server = RedisServer::start(&[]).unwrap();
+    let index = Untold::on(&server).await;
+    let db = hundred_in(&index).await;
+    index.is_mute.store(true, Ordering::SeqCst);
+    let both = User::query(&db).filter(|user| user.plan.eq("pro") & user.tags.has("rare"));
+    let found = both.explain().await.unwrap();
+    assert_eq!(found.result.len(), 5);
+    assert_eq!(
+        (found.profile.requests.gets, found.profile.ruled_out),
+        (20, 0)
+    );
     db.close().await;
 }

@@ -21,7 +21,7 @@ type Read<T> = fn(&T, u16, &mut dyn FnMut(Scalar<'_>));
 pub(crate) struct Reader<T> {
     /// The stored name.
     pub(crate) field: &'static str,
-    /// The table that folds text before it is compared: an index without regard to case says how its field compares.
+    /// The table that folds text before it is compared.
     pub(crate) lower: Option<u8>,
     /// Whether the field is a list, whose elements are compared.
     pub(crate) each: bool,
@@ -65,10 +65,18 @@ impl<T: Document> Reader<T> {
         let position = position.expect("the derive lists every field that it gives a handle");
         Self {
             field: name,
-            lower: lower_of(T::SPEC, name),
+            lower: table_of_equality(T::SPEC, name),
             each,
             position: u16::try_from(position).expect("fewer fields than 65,536"),
             read,
+        }
+    }
+
+    /// The same field, where its values are brought into an order.
+    pub(crate) fn in_order(self) -> Self {
+        Self {
+            lower: table_of_order(T::SPEC, self.field),
+            ..self
         }
     }
 
@@ -90,12 +98,23 @@ impl<T: Document> Reader<T> {
     }
 }
 
-/// The first definition over a field says whether its text is compared in lower case.
-fn lower_of(spec: &DocumentSpec, field: &str) -> Option<u8> {
-    let mut components = spec.indexes.iter().flat_map(|index| index.components);
-    components
-        .find(|component| component.field == field)
-        .and_then(|component| component.lower)
+/// Text is equal without regard to case where any definition over its field says so.
+fn table_of_equality(spec: &DocumentSpec, field: &str) -> Option<u8> {
+    let components = spec.indexes.iter().flat_map(|index| index.components);
+    let mut tables = components
+        .filter(|component| component.field == field)
+        .filter_map(|component| component.lower);
+    tables.next()
+}
+
+/// Text is ordered as its range index orders it; without one, by what makes it equal.
+fn table_of_order(spec: &DocumentSpec, field: &str) -> Option<u8> {
+    let mut ranges = spec.indexes.iter().filter(|index| index.range);
+    let alone = ranges.find_map(|index| match index.components {
+        [component] if component.field == field => Some(component.lower),
+        _ => None,
+    });
+    alone.unwrap_or_else(|| table_of_equality(spec, field))
 }
 
 /// What a field is compared with.
@@ -121,6 +140,10 @@ pub(crate) struct Comparison<T> {
 
 impl<T: Document> Comparison<T> {
     pub(crate) fn new(reader: Reader<T>, test: Test) -> Result<Self> {
+        let reader = match test {
+            Test::Equal(_) | Test::Contains(_) => reader,
+            Test::Between(..) | Test::StartsWith(_) => reader.in_order(),
+        };
         let test = test.folded(reader.lower);
         let inside = test.inside(reader.lower);
         Ok(Self {
