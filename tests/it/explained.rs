@@ -221,3 +221,25 @@ async fn s33_every_element_of_a_list_is_an_entry_of_its_own() {
     assert_eq!(kinds(at_reply(&saved)), [0, 1, 1, 0]);
     assert_eq!(kinds(saved.after_reply), [0, 0, 0, 1]);
 }
+
+/// Compiles only while every future can be sent to another thread.
+#[test]
+fn every_explanation_is_send() {
+    fn sent<T: Send>(_: T) {}
+    fn all(db: &Db, ada: &mut Stored<User>, copy: Stored<User>) {
+        sent(User::get(db, &id("ada")).explain());
+        sent(User::get(db, &id("ada")).required().explain());
+        sent(User::exists(db, &id("ada")).explain());
+        sent(User::create(db, User::new("ada")).explain());
+        sent(User::update(db, &id("ada"), |_| Ok(())).explain());
+        sent(User::upsert(db, User::new("ada")).explain());
+        sent(User::overwrite(db, User::new("ada")).explain());
+        sent(User::delete(db, &id("ada")).explain());
+        sent(ada.save(db).explain());
+        sent(ada.reload(db).explain());
+        sent(copy.remove(db).explain());
+        sent(User::find_by_plan(db, "x").explain());
+        sent(db.transaction(|_| async { Ok(()) }).explain());
+    }
+    let _: fn(&Db, &mut Stored<User>, Stored<User>) = all;
+}

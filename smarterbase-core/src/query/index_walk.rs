@@ -54,6 +54,18 @@ pub(crate) struct Wanted<'w> {
     pub(crate) descending: bool,
 }
 
+impl Wanted<'_> {
+    fn scan(&self, site: &Site, after: Option<&Place>, limit: usize) -> Scan {
+        Scan {
+            placed: site.placed.clone(),
+            range: self.range.entries.clone(),
+            after: after.map(|place| (place.value.clone(), place.id.clone())),
+            descending: self.descending,
+            limit: limit.clamp(1, LARGEST_SCAN),
+        }
+    }
+}
+
 /// One value of one document, with every entry that says so: several announcements may.
 #[derive(Debug)]
 pub(crate) struct Candidate {
@@ -85,51 +97,65 @@ pub(crate) async fn ask(
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Option<Answer>> {
-    let range = wanted.range;
     for _ in 0..TRIES {
-        let agreement = agreement::current(view, collection).await?;
-        let Some(site) = agreement.ready(view, collection, usize::from(range.ordinal)) else {
-            return Ok(None);
-        };
-        let scan = Scan {
-            placed: site.placed.clone(),
-            range: range.entries.clone(),
-            after: after.map(|place| (place.value.clone(), place.id.clone())),
-            descending: wanted.descending,
-            limit: limit.clamp(1, LARGEST_SCAN),
-        };
-        let scanned = site.backend.scan(&site.collection, &scan).await;
-        let mut page = match scanned {
-            Ok(page) => page,
-            Err(error) => {
-                failed(view, collection, &site, &agreement, error).await?;
-                return Ok(None);
-            }
-        };
-        if !site.backend.uses_tags() {
-            trace::asked_an_index(u64::from(page.requests));
+        match ask_once(view, collection, wanted, after, limit).await? {
+            Asked::Answered(answer) => return Ok(Some(answer)),
+            Asked::Nobody => return Ok(None),
+            Asked::TooLate => collection.catalog.forget(),
         }
-        let last = page.hits.last().map(place);
-        let sieve = Sieve::new(view, collection, &agreement, wanted.demands);
-        let ruled_out = sieve.rule_out(&mut page.hits).await;
-        // The answers came too late to be believed.
-        if !agreement.is_current(view) {
-            collection.catalog.forget();
-            continue;
-        }
-        remember(view, collection, range.ordinal, &site, &scan, &page)?;
-        let source = Source {
-            ordinal: range.ordinal,
-            site,
-        };
-        return Ok(Some(Answer {
-            source,
-            page,
-            last,
-            ruled_out,
-        }));
     }
     Ok(None)
+}
+
+/// How one request for entries ended.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one is made per page, and moved once"
+)]
+enum Asked {
+    Answered(Answer),
+    /// No index answers.
+    Nobody,
+    /// The answer came too late to be believed.
+    TooLate,
+}
+
+async fn ask_once(
+    view: &View,
+    collection: &Arc<Collection>,
+    wanted: &Wanted<'_>,
+    after: Option<&Place>,
+    limit: usize,
+) -> Result<Asked> {
+    let ordinal = wanted.range.ordinal;
+    let agreement = agreement::current(view, collection).await?;
+    let Some(site) = agreement.ready(view, collection, usize::from(ordinal)) else {
+        return Ok(Asked::Nobody);
+    };
+    let scan = wanted.scan(&site, after, limit);
+    let mut page = match site.backend.scan(&site.collection, &scan).await {
+        Ok(page) => page,
+        Err(error) => {
+            failed(view, collection, &site, &agreement, error).await?;
+            return Ok(Asked::Nobody);
+        }
+    };
+    if !site.backend.uses_tags() {
+        trace::asked_an_index(u64::from(page.requests));
+    }
+    let last = page.hits.last().map(place);
+    let sieve = Sieve::new(view, collection, &agreement, wanted.demands);
+    let ruled_out = sieve.rule_out(&mut page.hits).await;
+    if !agreement.is_current(view) {
+        return Ok(Asked::TooLate);
+    }
+    remember(view, collection, ordinal, &site, &scan, &page)?;
+    Ok(Asked::Answered(Answer {
+        source: Source { ordinal, site },
+        page,
+        last,
+        ruled_out,
+    }))
 }
 
 fn place(hit: &Hit) -> Place {

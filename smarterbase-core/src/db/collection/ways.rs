@@ -71,19 +71,19 @@ struct Fit {
 /// Equal leading components, then bounds on the next one; `None` when nothing narrows the definition.
 fn fit(index: &IndexSpec, types: &[StoredType], tests: &[Test]) -> Option<Fit> {
     let (mut prefix, mut used) = (Vec::new(), Vec::new());
-    let mut components = index.components.iter().zip(types);
+    let components = index.components.iter().zip(types);
     let mut bounds = None;
-    for (component, ty) in components.by_ref() {
-        let fitting = || of_component(index, component, ty, tests);
-        if let Some((position, value)) =
-            fitting().find(|(position, _)| tests[*position].is_equality())
-        {
-            prefix.push(value);
-            used.push(position);
-            continue;
-        }
-        bounds = between(fitting(), component, tests, &mut used);
-        break;
+    for (component, ty) in components {
+        let fitting = of_component(index, component, ty, tests);
+        let mut equal = fitting
+            .iter()
+            .filter(|(position, _)| tests[*position].is_equality());
+        let Some((position, value)) = equal.next() else {
+            bounds = between(fitting, component, tests, &mut used);
+            break;
+        };
+        prefix.push(value.clone());
+        used.push(*position);
     }
     let fits = match index.kind {
         IndexKind::Index => !used.is_empty(),
@@ -100,14 +100,14 @@ fn fit(index: &IndexSpec, types: &[StoredType], tests: &[Test]) -> Option<Fit> {
 ///
 /// A stored document has the entry of its JSON value only where that value has always been the field's: not where a step of a
 /// migration made the field or its values, or another field had its name. A missing member may have a default of the type.
-fn of_component<'t>(
+fn of_component(
     index: &IndexSpec,
     component: &ComponentSpec,
     ty: &StoredType,
-    tests: &'t [Test],
-) -> impl Iterator<Item = (usize, Scalar<'static>)> {
+    tests: &[Test],
+) -> Vec<(usize, Scalar<'static>)> {
     let is_original = component.touched <= 1 && component.origin == component.field;
-    let fits = move |test: &Test| {
+    let fits = |test: &Test| {
         let is_of_field = matches!(&test.path[..], [field] if field == component.field);
         let is_of_list = test.compare == Compare::Has;
         is_original
@@ -116,23 +116,26 @@ fn of_component<'t>(
             && test.ty.as_ref() == Some(ty)
             && test.value != Value::Null
     };
-    let fitting = tests.iter().enumerate().filter(move |(_, test)| fits(test));
+    let fitting = tests.iter().enumerate().filter(|(_, test)| fits(test));
     let with_value = fitting.filter_map(|(position, test)| {
-        let scalar = stored_type::scalar(test.ty.as_ref()?, &test.value)?;
+        let scalar = stored_type::scalar(ty, &test.value)?;
         Some((position, owned(scalar)))
     });
-    with_value.collect::<Vec<_>>().into_iter()
+    with_value.collect()
 }
 
 /// What tests say of a component together. Where text is folded, only equality is the same as in the index.
 fn between(
-    fitting: impl Iterator<Item = (usize, Scalar<'static>)>,
+    fitting: Vec<(usize, Scalar<'static>)>,
     component: &ComponentSpec,
     tests: &[Test],
     used: &mut Vec<usize>,
 ) -> Option<Bounds<'static>> {
     let mut together: Option<Bounds<'static>> = None;
-    for (position, value) in fitting.filter(|_| component.lower.is_none()) {
+    if component.lower.is_some() {
+        return None;
+    }
+    for (position, value) in fitting {
         let (lower, upper) = together.get_or_insert((Bound::Unbounded, Bound::Unbounded));
         let (kept, bound) = match tests[position].compare {
             Compare::AtLeast => (lower, Bound::Included(value)),
