@@ -22,6 +22,7 @@ pub mod predicate;
 pub(crate) mod range;
 pub(crate) mod scan;
 pub(crate) mod selection;
+pub(crate) mod sieve;
 pub(crate) mod supply;
 pub(crate) mod unique;
 pub(crate) mod walk;

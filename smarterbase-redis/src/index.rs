@@ -4,7 +4,7 @@ mod bounds;
 mod keys;
 mod member;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use futures::future::try_join_all;
@@ -19,8 +19,8 @@ use smarterbase_core::{
     port::{
         IndexError, IndexStore,
         index::{
-            Announcement, Commit, Hit, IndexEntry, IndexedCollection, Outcome, Placed, Scan,
-            ScanPage, member_id,
+            Announcement, Commit, Hit, IndexEntry, IndexedCollection, Manifest, Manifests, Outcome,
+            Placed, Scan, ScanPage, member_id,
         },
     },
 };
@@ -36,6 +36,8 @@ const ANY: &str = "*";
 const REVISIONS: u64 = 1 << 53;
 /// The most entries of one page.
 const PAGE: usize = 1_000;
+/// The most manifests that one script reads.
+const MANIFESTS: usize = 200;
 
 /// Index entries in Redis: a sorted set per index and shard, and a manifest per document that orders late, duplicate and
 /// reordered messages. See the [crate's documentation](crate) for the keys and for what is guaranteed.
@@ -236,6 +238,27 @@ impl IndexStore for RedisIndex {
         Ok(counts.iter().sum())
     }
 
+    async fn manifests(
+        &self,
+        collection: &IndexedCollection,
+        placed: &[Placed],
+        ids: &[EncodedId],
+    ) -> Result<Option<Manifests>, IndexError> {
+        let mut of = vec![None; ids.len()];
+        let parts = parts_of(collection, ids);
+        let told = try_join_all(parts.iter().map(async |(shard, positions)| {
+            self.manifests_of(collection, placed, ids, *shard, positions)
+                .await
+        }));
+        for ((_, positions), manifests) in parts.iter().zip(told.await?) {
+            for (position, manifest) in positions.iter().zip(manifests) {
+                of[*position] = manifest;
+            }
+        }
+        let requests = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+        Ok(Some(Manifests { of, requests }))
+    }
+
     async fn remove_stale(
         &self,
         collection: &IndexedCollection,
@@ -283,6 +306,40 @@ impl RedisIndex {
         self.link.run(&call).await
     }
 
+    /// What the manifests of a part of the ids say.
+    async fn manifests_of(
+        &self,
+        collection: &IndexedCollection,
+        placed: &[Placed],
+        ids: &[EncodedId],
+        shard: u8,
+        positions: &[usize],
+    ) -> Result<Vec<Option<Manifest>>, IndexError> {
+        let keys = ShardKeys::new(collection, shard);
+        let members = positions.iter();
+        let members: Vec<_> = members
+            .map(|position| member_id(collection.key_kind, &ids[*position]))
+            .collect();
+        let mut call = script::MANIFESTS.prepare_invoke();
+        call.key(keys.mark());
+        for member in &members {
+            call.key(keys.bucket_of(member));
+        }
+        call.arg(nonce_of(collection)?).arg(placed.len());
+        for placed in placed {
+            call.arg(&placed.number.to_be_bytes()[..]);
+        }
+        for member in &members {
+            call.arg(&member[..]);
+        }
+        let told: Vec<Option<Vec<Vec<u8>>>> = self.link.run(&call).await?;
+        let manifest = |entries: Option<Vec<Vec<u8>>>| {
+            let manifest = entries.map(|entries| member::decode_manifest(&entries));
+            manifest.map(|read| read.ok_or_else(unreadable)).transpose()
+        };
+        told.into_iter().map(manifest).collect()
+    }
+
     /// The first `limit` members of all shards together, in the order of the scan.
     async fn members(
         &self,
@@ -306,6 +363,20 @@ impl RedisIndex {
         .await?;
         Ok(merge(pages, scan.descending))
     }
+}
+
+/// The positions of ids by shard, in parts that a script goes through in a few milliseconds.
+fn parts_of(collection: &IndexedCollection, ids: &[EncodedId]) -> Vec<(u8, Vec<usize>)> {
+    let mut shards: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
+    for (position, id) in ids.iter().enumerate() {
+        let shard = shard_of(collection.shards, id);
+        shards.entry(shard).or_default().push(position);
+    }
+    let parts = shards.iter().flat_map(|(shard, positions)| {
+        let parts = positions.chunks(MANIFESTS);
+        parts.map(|positions| (*shard, positions.to_vec()))
+    });
+    parts.collect()
 }
 
 /// One sorted list of several; the standard sort takes advantage of runs that are sorted already.

@@ -15,6 +15,8 @@
 //!
 //! - **A superset.** An entry that a document needs, or that an announced write may need, is there. An entry without a
 //!   matching document is a false hit, which the reader drops after reading the document.
+//! - **Manifests tell no less.** What is committed or announced of a document is in its manifest, so that queries rule
+//!   candidates out by it.
 //! - **Any order of messages.** Announcements and outcomes may come late, twice, or overtake each other: the manifest of
 //!   the document says in one atomic script what is still needed.
 //! - **Loss is noticed** by every script, before it reads or writes anything: `FLUSHALL`, an empty restart, a restart from

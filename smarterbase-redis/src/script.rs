@@ -38,6 +38,8 @@ scripts! {
     SCAN = "script/scan.lua";
     /// The number of entries in a range.
     COUNT = "script/count.lua";
+    /// What manifests say of several documents.
+    MANIFESTS = "script/manifests.lua";
     /// Removes an entry that no manifest needs.
     REMOVE_STALE = "script/remove_stale.lua";
     /// The documents with announcements that nobody resolved.

@@ -4,19 +4,23 @@
 #![allow(clippy::print_stdout, reason = "a failing test shows its report")]
 
 mod anomalies;
+mod asking;
 mod bad_input;
 mod batches;
 mod brittle;
+mod cascades;
 mod conditions;
 mod cost;
 mod counter_faults;
 mod counters;
+mod explained;
 mod faults;
 mod histories;
 mod history;
 mod idempotency;
 mod idempotency_faults;
 mod keys;
+mod letter_case;
 mod list_append;
 mod lock_faults;
 mod lock_fences;
@@ -25,6 +29,7 @@ mod lock_simulation;
 mod lock_waiting;
 mod locks;
 mod maintenance;
+mod order_rules;
 mod planning;
 mod queries;
 mod question;

@@ -26,7 +26,7 @@ async fn open(store: &MemoryStore, url: &str) -> Db {
 }
 
 /// The same questions and users in every run.
-fn drawn() -> (Vec<Question>, Vec<User>) {
+pub(crate) fn drawn() -> (Vec<Question>, Vec<User>) {
     let mut runner = TestRunner::deterministic();
     let questions = (0..150).map(|_| question().new_tree(&mut runner).unwrap().current());
     let questions = questions.collect();

@@ -14,6 +14,7 @@
 mod conditions;
 mod liars;
 mod locks;
+mod manifests;
 #[path = "../it/question.rs"]
 mod question;
 mod redis;

@@ -17,13 +17,13 @@ use smarterbase::{
     Db, ErrorKind,
     port::{
         IndexError, IndexStore,
-        index::{Announcement, Commit, Hit, IndexedCollection, Placed, Scan, ScanPage},
+        index::{Announcement, Commit, Hit, IndexedCollection, Manifests, Placed, Scan, ScanPage},
     },
     prelude::*,
     redis::{RedisIndex, RedisOptions},
     store::MemoryStore,
 };
-use smarterbase_core::format::{Nonce, index_key::ValueRange};
+use smarterbase_core::format::{Nonce, index_key::ValueRange, path::EncodedId};
 use smarterbase_testkit::server::redis::RedisServer;
 
 use super::Book;
@@ -161,6 +161,16 @@ impl IndexStore for Faulty {
         range: &ValueRange,
     ) -> Result<u64, IndexError> {
         self.meet(self.inner.count(collection, placed, range)).await
+    }
+
+    async fn manifests(
+        &self,
+        collection: &IndexedCollection,
+        placed: &[Placed],
+        ids: &[EncodedId],
+    ) -> Result<Option<Manifests>, IndexError> {
+        self.meet(self.inner.manifests(collection, placed, ids))
+            .await
     }
 
     async fn remove_stale(

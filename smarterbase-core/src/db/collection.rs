@@ -1,6 +1,7 @@
 //! Collections without their Rust types: JSON goes in and out, for tools.
 
 mod scan;
+mod ways;
 
 use std::sync::Arc;
 

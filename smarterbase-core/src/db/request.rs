@@ -72,9 +72,37 @@ macro_rules! measured_request {
             pub async fn explain(
                 self,
             ) -> $crate::error::Result<$crate::operation::profile::Explained<$output>> {
-                $crate::operation::profile::trace::explain(self.into_future()).await
+                let engine = self.session().engine().clone();
+                $crate::operation::profile::trace::explain(engine, self.into_future()).await
             }
         }
     };
 }
 pub(crate) use measured_request;
+
+/// Gives the request of a verb on one document its `explain`.
+macro_rules! explained_verb {
+    (impl[$($generics:tt)*] $type:ty => $output:ty, $operation:literal, $does:ident) => {
+        impl<$($generics)*> $type {
+            /// Runs the request, waits for what it does after its reply, and tells what it did: the indexes, requests, bytes,
+            /// time and price.
+            ///
+            /// # Errors
+            /// As awaiting it.
+            pub async fn explain(
+                self,
+            ) -> $crate::error::Result<$crate::operation::profile::Explained<$output>> {
+                let engine = self.session().engine().clone();
+                $crate::operation::profile::trace::explain_verb(
+                    engine,
+                    $operation,
+                    T::SPEC,
+                    $crate::operation::profile::trace::Verb::$does,
+                    self.into_future(),
+                )
+                .await
+            }
+        }
+    };
+}
+pub(crate) use explained_verb;

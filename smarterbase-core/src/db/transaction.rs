@@ -15,6 +15,7 @@ use crate::{
     maintenance::medic,
     operation::{
         Engine, View,
+        profile::{Explained, trace},
         transaction::{self, Attempt, TransactionCounts, attempt::Kind, once::Once},
     },
     protocol::validate::Seen,
@@ -207,6 +208,18 @@ async fn run_once<'a, R: Serialize + DeserializeOwned>(
     };
     let result = running.await?;
     once.keep(&tx.attempt, &result)
+}
+
+impl<'a, R: Send + 'a> Transaction<'a, R> {
+    /// Runs the transaction, waits for what it does after its reply, and tells what all of it did: every attempt's reads and
+    /// queries, the commit, and what finishes it.
+    ///
+    /// # Errors
+    /// As awaiting it.
+    pub async fn explain(self) -> Result<Explained<R>> {
+        let (engine, name) = (self.db.engine.clone(), self.name);
+        trace::explain_transaction(engine, name, self.into_future()).await
+    }
 }
 
 impl<'a, R: Send + 'a> IntoFuture for Transaction<'a, R> {

@@ -5,6 +5,7 @@
 
 mod journal;
 mod kin;
+mod objections;
 mod pieces;
 mod tree;
 
@@ -23,7 +24,7 @@ use crate::{
     operation::{
         Collection, Engine, View,
         read::{self, Fetched},
-        relations::Ancestry,
+        relations::{Ancestry, Kin},
         transaction::{self, attempt::Kind},
         verb::{encode_key, not_found, remove},
     },
@@ -70,11 +71,17 @@ async fn delete_under<T: Document>(
     if view.attempt().is_some() {
         return match within::<T>(view, collection, id, still, ancestry).await? {
             Outcome::Deleted(deleted) => Ok(deleted),
+            Outcome::Forbidden(kin, by) => Err(restricted(kin.spec.collection, &by)),
             Outcome::TooMany => Err(too_many_for_one(collection, id)),
         };
     }
     match at_once::<T>(view, collection, id, still, ancestry).await? {
         Outcome::Deleted(deleted) => Ok(deleted),
+        // Part of a larger deletion: who forbids it may go along with another part.
+        Outcome::Forbidden(..) if ancestry.entry.is_some() => {
+            pieces::delete::<T>(view, collection, id, still, ancestry).await
+        }
+        Outcome::Forbidden(kin, by) => Err(restricted(kin.spec.collection, &by)),
         Outcome::TooMany => pieces::delete::<T>(view, collection, id, still, ancestry).await,
     }
 }
@@ -108,6 +115,9 @@ async fn remove_within<T: Document>(
     let Collected::Whole(tree) = collected.await? else {
         return Err(too_many_for_one(collection, &id));
     };
+    if let Some((kin, by)) = tree.restricted.first() {
+        return Err(restricted(kin.spec.collection, by));
+    }
     apply(view, &tree).await?;
     remove::remove(view, collection, document).await
 }
@@ -116,6 +126,8 @@ async fn remove_within<T: Document>(
 enum Outcome {
     /// Whether there was such a document.
     Deleted(bool),
+    /// This document, which does not go along, forbids it; nothing was changed.
+    Forbidden(Kin, EncodedId),
     /// More depends on it than one transaction takes along; nothing was changed.
     TooMany,
 }
@@ -154,6 +166,9 @@ async fn within<T: Document>(
     let Collected::Whole(tree) = collected.await? else {
         return Ok(Outcome::TooMany);
     };
+    if let Some((kin, by)) = tree.restricted.first() {
+        return Ok(Outcome::Forbidden(*kin, by.clone()));
+    }
     apply(view, &tree).await?;
     let deleted = remove::delete_where::<T>(view, collection, id, |_| Ok(true)).await?;
     Ok(Outcome::Deleted(deleted))
@@ -165,9 +180,6 @@ fn most(view: &View) -> usize {
 }
 
 async fn apply(view: &View, tree: &Tree) -> Result<()> {
-    if let Some((kin, id)) = tree.restricted.first() {
-        return Err(restricted(kin.spec.collection, id));
-    }
     // Children before their parents, and references before what they lead to.
     for (kin, id, referrer) in &tree.nullified {
         (kin.nullify)(view, id, referrer).await?;

@@ -22,7 +22,7 @@ use super::{
     counter::Counter,
     limits::Limits,
     lock::Hall,
-    profile::{Prices, Profiler},
+    profile::{Prices, Profiler, trace},
     register::Lines,
     relations::Relations,
     sequence::Sequence,
@@ -267,7 +267,8 @@ impl Engine {
     }
 
     /// Runs a write on a task that the database owns and gives its reply. Dropping the returned future only detaches
-    /// from the write; what `write` does after its reply goes on too. [`TaskTracker::wait`] waits for all.
+    /// from the write; what `write` does after its reply goes on too. [`TaskTracker::wait`] waits for all. Whatever it asks
+    /// for counts for the operation that is measured here.
     pub(crate) async fn detach<R, F>(
         self: &Arc<Self>,
         write: impl FnOnce(Arc<Self>, oneshot::Sender<Result<R>>) -> F,
@@ -278,7 +279,7 @@ impl Engine {
     {
         let permit = self.admit().await?;
         let (reply, answer) = oneshot::channel();
-        let running = write(self.clone(), reply);
+        let running = trace::carry(write(self.clone(), reply));
         self.tasks.spawn(async move {
             running.await;
             drop(permit);

@@ -1,4 +1,4 @@
-//! What queries cost: measured per query, kept for the last ones.
+//! What queries and verbs cost: measured per query, kept for the last ones; of verbs where it is asked for.
 
 pub(crate) mod trace;
 
@@ -24,6 +24,8 @@ pub enum Access {
     UniqueValue,
     /// Every document was read.
     Scan,
+    /// As the closure of a transaction did.
+    Transaction,
 }
 
 /// How the number of requests grows.
@@ -40,13 +42,13 @@ pub enum Complexity {
     Collection,
 }
 
-/// What one query did. It holds names of fields and indexes, and never a value.
+/// What one query, verb or transaction did. It holds names of fields and indexes, and never a value.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct QueryProfile {
-    /// The verb: `find`, `query`, `scan`, `count`, …
+    /// The verb: `find`, `query`, `scan`, `count`, `save`, `transaction`, …
     pub operation: &'static str,
-    /// The collection.
+    /// The collection; empty for a transaction.
     pub collection: &'static str,
     /// How the documents were found.
     pub access: Access,
@@ -58,15 +60,19 @@ pub struct QueryProfile {
     pub condition: String,
     /// Requests to the object store, every attempt counted.
     pub requests: Requests,
+    /// Those of them that were made after the reply: old entries and claims leave, a transaction's versions take their places.
+    pub after_reply: Requests,
     /// Requests to an index that is not kept in the object store.
     pub index_requests: u64,
     /// How many documents were looked at.
     pub candidates: u64,
     /// How many of them did not match: stale entries, and conditions that the index does not know.
     pub dropped: u64,
+    /// How many documents the index ruled out besides, by what it knows of their other values: they were not read.
+    pub ruled_out: u64,
     /// Whether an index that the query wanted could not be used.
     pub fell_back: bool,
-    /// From the first request to the last result.
+    /// From the first request to the last result, or the reply.
     pub duration: Duration,
     /// What the requests cost by [`Prices`], in US dollars.
     pub price: f64,
@@ -126,7 +132,8 @@ pub struct Explained<R> {
 /// How many profiles are kept.
 const KEPT: usize = 1_000;
 
-/// The last 1,000 queries of a database handle, and what they cost. Always on; bounded.
+/// The last 1,000 queries of a database handle, and what they cost. Always on; bounded. Verbs by key and transactions are
+/// measured where `.explain()` asks for it, and are not kept here.
 #[derive(Debug, Default)]
 pub struct Profiler {
     last: Mutex<VecDeque<Arc<QueryProfile>>>,

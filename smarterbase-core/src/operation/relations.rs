@@ -16,15 +16,23 @@ use crate::{
 pub(crate) struct Kin {
     pub(crate) spec: &'static DocumentSpec,
     pub(crate) find: Find,
+    pub(crate) parents: Parents,
     pub(crate) delete: Act,
     pub(crate) delete_tree: DeleteTree,
     pub(crate) nullify: Act,
     pub(crate) delete_root: DeleteRoot,
 }
 
-/// Documents with this value of an index, by id: at most so many.
-pub(crate) type Find =
-    for<'a> fn(&'a View, &'a Referrer, usize) -> BoxFuture<'a, Result<Vec<EncodedId>>>;
+/// Documents with this value of an index, by id after this one: at most so many.
+pub(crate) type Find = for<'a> fn(
+    &'a View,
+    &'a Referrer,
+    Option<&'a EncodedId>,
+    usize,
+) -> BoxFuture<'a, Result<Vec<EncodedId>>>;
+/// The documents that a document goes along with, and how it refers to each.
+pub(crate) type Parents =
+    for<'a> fn(&'a View, &'a EncodedId) -> BoxFuture<'a, Result<Vec<(Node, Referrer)>>>;
 /// Changes a document, if it still refers as it did. Gives whether it did.
 pub(crate) type Act =
     for<'a> fn(&'a View, &'a EncodedId, &'a Referrer) -> BoxFuture<'a, Result<bool>>;

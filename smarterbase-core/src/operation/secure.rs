@@ -13,6 +13,7 @@ use super::{
     engine::store_failure,
     history,
     plan::{BackendPlan, Plan, UniqueValue},
+    profile::trace,
 };
 use crate::{
     error::{Code, Error, Result},
@@ -139,6 +140,7 @@ async fn announce(plan: &Plan, backend: &BackendPlan) -> Result<(), IndexError> 
     if announcement.entries.is_empty() && backend.backend.uses_tags() {
         return Ok(());
     }
+    trace::told_an_index(&*backend.backend);
     backend
         .backend
         .announce(&backend.collection, &announcement)
@@ -268,6 +270,7 @@ async fn withdraw(collection: &Collection, plan: &Plan, backend: &BackendPlan) {
         placed: backend.placed.clone(),
         e_tag: None,
     };
+    trace::told_an_index(&*backend.backend);
     if let Err(error) = backend.backend.commit(&backend.collection, &commit).await {
         tracing::debug!(collection = collection.name(), %error, "an announcement stays until a query finds it stale");
     }

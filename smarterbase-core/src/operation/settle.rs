@@ -7,6 +7,7 @@ use futures::future::{join, join_all};
 use super::{
     Collection, Engine, attach,
     plan::BackendPlan,
+    profile::trace,
     secure::{Secured, release},
 };
 use crate::{
@@ -98,6 +99,7 @@ async fn tell(
         placed: backend.placed.clone(),
         e_tag: version.and_then(|version| version.e_tag.clone()),
     };
+    trace::told_an_index(&*backend.backend);
     backend.backend.commit(&backend.collection, &commit).await
 }
 

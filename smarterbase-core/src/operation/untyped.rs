@@ -161,6 +161,11 @@ impl Untyped {
             .and_then(|schema| schema.untyped.as_ref())
     }
 
+    /// The types of the values of a definition's components; of a list index that of an element.
+    pub(crate) fn component_types(&self, ordinal: u16) -> &[StoredType] {
+        &self.components[usize::from(ordinal)]
+    }
+
     /// Refuses where nothing may be written.
     pub(crate) fn check_writable(&self, engine: &Engine) -> Result<&UntypedFacts> {
         engine.check_writable()?;

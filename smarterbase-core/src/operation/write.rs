@@ -14,6 +14,7 @@ use super::{
     change::Change,
     engine::store_failure,
     plan::plan,
+    profile::trace,
     published,
     read::at,
     secure::{self, Secured},
@@ -95,16 +96,17 @@ async fn run(
                     .await;
             let version = written.version.clone();
             drop(reply.send(settled.map(|()| Verdict::Written(written))));
-            settle::after_reply(&engine, &collection, &secured, version.as_ref()).await;
+            let settling = settle::after_reply(&engine, &collection, &secured, version.as_ref());
+            trace::after_reply(settling).await;
         }
         Ok(lost) => {
             drop(reply.send(Ok(lost)));
-            secure::undo(&engine, &collection, &secured).await;
+            trace::after_reply(secure::undo(&engine, &collection, &secured)).await;
         }
         Err(failure) => {
             drop(reply.send(Err(failure.error)));
             if failure.is_final {
-                secure::undo(&engine, &collection, &secured).await;
+                trace::after_reply(secure::undo(&engine, &collection, &secured)).await;
             }
         }
     }

@@ -113,6 +113,20 @@ pub trait IndexStore: Send + Sync + std::fmt::Debug + 'static {
         self.count(collection, placed, range).await
     }
 
+    /// What the backend knows, without reading them, of the entries that documents have in these definitions, for each id in
+    /// order (rule S32). `None`: it keeps no account of that. Believed only as long as an answer of [`scan`](Self::scan) is.
+    ///
+    /// # Errors
+    /// As [`announce`](Self::announce).
+    async fn manifests(
+        &self,
+        _collection: &IndexedCollection,
+        _placed: &[Placed],
+        _ids: &[EncodedId],
+    ) -> Result<Option<Manifests>, IndexError> {
+        Ok(None)
+    }
+
     /// Removes an entry that the caller found to be stale by rule S13, after reading the document.
     ///
     /// # Errors
@@ -248,6 +262,35 @@ pub struct Hit {
     pub tag: Option<Tag>,
     /// When the entry was made, by the store's clock, where that is known.
     pub last_modified: Option<crate::document::Timestamp>,
+}
+
+/// What a backend knows of the entries of several documents.
+#[derive(Clone, Debug, Default)]
+pub struct Manifests {
+    /// For each document: its manifest; `None` where nothing can be told of it.
+    pub of: Vec<Option<Manifest>>,
+    /// How many requests it took.
+    pub requests: u32,
+}
+
+/// What a backend knows of the entries of one document in the definitions that were asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifest {
+    /// Every value that is committed or announced, with the number of its definition.
+    pub values: Vec<(u32, EncodedValue)>,
+    /// The numbers of the definitions of which no entry is committed: they tell nothing of the document.
+    pub silent: Vec<u32>,
+}
+
+impl Manifest {
+    /// Whether the document may have a value in the range: a committed **or any announced** one lies in it (rule S32), or
+    /// nothing is known. A write that is under way may have been put, or not.
+    #[must_use]
+    pub fn may_have(&self, number: u32, range: &ValueRange) -> bool {
+        let mut values = self.values.iter();
+        self.silent.contains(&number)
+            || values.any(|(of, value)| *of == number && range.contains(&value.0))
+    }
 }
 
 /// A failure of an index backend.

@@ -25,6 +25,9 @@ pub(crate) enum Way {
     Each(Vec<Self>),
 }
 
+/// Ranges of which a document must have a value in at least one.
+pub(crate) type Demand = Vec<IndexRange>;
+
 /// A unique value: at most one live document holds it.
 #[derive(Clone, Debug)]
 pub(crate) struct Holder {
@@ -38,6 +41,25 @@ pub(crate) struct InOrder {
     pub(crate) range: IndexRange,
     /// What all values of the range begin with: the rest is what documents are ordered by.
     pub(crate) leading: bytes::Bytes,
+    /// What else documents must have.
+    pub(crate) demands: Vec<Demand>,
+}
+
+impl Way {
+    /// What every document that this way finds must have; nothing where entries cannot say it.
+    pub(crate) fn demands(&self) -> Vec<Demand> {
+        match self {
+            Self::Range(range) => vec![vec![range.clone()]],
+            Self::Holder(_) => Vec::new(),
+            Self::Either(ways) => ways.iter().flat_map(Self::demands).collect(),
+            // One demand of each part, so that a document of any part meets one of them.
+            Self::Each(ways) => {
+                let parts = ways.iter().map(|way| way.demands().into_iter().next());
+                let together: Option<Vec<Demand>> = parts.collect();
+                together.map(|parts| parts.concat()).into_iter().collect()
+            }
+        }
+    }
 }
 
 /// Whether the definition at an ordinal answers now.
@@ -130,7 +152,7 @@ fn whole<T: Document>() -> impl Iterator<Item = (u16, &'static IndexSpec)> {
         .filter(|(_, index)| !index.is_partial())
 }
 
-fn is_part(part: &[usize], whole: &[usize]) -> bool {
+pub(crate) fn is_part(part: &[usize], whole: &[usize]) -> bool {
     part.iter().all(|one| whole.contains(one))
 }
 
@@ -253,6 +275,7 @@ pub(crate) fn in_order<T: Document>(
         let whole = IndexRange::new(T::SPEC, ordinal, &prefix, None)?;
         let in_order = InOrder {
             leading: whole.entries.lower.clone(),
+            demands: Vec::new(),
             range: IndexRange::new(T::SPEC, ordinal, &prefix, bounds)?,
         };
         best = Some((used, in_order));

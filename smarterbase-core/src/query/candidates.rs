@@ -8,10 +8,12 @@ use std::{
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    index_walk::{self, Answer, Source},
+    index_walk::{self, Answer, Source, Wanted},
     overlay::name,
     plan::Finder,
+    scan,
     selection::Place,
+    sieve::RULED_OUT_PER_READ,
     unique,
 };
 use crate::{
@@ -56,6 +58,8 @@ struct Stream {
     /// Ids up to this one are left out.
     start: Option<EncodedId>,
     after: Option<Place>,
+    /// How many documents the index ruled out.
+    ruled_out: usize,
     buffer: VecDeque<(String, Candidate)>,
     is_done: bool,
 }
@@ -150,15 +154,16 @@ impl Candidates {
 impl Stream {
     fn new(finder: Finder, after: Option<&EncodedId>) -> Self {
         let begins = match &finder {
-            Finder::Range(range) if range.is_one_value() => after.map(|id| Place {
+            Finder::Range(range, _) if range.is_one_value() => after.map(|id| Place {
                 value: EncodedValue(range.entries.lower.clone()),
                 id: id.clone(),
             }),
-            Finder::Range(_) | Finder::Holder(_) => None,
+            Finder::Range(..) | Finder::Holder(_) => None,
         };
         Self {
             after: begins,
             start: after.cloned(),
+            ruled_out: 0,
             buffer: VecDeque::new(),
             is_done: false,
             finder,
@@ -173,10 +178,10 @@ impl Stream {
     ) -> Result<bool> {
         match &self.finder {
             Finder::Holder(_) => return self.holder(view, collection).await,
-            Finder::Range(range) if !range.is_one_value() => {
+            Finder::Range(range, _) if !range.is_one_value() => {
                 return self.gather(view, collection).await;
             }
-            Finder::Range(_) => {}
+            Finder::Range(..) => {}
         }
         while self.buffer.is_empty() && !self.is_done {
             let Some(answer) = self.ask(view, collection, page).await? else {
@@ -241,16 +246,25 @@ impl Stream {
         collection: &Arc<Collection>,
         page: usize,
     ) -> Result<Option<Answer>> {
-        let Finder::Range(range) = &self.finder else {
+        let Finder::Range(range, demands) = &self.finder else {
             return Ok(None);
         };
+        let wanted = Wanted {
+            range,
+            demands,
+            descending: false,
+        };
+        // Where few entries pass, small pages would ask often.
+        let page = page.max(self.ruled_out.min(index_walk::LARGEST_SCAN));
         let after = self.after.as_ref();
-        let answer = index_walk::ask(view, collection, range, false, after, page).await?;
-        if let Some(last) = answer.as_ref().and_then(|answer| answer.page.hits.last()) {
-            self.after = Some(Place {
-                value: last.value.clone(),
-                id: last.id.clone(),
-            });
+        let answer = index_walk::ask(view, collection, &wanted, after, page).await?;
+        if let Some(answer) = &answer {
+            self.ruled_out += answer.ruled_out;
+            let most = view.limits.scan_documents;
+            if self.ruled_out / RULED_OUT_PER_READ > most {
+                return Err(scan::over_budget(collection, most));
+            }
+            self.after = answer.last.clone().or_else(|| self.after.take());
         }
         Ok(answer)
     }

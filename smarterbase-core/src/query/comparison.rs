@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::range::{Bounds, hash_range, owned};
 use crate::{
-    document::{Document, DocumentSpec, Field, IndexList, IndexValue, Scalar},
+    document::{Document, DocumentSpec, Field, IndexList, IndexSpec, IndexValue, Scalar},
     error::{Error, Result},
     format::{
         index_key::{self, ValueRange},
@@ -49,7 +49,7 @@ impl Place {
 pub(crate) struct Reader<T> {
     /// The stored name.
     pub(crate) field: &'static str,
-    /// The table that folds text before it is compared: an index without regard to case says how its field compares.
+    /// The table that folds text before it is compared.
     pub(crate) lower: Option<u8>,
     /// Whether the field is a list, whose elements are compared.
     pub(crate) each: bool,
@@ -95,10 +95,18 @@ impl<T: Document> Reader<T> {
         let name = field.name();
         Self {
             field: name,
-            lower: lower_of(T::SPEC, name),
+            lower: table_of_equality(T::SPEC, name),
             each,
             place: Place::of(T::SPEC, name),
             read,
+        }
+    }
+
+    /// The same field, where its values are brought into an order.
+    pub(crate) fn in_order(self) -> Self {
+        Self {
+            lower: table_of_order(T::SPEC, self.field),
+            ..self
         }
     }
 
@@ -120,14 +128,28 @@ impl<T: Document> Reader<T> {
     }
 }
 
-/// The first definition over a field says whether its text is compared in lower case; partial ones say it of their own
-/// handles only.
-fn lower_of(spec: &DocumentSpec, field: &str) -> Option<u8> {
-    let whole = spec.indexes.iter().filter(|index| !index.is_partial());
-    let mut components = whole.flat_map(|index| index.components);
-    components
-        .find(|component| component.field == field)
-        .and_then(|component| component.lower)
+/// The definitions that speak of a field itself; partial ones do it of their own handles only.
+fn whole(spec: &DocumentSpec) -> impl Iterator<Item = &'static IndexSpec> {
+    spec.indexes.iter().filter(|index| !index.is_partial())
+}
+
+/// Text is equal without regard to case where any definition over its field says so.
+fn table_of_equality(spec: &DocumentSpec, field: &str) -> Option<u8> {
+    let mut tables = whole(spec)
+        .flat_map(|index| index.components)
+        .filter(|component| component.field == field)
+        .filter_map(|component| component.lower);
+    tables.next()
+}
+
+/// Text is ordered as its range index orders it; without one, by what makes it equal.
+fn table_of_order(spec: &DocumentSpec, field: &str) -> Option<u8> {
+    let mut ranges = whole(spec).filter(|index| index.range);
+    let alone = ranges.find_map(|index| match index.components {
+        [component] if component.field == field => Some(component.lower),
+        _ => None,
+    });
+    alone.unwrap_or_else(|| table_of_equality(spec, field))
 }
 
 /// What a field is compared with.
@@ -153,6 +175,10 @@ pub(crate) struct Comparison<T> {
 
 impl<T: Document> Comparison<T> {
     pub(crate) fn new(reader: Reader<T>, test: Test) -> Result<Self> {
+        let reader = match test {
+            Test::Equal(_) | Test::Contains(_) => reader,
+            Test::Between(..) | Test::StartsWith(_) => reader.in_order(),
+        };
         let test = test.folded(reader.lower);
         let inside = test.inside(reader.lower);
         Ok(Self {

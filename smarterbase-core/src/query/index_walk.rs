@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{range::IndexRange, selection::Place};
+use super::{access::Demand, range::IndexRange, selection::Place, sieve::Sieve};
 use crate::{
     document::{Document, Stored},
     error::{Code, Error, Result},
@@ -40,6 +40,30 @@ pub(crate) struct Source {
 pub(crate) struct Answer {
     pub(crate) source: Source,
     pub(crate) page: ScanPage,
+    /// The last entry that was asked for, whether or not its document was ruled out.
+    pub(crate) last: Option<Place>,
+    /// How many documents were ruled out.
+    pub(crate) ruled_out: usize,
+}
+
+/// What an index is asked for.
+pub(crate) struct Wanted<'w> {
+    pub(crate) range: &'w IndexRange,
+    /// What documents must have besides: the index may rule out those that lack it.
+    pub(crate) demands: &'w [Demand],
+    pub(crate) descending: bool,
+}
+
+impl Wanted<'_> {
+    fn scan(&self, site: &Site, after: Option<&Place>, limit: usize) -> Scan {
+        Scan {
+            placed: site.placed.clone(),
+            range: self.range.entries.clone(),
+            after: after.map(|place| (place.value.clone(), place.id.clone())),
+            descending: self.descending,
+            limit: limit.clamp(1, LARGEST_SCAN),
+        }
+    }
 }
 
 /// One value of one document, with every entry that says so: several announcements may.
@@ -53,10 +77,7 @@ pub(crate) struct Candidate {
 pub(crate) fn group(hits: Vec<Hit>) -> VecDeque<Candidate> {
     let mut candidates: VecDeque<Candidate> = VecDeque::new();
     for hit in hits {
-        let place = Place {
-            value: hit.value.clone(),
-            id: hit.id.clone(),
-        };
+        let place = place(&hit);
         match candidates.back_mut() {
             Some(last) if last.place == place => last.entries.push(hit),
             _ => candidates.push_back(Candidate {
@@ -68,48 +89,80 @@ pub(crate) fn group(hits: Vec<Hit>) -> VecDeque<Candidate> {
     candidates
 }
 
-/// Asks for the entries of a range, strictly after `after`. `None`: no index answers, so documents must be scanned.
+/// Asks for entries, strictly after `after`. `None`: no index answers, so documents must be scanned.
 pub(crate) async fn ask(
     view: &View,
     collection: &Arc<Collection>,
-    range: &IndexRange,
-    descending: bool,
+    wanted: &Wanted<'_>,
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Option<Answer>> {
     for _ in 0..TRIES {
-        let agreement = agreement::current(view, collection).await?;
-        let Some(site) = agreement.ready(view, collection, usize::from(range.ordinal)) else {
-            return Ok(None);
-        };
-        let scan = Scan {
-            placed: site.placed.clone(),
-            range: range.entries.clone(),
-            after: after.map(|place| (place.value.clone(), place.id.clone())),
-            descending,
-            limit: limit.clamp(1, LARGEST_SCAN),
-        };
-        match site.backend.scan(&site.collection, &scan).await {
-            // The answer came too late to be believed.
-            Ok(_) if !agreement.is_current(view) => collection.catalog.forget(),
-            Ok(page) => {
-                if !site.backend.uses_tags() {
-                    trace::asked_an_index(u64::from(page.requests));
-                }
-                remember(view, collection, range.ordinal, &site, &scan, &page)?;
-                let source = Source {
-                    ordinal: range.ordinal,
-                    site,
-                };
-                return Ok(Some(Answer { source, page }));
-            }
-            Err(error) => {
-                failed(view, collection, &site, &agreement, error).await?;
-                return Ok(None);
-            }
+        match ask_once(view, collection, wanted, after, limit).await? {
+            Asked::Answered(answer) => return Ok(Some(answer)),
+            Asked::Nobody => return Ok(None),
+            Asked::TooLate => collection.catalog.forget(),
         }
     }
     Ok(None)
+}
+
+/// How one request for entries ended.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one is made per page, and moved once"
+)]
+enum Asked {
+    Answered(Answer),
+    /// No index answers.
+    Nobody,
+    /// The answer came too late to be believed.
+    TooLate,
+}
+
+async fn ask_once(
+    view: &View,
+    collection: &Arc<Collection>,
+    wanted: &Wanted<'_>,
+    after: Option<&Place>,
+    limit: usize,
+) -> Result<Asked> {
+    let ordinal = wanted.range.ordinal;
+    let agreement = agreement::current(view, collection).await?;
+    let Some(site) = agreement.ready(view, collection, usize::from(ordinal)) else {
+        return Ok(Asked::Nobody);
+    };
+    let scan = wanted.scan(&site, after, limit);
+    let mut page = match site.backend.scan(&site.collection, &scan).await {
+        Ok(page) => page,
+        Err(error) => {
+            failed(view, collection, &site, &agreement, error).await?;
+            return Ok(Asked::Nobody);
+        }
+    };
+    if !site.backend.uses_tags() {
+        trace::asked_an_index(u64::from(page.requests));
+    }
+    let last = page.hits.last().map(place);
+    let sieve = Sieve::new(view, collection, &agreement, wanted.demands);
+    let ruled_out = sieve.rule_out(&mut page.hits).await;
+    if !agreement.is_current(view) {
+        return Ok(Asked::TooLate);
+    }
+    remember(view, collection, ordinal, &site, &scan, &page)?;
+    Ok(Asked::Answered(Answer {
+        source: Source { ordinal, site },
+        page,
+        last,
+        ruled_out,
+    }))
+}
+
+fn place(hit: &Hit) -> Place {
+    Place {
+        value: hit.value.clone(),
+        id: hit.id.clone(),
+    }
 }
 
 /// A transaction checks when it commits that the range still holds the same.

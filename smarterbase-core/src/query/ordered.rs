@@ -7,9 +7,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     access::InOrder,
-    index_walk::{self, Candidate, Source},
+    index_walk::{self, Candidate, LARGEST_SCAN, Source, Wanted},
     scan,
     selection::{Place, Selection},
+    sieve::RULED_OUT_PER_READ,
     walk::Found,
 };
 use crate::{
@@ -30,6 +31,8 @@ pub(crate) struct Ordered {
     is_lost: bool,
     /// How many candidates did not match.
     dropped: usize,
+    /// How many the index ruled out.
+    ruled_out: usize,
 }
 
 impl Ordered {
@@ -49,6 +52,7 @@ impl Ordered {
             has_more: true,
             is_lost: false,
             dropped: 0,
+            ruled_out: 0,
         }
     }
 
@@ -82,6 +86,7 @@ impl Ordered {
             }
             if wave.is_empty() {
                 self.ask(selection.descending, page(wanted)).await?;
+                self.drop(selection, 0)?;
                 continue;
             }
             let looked_at = wave.len();
@@ -108,15 +113,23 @@ impl Ordered {
             .after
             .as_ref()
             .map(|place| with(&self.plan.leading, place));
-        let answer = index_walk::ask(view, collection, range, descending, after.as_ref(), limit);
+        let wanted = Wanted {
+            range,
+            demands: &self.plan.demands,
+            descending,
+        };
+        // Where few entries pass, small pages would ask often.
+        let limit = limit.max(self.ruled_out.min(LARGEST_SCAN));
+        let answer = index_walk::ask(view, collection, &wanted, after.as_ref(), limit);
         let Some(answer) = answer.await? else {
             self.is_lost = true;
             return Ok(());
         };
         let candidates = index_walk::group(answer.page.hits);
-        if let Some(last) = candidates.back() {
-            self.after = Some(without(&self.plan.leading, &last.place));
+        if let Some(last) = &answer.last {
+            self.after = Some(without(&self.plan.leading, last));
         }
+        self.ruled_out += answer.ruled_out;
         self.has_more = answer.page.has_more;
         self.candidates = Some((answer.source, candidates));
         Ok(())
@@ -166,7 +179,8 @@ impl Ordered {
     fn drop<T: Document>(&mut self, selection: &Selection<'_, T>, dropped: usize) -> Result<()> {
         self.dropped += dropped;
         let budget = selection.budget.unwrap_or(self.view.limits.scan_documents);
-        if self.dropped > budget && !selection.condition.is_all() {
+        let ruled_out = self.ruled_out / RULED_OUT_PER_READ;
+        if self.dropped + ruled_out > budget && !selection.condition.is_all() {
             return Err(scan::over_budget(&self.collection, budget));
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 
 use super::{
-    access::{self, Holder, InOrder, Way},
+    access::{self, Demand, Holder, InOrder, Way},
     index_walk::LARGEST_SCAN,
     range::IndexRange,
     selection::{By, Selection},
@@ -23,15 +23,26 @@ use crate::{
 /// What names candidates by id.
 #[derive(Clone, Debug)]
 pub(crate) enum Finder {
-    Range(IndexRange),
+    /// The entries of a range, without those of documents that lack what else is demanded.
+    Range(IndexRange, Vec<Demand>),
     Holder(Holder),
 }
 
 impl Finder {
     fn describe(&self) -> String {
         match self {
-            Self::Range(range) => range.describe(),
+            Self::Range(range, _) => range.describe(),
             Self::Holder(_) => "the holder of a unique value".to_owned(),
+        }
+    }
+
+    fn demanding(self, more: &[Demand]) -> Self {
+        match self {
+            Self::Range(range, mut demands) => {
+                demands.extend_from_slice(more);
+                Self::Range(range, demands)
+            }
+            Self::Holder(holder) => Self::Holder(holder),
         }
     }
 }
@@ -58,6 +69,23 @@ impl Plan {
             Self::Candidates(_) => (Access::IndexCandidates, Complexity::Matches),
             Self::Holder(_) => (Access::UniqueValue, Complexity::Constant),
             Self::Scan => (Access::Scan, Complexity::Collection),
+        }
+    }
+
+    /// The same plan for documents that must have more than what finds them.
+    fn demanding(self, more: &[Demand]) -> Self {
+        match self {
+            Self::Candidates(finders) => {
+                let finders = finders.into_iter();
+                Self::Candidates(finders.map(|finder| finder.demanding(more)).collect())
+            }
+            Self::InOrder(mut plan) => {
+                let range = plan.range.clone();
+                let is_other = |demand: &&Demand| !demand.iter().any(|one| one.is_same(&range));
+                plan.demands.extend(more.iter().filter(is_other).cloned());
+                Self::InOrder(plan)
+            }
+            Self::Holder(_) | Self::Scan => self,
         }
     }
 
@@ -120,7 +148,9 @@ async fn cheapest_plan<T: Document>(
     let agreement = agreement::current(view, collection).await?;
     let is_ready = |ordinal: u16| is_ready(view, collection, &agreement, ordinal);
     if let By::Entry(range) = &selection.order {
-        return Ok(of_entries(range, is_ready(range.ordinal)));
+        let plan = of_entries(range, is_ready(range.ordinal));
+        let others = access::ways(&selection.condition, &is_ready)?;
+        return Ok(plan.demanding(&others.map_or_else(Vec::new, |way| way.demands())));
     }
     let in_order = match &selection.order {
         By::Field(reader) => access::in_order(reader, &selection.condition, &is_ready)?,
@@ -174,6 +204,36 @@ pub(crate) async fn estimate<T: Document>(
     }
 }
 
+/// What finds candidates by conditions that are not of a type: `ways` gives what could, by which definitions are ready. `None`:
+/// nothing does. A catalog that this program cannot agree on is no error: whoever only reads may scan.
+pub(crate) async fn finders(
+    view: &View,
+    collection: &Arc<Collection>,
+    ways: impl FnOnce(access::IsReady<'_>) -> Result<Option<Way>>,
+) -> Result<Option<Vec<Finder>>> {
+    let agreement = match agreement::current(view, collection).await {
+        Ok(agreement) => agreement,
+        Err(error) => {
+            tracing::debug!(collection = collection.name(), %error, "no index is used");
+            return Ok(None);
+        }
+    };
+    let way = ways(&|ordinal| is_ready(view, collection, &agreement, ordinal))?;
+    let Some(way) = way else {
+        return Ok(None);
+    };
+    let chooser = Chooser {
+        view,
+        collection,
+        agreement: &agreement,
+    };
+    Ok(match chooser.cheapest(way).await?.0 {
+        Plan::Candidates(finders) => Some(finders),
+        Plan::Holder(holder) => Some(vec![Finder::Holder(holder)]),
+        Plan::InOrder(_) | Plan::Scan => None,
+    })
+}
+
 fn is_ready(view: &View, collection: &Collection, agreement: &Agreement, ordinal: u16) -> bool {
     let position = usize::from(ordinal);
     match collection.spec.indexes[position].kind {
@@ -189,6 +249,7 @@ fn of_entries(range: &IndexRange, is_ready: bool) -> Plan {
     Plan::InOrder(InOrder {
         range: range.clone(),
         leading: bytes::Bytes::new(),
+        demands: Vec::new(),
     })
 }
 
@@ -204,17 +265,22 @@ impl Chooser<'_> {
     fn cheapest(&self, way: Way) -> BoxFuture<'_, Result<(Plan, Option<u64>)>> {
         async move {
             match way {
-                Way::Range(range) => Ok((Plan::Candidates(vec![Finder::Range(range)]), None)),
+                Way::Range(range) => {
+                    let finder = Finder::Range(range, Vec::new());
+                    Ok((Plan::Candidates(vec![finder]), None))
+                }
                 Way::Holder(holder) => Ok((Plan::Holder(holder), Some(1))),
                 Way::Each(ways) => self.together(ways).await,
                 Way::Either(ways) => {
                     let estimates = self.estimates(&ways).await?;
                     let ways = estimates.into_iter().zip(ways);
-                    let (entries, way) = ways
-                        .min_by_key(|(entries, _)| *entries)
-                        .expect("alternatives are at least two");
+                    let mut ways: Vec<(u64, Way)> = ways.collect();
+                    ways.sort_by_key(|(entries, _)| *entries);
+                    let (entries, way) = ways.remove(0);
+                    // The others say what the documents must have besides.
+                    let others: Vec<_> = ways.iter().flat_map(|(_, way)| way.demands()).collect();
                     let (plan, _) = self.cheapest(way).await?;
-                    Ok((plan, Some(entries)))
+                    Ok((plan.demanding(&others), Some(entries)))
                 }
             }
         }
@@ -249,7 +315,7 @@ impl Chooser<'_> {
         Ok(if is_cheaper_sorted(matching, all, wanted as u64, most) {
             plan
         } else {
-            Plan::InOrder(in_order)
+            Plan::InOrder(in_order).demanding(&way.demands())
         })
     }
 
@@ -322,6 +388,9 @@ impl Chooser<'_> {
         let estimate = site
             .backend
             .estimate(&site.collection, &site.placed, &range.entries);
+        if !site.backend.uses_tags() {
+            trace::asked_an_index(u64::from(site.collection.shards));
+        }
         Ok(match estimate.await {
             // Where entries are objects, one page of them says no more.
             Ok(entries) if site.backend.uses_tags() && entries >= LARGEST_SCAN as u64 => MANY,

@@ -234,7 +234,7 @@ impl<T: Document, V: IndexValue + 'static, C: Capability> Field<T, V, C> {
 
     fn order(self, descending: bool) -> Order<T, C::Range> {
         Order {
-            reader: Reader::of_value(self),
+            reader: Reader::of_value(self).in_order(),
             descending,
             class: PhantomData,
         }

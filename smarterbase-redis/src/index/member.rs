@@ -4,7 +4,7 @@ use bytes::Bytes;
 use smarterbase_core::{
     document::KeyKind,
     format::{index_key::EncodedValue, path::EncodedId},
-    port::index::{Hit, member_id},
+    port::index::{Hit, Manifest, member_id},
 };
 
 /// What ends a text id in a member, as in paths (rule S22).
@@ -49,6 +49,23 @@ pub(super) fn decode_id(kind: KeyKind, id: &[u8]) -> Option<EncodedId> {
 /// The entry of a manifest: the number of the index in 4 bytes, then the value.
 pub(super) fn entry(number: u32, value: &EncodedValue) -> Vec<u8> {
     [&number.to_be_bytes()[..], &value.0].concat()
+}
+
+/// Reads what a manifest says: entries, and bare numbers of definitions that tell nothing.
+pub(super) fn decode_manifest(entries: &[Vec<u8>]) -> Option<Manifest> {
+    let mut manifest = Manifest::default();
+    for entry in entries {
+        let (number, value) = entry.split_first_chunk::<4>()?;
+        let number = u32::from_be_bytes(*number);
+        match value {
+            [] => manifest.silent.push(number),
+            value => {
+                let value = EncodedValue(Bytes::copy_from_slice(value));
+                manifest.values.push((number, value));
+            }
+        }
+    }
+    Some(manifest)
 }
 
 /// How long the value at the start of a member is. No id begins with a byte below `20`, and every component does.

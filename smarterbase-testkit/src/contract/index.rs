@@ -96,6 +96,8 @@ macro_rules! index_contract {
             ids_of_every_kind_come_back,
             sixteen_shards_read_as_one,
             concurrent_writers_lose_nothing,
+            s32_a_manifest_tells_what_is_committed_and_what_is_announced,
+            s32_manifests_of_many_documents_come_in_the_order_of_their_ids,
         );
     };
     (@tests $module:ident, $factory:expr, $($promise:ident,)*) => {
@@ -615,4 +617,79 @@ pub async fn concurrent_writers_lose_nothing(index: Arc<dyn IndexStore>) {
     .await;
     assert_eq!(users.ids(0, &all()).await, ids);
     assert_eq!(users.count(0, &rig::exactly(&text("round-4"))).await, 40);
+}
+
+/// What a manifest leaves out, a query leaves out: a value counts from its announcement on, and until its write has lost or
+/// another one has replaced it. A backend that keeps no account says so, for every document.
+pub async fn s32_a_manifest_tells_what_is_committed_and_what_is_announced(
+    index: Arc<dyn IndexStore>,
+) {
+    let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
+    let may_have = async |value: &str| {
+        let one = [id("1")];
+        let asked = index.manifests(&users.collection, &users.placed, &one);
+        let manifests = asked.await.expect("manifests")?;
+        let [manifest] = &manifests.of[..] else {
+            panic!("one manifest for one document");
+        };
+        let (number, range) = (users.placed[0].number, rig::exactly(&text(value)));
+        // A document of which nothing is known may have anything.
+        Some(
+            manifest
+                .as_ref()
+                .is_none_or(|told| told.may_have(number, &range)),
+        )
+    };
+    let Some(unknown) = may_have("ada").await else {
+        assert!(index.uses_tags(), "a backend of manifests gives them");
+        return;
+    };
+    assert!(unknown, "nothing is known of it");
+    let live = users
+        .put(&id("1"), &Live::none(), &[(0, text("ada"))])
+        .await;
+    assert_eq!(may_have("ada").await, Some(true));
+    assert_eq!(may_have("eve").await, Some(false));
+    let (winner, loser) = (
+        users.write(&id("1"), &live, &[(0, text("eve"))]),
+        users.write(&id("1"), &live, &[(0, text("joe"))]),
+    );
+    users.announce(&winner).await;
+    users.announce(&loser).await;
+    for (value, expected) in [("ada", true), ("eve", true), ("joe", true), ("ann", false)] {
+        assert_eq!(may_have(value).await, Some(expected), "{value}, announced");
+    }
+    users.commit(&winner).await;
+    users.abort(&loser).await;
+    for (value, expected) in [("ada", false), ("eve", true), ("joe", false)] {
+        assert_eq!(may_have(value).await, Some(expected), "{value}, committed");
+    }
+    // An index of which the document has no entry tells nothing of it.
+    let one = [id("1")];
+    let asked = index.manifests(&users.collection, &users.placed, &one);
+    let manifests = asked.await.expect("manifests").expect("as before");
+    let manifest = manifests.of[0].as_ref().expect("as before");
+    assert!(manifest.may_have(users.placed[1].number, &rig::exactly(&text("pro"))));
+}
+
+/// Each document has its own manifest, however many are asked for and wherever they lie.
+pub async fn s32_manifests_of_many_documents_come_in_the_order_of_their_ids(
+    index: Arc<dyn IndexStore>,
+) {
+    let users = Rig::filled(&index, KeyKind::Uuid, 16, 450).await;
+    let mut entries = users.found(0).await;
+    entries.reverse();
+    let ids: Vec<_> = entries.iter().map(|(_, id)| id.clone()).collect();
+    let asked = index.manifests(&users.collection, &users.placed[..1], &ids);
+    let Some(manifests) = asked.await.expect("manifests") else {
+        assert!(index.uses_tags(), "a backend of manifests gives them");
+        return;
+    };
+    assert_eq!(manifests.of.len(), 450);
+    for ((value, id), manifest) in entries.iter().zip(&manifests.of) {
+        let manifest = manifest.as_ref().expect("a manifest of every document");
+        let expected = [(users.placed[0].number, value.clone())];
+        assert_eq!(manifest.values, expected, "{id}");
+        assert!(manifest.silent.is_empty(), "{id}");
+    }
 }

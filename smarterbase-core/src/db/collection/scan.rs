@@ -1,12 +1,12 @@
 //! The documents of a collection by id, narrowed by conditions on their JSON.
 
-use std::{cmp::Ordering, collections::VecDeque};
+use std::{cmp::Ordering, collections::VecDeque, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{JsonCollection, JsonDocument};
+use super::{JsonCollection, JsonDocument, ways};
 use crate::{
     document::Scalar,
     error::{Code, Error, Result},
@@ -15,8 +15,16 @@ use crate::{
         path::EncodedId,
         stored_type::{self, StoredType},
     },
-    operation::read,
-    query::{Cursor, cursor, id_walk::IdWalk, overlay, scan::over_budget},
+    operation::{Collection, View, read},
+    query::{
+        Cursor,
+        access::IsReady,
+        candidates::{Candidates, Next},
+        cursor,
+        id_walk::IdWalk,
+        overlay, plan,
+        scan::over_budget,
+    },
 };
 
 /// One page of results. Short only at the end.
@@ -28,8 +36,13 @@ pub struct JsonPage {
     pub next: Option<Cursor>,
 }
 
-/// The documents of a collection by id, narrowed by conditions. Every document is read and judged: with conditions at most
-/// [`Limits::scan_documents`](crate::operation::limits::Limits::scan_documents) for one page.
+/// The documents of a collection by id, narrowed by conditions. Where the type published its indexes and one of them fits (its
+/// leading fields compared by [`eq`](Self::eq) or [`has`](Self::has), then one by the others), its entries name the documents
+/// that are read; else every document is. Either way each is judged by its JSON, and for one page at most
+/// [`Limits::scan_documents`](crate::operation::limits::Limits::scan_documents) are read in a scan, or in vain by an index.
+///
+/// No index is used for `null`, since a missing member may have a default that only the type knows; nor for a field that a
+/// migration step made or changed, since documents of older versions keep what they had until they are migrated.
 ///
 /// A field is a stored name, or names joined by `.` for members of members. Values compare as in an index: numbers with
 /// numbers, text by its code points, times as times where the published type says that they are.
@@ -44,15 +57,16 @@ pub struct JsonQuery<'a> {
 
 /// One condition: how the value of a field compares with `bytes`.
 #[derive(Debug)]
-struct Test {
-    path: Vec<String>,
-    ty: Option<StoredType>,
-    compare: Compare,
+pub(super) struct Test {
+    pub(super) path: Vec<String>,
+    pub(super) ty: Option<StoredType>,
+    pub(super) compare: Compare,
+    pub(super) value: Value,
     bytes: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Compare {
+pub(super) enum Compare {
     Equal,
     Has,
     AtLeast,
@@ -104,11 +118,14 @@ impl<'a> JsonQuery<'a> {
     fn test(mut self, field: &str, compare: Compare, value: &impl Serialize) -> Self {
         let path: Vec<String> = field.split('.').map(str::to_owned).collect();
         let ty = self.type_of(&path, compare);
-        match bytes_of(ty.as_ref(), value) {
-            Some(bytes) => self.tests.push(Test {
+        let value = serde_json::to_value(value).ok();
+        let bytes = value.as_ref().and_then(|value| encode(ty.as_ref(), value));
+        match value.zip(bytes) {
+            Some((value, bytes)) => self.tests.push(Test {
                 path,
                 ty,
                 compare,
+                value,
                 bytes,
             }),
             None => {
@@ -188,37 +205,58 @@ impl<'a> JsonQuery<'a> {
     /// Up to `most` documents that meet the conditions.
     async fn gather(&self, after: Option<EncodedId>, most: usize) -> Result<Vec<JsonDocument>> {
         let (view, collection) = (&self.collection.view, &self.collection.untyped.collection);
-        let page = if self.tests.is_empty() {
-            most
-        } else {
-            usize::MAX
-        };
         let mut ids = Ids {
             own: overlay::ids_after(view, collection, after.as_ref())?,
-            walk: IdWalk::new(view, collection, after.as_ref(), page),
+            source: self.source(after.as_ref(), most).await?,
+            last: after,
         };
-        let budget = match self.tests.is_empty() {
-            true => usize::MAX, // A listing reads what it shows.
-            false => view.limits.scan_documents,
-        };
-        let (mut found, mut read) = (Vec::new(), 0);
+        let budget = view.limits.scan_documents;
+        let (mut found, mut read, mut dropped) = (Vec::new(), 0, 0);
         while found.len() < most {
-            let batch = match self.tests.is_empty() {
-                true => most - found.len(),
-                false => usize::MAX,
+            // Of what an index names, little is read in vain.
+            let reads_ahead = !self.tests.is_empty() && (ids.is_scan() || dropped > 0);
+            let batch = match reads_ahead {
+                true => usize::MAX,
+                false => most - found.len(),
             };
-            let batch = ids.next(batch.min(view.limits.concurrent_reads)).await?;
+            let batch = ids.next(view, collection, batch.min(view.limits.concurrent_reads));
+            let batch = batch.await?;
             if batch.is_empty() {
                 break;
             }
-            read += batch.len();
-            if read > budget {
+            let counted = if ids.is_scan() {
+                read + batch.len()
+            } else {
+                dropped
+            };
+            // A listing reads what it shows.
+            if counted > budget && !self.tests.is_empty() {
                 return Err(over_budget(collection, budget));
             }
+            read += batch.len();
             found.extend(self.load(batch).await?);
+            dropped = read - found.len();
         }
         found.truncate(most);
         Ok(found)
+    }
+
+    /// Where ids come from: the entries of an index that fits and is ready, else the collection.
+    async fn source(&self, after: Option<&EncodedId>, most: usize) -> Result<Source> {
+        let untyped = &self.collection.untyped;
+        let (view, collection) = (&self.collection.view, &untyped.collection);
+        if ways::could_help(untyped, &self.tests) {
+            let ways = |is_ready: IsReady<'_>| ways::ways(untyped, &self.tests, is_ready);
+            if let Some(finders) = plan::finders(view, collection, ways).await? {
+                let candidates = Candidates::new(view, collection, finders, after);
+                return Ok(Source::Entries(candidates, most.saturating_add(most / 4)));
+            }
+        }
+        let page = match self.tests.is_empty() {
+            true => most,
+            false => usize::MAX,
+        };
+        Ok(Source::All(IdWalk::new(view, collection, after, page)))
     }
 
     /// Reads documents side by side; gives those that are there and meet the conditions.
@@ -253,16 +291,58 @@ impl<'a> JsonQuery<'a> {
     }
 }
 
-/// The ids of a walk, and inside of a transaction those of what it wrote itself.
+/// Where ids come from, in their order.
+enum Source {
+    /// Every document of the collection.
+    All(IdWalk),
+    /// What entries name, in pages of so many.
+    Entries(Candidates, usize),
+}
+
+/// The ids of a source, and inside of a transaction those of what it wrote itself.
 struct Ids {
-    walk: IdWalk,
+    source: Source,
     own: VecDeque<EncodedId>,
+    /// Everything up to here was given.
+    last: Option<EncodedId>,
 }
 
 impl Ids {
-    async fn next(&mut self, most: usize) -> Result<Vec<EncodedId>> {
-        let listed = self.walk.next(most).await?;
-        let mut ids: Vec<EncodedId> = listed.into_iter().map(|(id, _)| id).collect();
+    fn is_scan(&self) -> bool {
+        matches!(self.source, Source::All(_))
+    }
+
+    /// The next ones of the source. What an index cannot give any more is listed.
+    async fn listed(
+        &mut self,
+        view: &View,
+        collection: &Arc<Collection>,
+        most: usize,
+    ) -> Result<Vec<EncodedId>> {
+        if let Source::Entries(candidates, page) = &mut self.source {
+            match candidates.next(most, *page).await? {
+                Next::Some(found) => return Ok(found.into_iter().map(|one| one.id).collect()),
+                Next::Lost => {
+                    let after = self.last.as_ref();
+                    self.source = Source::All(IdWalk::new(view, collection, after, usize::MAX));
+                }
+            }
+        }
+        let Source::All(walk) = &mut self.source else {
+            return Ok(Vec::new());
+        };
+        let listed = walk.next(most).await?;
+        Ok(listed.into_iter().map(|(id, _)| id).collect())
+    }
+
+    async fn next(
+        &mut self,
+        view: &View,
+        collection: &Arc<Collection>,
+        most: usize,
+    ) -> Result<Vec<EncodedId>> {
+        let mut ids = self.listed(view, collection, most).await?;
+        self.last = ids.last().cloned().or_else(|| self.last.take());
         let last = ids.last().map(overlay::name);
         let comes = |own: &EncodedId| last.as_ref().is_none_or(|last| overlay::name(own) <= *last);
         while self.own.front().is_some_and(comes) {
@@ -275,6 +355,11 @@ impl Ids {
 }
 
 impl Test {
+    /// Whether one value passes.
+    pub(super) fn is_equality(&self) -> bool {
+        matches!(self.compare, Compare::Equal | Compare::Has)
+    }
+
     fn is_met(&self, members: &Value) -> bool {
         let mut value = Some(members);
         for name in &self.path {
@@ -311,10 +396,6 @@ impl Test {
 fn kind(encoded: &[u8]) -> Option<u8> {
     let first = encoded.first().copied();
     first.map(|tag| if tag == 2 { 1 } else { tag })
-}
-
-fn bytes_of(ty: Option<&StoredType>, value: &impl Serialize) -> Option<Vec<u8>> {
-    encode(ty, &serde_json::to_value(value).ok()?)
 }
 
 /// The value's bytes as an index has them; of the published type where it is known.

@@ -39,6 +39,10 @@ pub struct FindOne<'a, T> {
 }
 
 impl<'a, T: Document> FindOne<'a, T> {
+    fn session(&self) -> &Session<'a> {
+        &self.session
+    }
+
     /// For the derive: the unique definition at `ordinal` with these components.
     #[doc(hidden)]
     pub fn new(session: Session<'a>, ordinal: u16, components: &[Scalar<'_>]) -> Self {

@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use super::request;
+use super::{explained_verb, request};
 use crate::{
     db::Session,
     document::{Document, IntoDocument, Stored},
@@ -32,6 +32,10 @@ macro_rules! keyed {
             pub(crate) fn new(session: Session<'a>, key: &T::Key) -> Self {
                 Self { session, key: key.clone() }
             }
+
+            fn session(&self) -> &Session<'a> {
+                &self.session
+            }
         }
     )*};
 }
@@ -60,6 +64,10 @@ impl<'a, T: Document> Get<'a, T> {
         }
     }
 
+    fn session(&self) -> &Session<'a> {
+        &self.session
+    }
+
     /// Reads in one order with all transactions: whatever was acknowledged to anybody before the call, on any document, is
     /// seen. A transaction that is undecided on the document is waited for, and aborted when it does not end.
     ///
@@ -74,6 +82,12 @@ impl<'a, T: Document> Get<'a, T> {
 #[derive(Debug)]
 #[must_use = "a request does nothing until it is awaited"]
 pub struct GetRequired<'a, T: Document>(Get<'a, T>);
+
+impl<'a, T: Document> GetRequired<'a, T> {
+    fn session(&self) -> &Session<'a> {
+        &self.0.session
+    }
+}
 
 impl<'a, T: Document> Get<'a, T> {
     /// A missing document becomes [`NotFound`](crate::ErrorKind::NotFound).
@@ -143,7 +157,14 @@ macro_rules! writing {
         $(#[$doc])*
         #[must_use = "a request does nothing until it is awaited"]
         pub struct $name<'a, T> {
+            session: Session<'a>,
             running: Running<'a, T>,
+        }
+
+        impl<'a, T> $name<'a, T> {
+            fn session(&self) -> &Session<'a> {
+                &self.session
+            }
         }
 
         impl<T> std::fmt::Debug for $name<'_, T> {
@@ -175,13 +196,17 @@ writing! {
 
 impl<'a, T: Document> Create<'a, T> {
     pub(crate) fn new(session: Session<'a>, new: impl IntoDocument<T> + Send + 'a) -> Self {
+        let of = session.clone();
         let running = Box::pin(async move {
             let engine = session.engine();
             create::create(session.view(), &engine.collection::<T>(), new)
                 .await
                 .map_err(|error| error.during("create"))
         });
-        Self { running }
+        Self {
+            session: of,
+            running,
+        }
     }
 }
 
@@ -192,18 +217,23 @@ impl<'a, T: Document> Update<'a, T> {
         change: impl FnMut(&mut T) -> Result<()> + Send + 'a,
     ) -> Self {
         let key = key.clone();
+        let of = session.clone();
         let running = Box::pin(async move {
             let engine = session.engine();
             let updated =
                 update::update(session.view(), &engine.collection::<T>(), &key, change).await;
             updated.map_err(|error| error.during("update"))
         });
-        Self { running }
+        Self {
+            session: of,
+            running,
+        }
     }
 }
 
 impl<'a, T: Document> Upsert<'a, T> {
     pub(crate) fn new(session: Session<'a>, new: impl IntoDocument<T> + Send + 'a) -> Self {
+        let of = session.clone();
         let running = Box::pin(async move {
             let engine = session.engine();
             let replaced = replace::replace(
@@ -215,12 +245,16 @@ impl<'a, T: Document> Upsert<'a, T> {
             .await;
             replaced.map_err(|error| error.during("upsert"))
         });
-        Self { running }
+        Self {
+            session: of,
+            running,
+        }
     }
 }
 
 impl<'a, T: Document> Overwrite<'a, T> {
     pub(crate) fn new(session: Session<'a>, new: impl IntoDocument<T> + Send + 'a) -> Self {
+        let of = session.clone();
         let running = Box::pin(async move {
             let engine = session.engine();
             let replaced = replace::replace(
@@ -232,7 +266,10 @@ impl<'a, T: Document> Overwrite<'a, T> {
             .await;
             replaced.map_err(|error| error.during("overwrite"))
         });
-        Self { running }
+        Self {
+            session: of,
+            running,
+        }
     }
 }
 
@@ -264,15 +301,27 @@ impl<'a, T> Save<'a, T> {
     pub(crate) fn new(session: Session<'a>, document: &'a mut Stored<T>) -> Self {
         Self { session, document }
     }
+
+    fn session(&self) -> &Session<'a> {
+        &self.session
+    }
 }
 impl<'a, T> Remove<'a, T> {
     pub(crate) fn new(session: Session<'a>, document: Stored<T>) -> Self {
         Self { session, document }
     }
+
+    fn session(&self) -> &Session<'a> {
+        &self.session
+    }
 }
 impl<'a, T> Reload<'a, T> {
     pub(crate) fn new(session: Session<'a>, document: &'a mut Stored<T>) -> Self {
         Self { session, document }
+    }
+
+    fn session(&self) -> &Session<'a> {
+        &self.session
     }
 }
 
@@ -291,3 +340,15 @@ request!(impl['a, T: Document] Reload<'a, T> => (), |this| async move {
     let engine = this.session.engine();
     save::reload(this.session.view(), &engine.collection::<T>(), this.document).await.map_err(|error| error.during("reload"))
 });
+
+explained_verb!(impl['a, T: Document] Get<'a, T> => Option<Stored<T>>, "get", Reads);
+explained_verb!(impl['a, T: Document] GetRequired<'a, T> => Stored<T>, "get", Reads);
+explained_verb!(impl['a, T: Document] Exists<'a, T> => bool, "exists", Reads);
+explained_verb!(impl['a, T: Document] Reload<'a, T> => (), "reload", Reads);
+explained_verb!(impl['a, T: Document] Create<'a, T> => Stored<T>, "create", Writes);
+explained_verb!(impl['a, T: Document] Update<'a, T> => Stored<T>, "update", Writes);
+explained_verb!(impl['a, T: Document] Upsert<'a, T> => Stored<T>, "upsert", Writes);
+explained_verb!(impl['a, T: Document] Overwrite<'a, T> => Stored<T>, "overwrite", Writes);
+explained_verb!(impl['a, T: Document] Save<'a, T> => (), "save", Writes);
+explained_verb!(impl['a, T: Document] Remove<'a, T> => (), "remove", Deletes);
+explained_verb!(impl['a, T: Document] Delete<'a, T> => bool, "delete", Deletes);

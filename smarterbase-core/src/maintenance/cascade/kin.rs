@@ -2,18 +2,24 @@
 
 use futures::{FutureExt, future::BoxFuture};
 
-use super::delete_under;
+use serde_json::Value;
+
+use super::{delete_under, tree::referrer};
 use crate::{
-    document::{Document, DocumentKey, KeyKind, Scalar},
+    document::{Document, DocumentKey, KeyKind, OnDelete, Scalar},
     error::{Code, Error, ErrorKind, Result},
-    format::path::EncodedId,
+    format::{index_key::EncodedValue, path::EncodedId},
     operation::{
         Collection, View,
         read::{self, Fetched},
-        relations::{Ancestry, Kin, Referrer},
-        verb::{remove, update},
+        relations::{Ancestry, Kin, Node, Referrer},
+        verb::{remove, untyped::encode_text, update},
     },
-    query::{range::IndexRange, selection::Selection, walk},
+    query::{
+        range::IndexRange,
+        selection::{Place, Selection},
+        walk,
+    },
 };
 
 impl Kin {
@@ -22,6 +28,7 @@ impl Kin {
         Self {
             spec: T::SPEC,
             find: find::<T>,
+            parents: parents::<T>,
             delete: delete_referrer::<T>,
             delete_tree: delete_tree::<T>,
             nullify: nullify::<T>,
@@ -63,14 +70,52 @@ fn refers<'a, T: Document>(
 fn find<'a, T: Document>(
     view: &'a View,
     referrer: &'a Referrer,
+    after: Option<&'a EncodedId>,
     most: usize,
 ) -> BoxFuture<'a, Result<Vec<EncodedId>>> {
     async move {
-        let selection = Selection::<T>::by_entry(range::<T>(referrer)?);
+        let range = range::<T>(referrer)?;
+        let after = after.map(|id| Place {
+            value: EncodedValue(range.entries.lower.clone()),
+            id: id.clone(),
+        });
+        let selection = Selection::<T>::by_entry(range);
         let collection = view.collection::<T>();
-        let batch = walk::page(view, &collection, &selection, None, most).await?;
+        let batch = walk::page(view, &collection, &selection, after.as_ref(), most).await?;
         let found = batch.found.into_iter();
         Ok(found.map(|found| found.place.id).collect())
+    }
+    .boxed()
+}
+
+fn parents<'a, T: Document>(
+    view: &'a View,
+    id: &'a EncodedId,
+) -> BoxFuture<'a, Result<Vec<(Node, Referrer)>>> {
+    async move {
+        let collection = view.collection::<T>();
+        let fetched = read::fetch(view, &collection, id).await?;
+        let Some(fetched) = read::live(&collection, id, fetched)? else {
+            return Ok(Vec::new());
+        };
+        let document = read::decode::<T>(&collection, id, fetched)?;
+        let members = serde_json::to_value(&*document).unwrap_or_default();
+        let mut parents = Vec::new();
+        for reference in T::SPEC.references {
+            let key = match &members[reference.field] {
+                Value::String(text) => text.clone(),
+                Value::Number(number) => number.to_string(),
+                _ => continue,
+            };
+            let target = view.relations.kin(reference.target);
+            let target = target.filter(|_| reference.on_delete == OnDelete::Cascade);
+            if let Some(target) = target {
+                let key = encode_text(&collection, target.spec.key_kind, &key)?;
+                let node = (target.spec.collection, key.as_str().to_owned());
+                parents.push((node, referrer(target.spec, &key, reference)));
+            }
+        }
+        Ok(parents)
     }
     .boxed()
 }

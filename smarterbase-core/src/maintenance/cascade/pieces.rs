@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::{FutureExt, future::BoxFuture};
 
-use super::{Outcome, at_once, journal, restricted, tree::referrer};
+use super::{Outcome, at_once, journal, objections, tree::referrer};
 use crate::{
     document::{Document, DocumentSpec, OnDelete},
     error::{Code, Error, Result},
@@ -54,6 +54,7 @@ async fn journaled<T: Document>(
     still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
     mut under: Ancestry,
 ) -> Result<bool> {
+    objections::check(view, collection.spec, id, &under).await?;
     let Some(entry) = journal::begin(view, collection, id).await? else {
         return Ok(false);
     };
@@ -89,9 +90,10 @@ async fn run<T: Document>(
 ) -> Result<bool> {
     for _ in 0..TRIES {
         prune(view, collection.spec, id, under).await?;
-        let last = at_once::<T>(view, collection, id, still, under).await?;
-        if let Outcome::Deleted(deleted) = last {
-            return Ok(deleted);
+        match at_once::<T>(view, collection, id, still, under).await? {
+            Outcome::Deleted(deleted) => return Ok(deleted),
+            Outcome::Forbidden(kin, by) => objections::clear(view, &kin, &by, under).await?,
+            Outcome::TooMany => {}
         }
     }
     let text = "documents that depend on it keep coming; try again";
@@ -122,14 +124,19 @@ async fn prune_piece(
     referrer: &Referrer,
     under: &Ancestry,
 ) -> Result<bool> {
-    let mut found = (kin.find)(view, referrer, PIECE).await?;
+    let mut found = (kin.find)(view, referrer, None, PIECE).await?;
     let is_full = found.len() == PIECE;
     // In a circle: it is being deleted already.
     let goes = |id: &EncodedId| (kin.spec.collection, id.as_str().to_owned());
     found.retain(|id| !under.documents.contains(&goes(id)));
     let act = match (referrer.reference.on_delete, found.first()) {
         (_, None) | (OnDelete::Nothing, _) => return Ok(false),
-        (OnDelete::Restrict, Some(first)) => return Err(restricted(kin.spec.collection, first)),
+        (OnDelete::Restrict, _) => {
+            for id in &found {
+                objections::clear(view, kin, id, under).await?;
+            }
+            return Ok(is_full);
+        }
         (OnDelete::Nullify, _) => kin.nullify,
         (OnDelete::Cascade, _) => kin.delete,
     };

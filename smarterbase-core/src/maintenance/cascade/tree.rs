@@ -47,7 +47,7 @@ pub(super) async fn collect(
         for (kin, reference) in view.relations.referring_to(spec.collection) {
             let referrer = referrer(spec, &id, reference);
             // One more than are left tells whether it is too much.
-            let found = (kin.find)(view, &referrer, left + 1).await?;
+            let found = (kin.find)(view, &referrer, None, left + 1).await?;
             if found.len() > left {
                 tree.keep(kin, found, &referrer, &mut seen);
                 return Ok(Collected::Part(tree));

@@ -15,7 +15,7 @@ use crate::{
     document::Version,
     error::Result,
     format::{Key, intent::Home, record::Decision},
-    operation::{secure, settle, write},
+    operation::{profile::trace, secure, settle, write},
     protocol::{
         Placed,
         commit::{CommitEnd, CommitOutcome},
@@ -66,12 +66,12 @@ impl Commit {
                 drop(turn);
                 drop(reply.send(settled.map(|()| Verdict::Committed)));
                 let versions = placed.into_keys().map(|key| (key, version.clone()));
-                self.settle_after_reply(versions.collect()).await;
+                trace::after_reply(self.settle_after_reply(versions.collect())).await;
             }
             Home::Record => {
                 turn.as_ref().inspect(|turn| turn.note_finishing());
                 drop(reply.send(settled.map(|()| Verdict::Committed)));
-                self.finish(closed, placed, turn).await;
+                trace::after_reply(self.finish(closed, placed, turn)).await;
             }
         }
     }

@@ -108,8 +108,11 @@ impl Counted {
 
     fn add(&self, counter: impl Fn(&RequestCounts) -> &AtomicU64, number: u64) {
         counter(&self.counts).fetch_add(number, Ordering::Relaxed);
-        let _no_operation =
-            OPERATION.try_with(|counts| counter(counts).fetch_add(number, Ordering::Relaxed));
+        let _no_operation = METERS.try_with(|meters| {
+            for counts in meters {
+                counter(counts).fetch_add(number, Ordering::Relaxed);
+            }
+        });
     }
 
     /// The counters.
@@ -120,16 +123,32 @@ impl Counted {
 }
 
 tokio::task_local! {
-    /// Counts beside the store's own counters what one operation asks for.
-    static OPERATION: Arc<RequestCounts>;
+    /// Count beside the store's own counters what an operation asks for: those of the operation, and of the ones around it.
+    static METERS: Vec<Arc<RequestCounts>>;
 }
 
-/// Runs `operation` and adds its requests to `counts` as well. What it spawns does not count.
+/// The meters of the operation that runs now.
+pub(crate) fn meters() -> Vec<Arc<RequestCounts>> {
+    METERS.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// Runs `operation` and adds its requests to `counts` as well, and to the meters of the operation around it. A task that it
+/// spawns counts where it was given the meters.
 pub(crate) async fn metered<R>(
     counts: Arc<RequestCounts>,
     operation: impl Future<Output = R>,
 ) -> R {
-    OPERATION.scope(counts, operation).await
+    let mut meters = meters();
+    meters.push(counts);
+    metered_by(meters, operation).await
+}
+
+/// Runs `operation` and adds its requests to these meters.
+pub(crate) async fn metered_by<R>(
+    meters: Vec<Arc<RequestCounts>>,
+    operation: impl Future<Output = R>,
+) -> R {
+    METERS.scope(meters, operation).await
 }
 
 #[async_trait]

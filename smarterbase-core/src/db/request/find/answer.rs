@@ -2,7 +2,7 @@
 
 use super::{FindMany, documents};
 use crate::{
-    db::request::measured_request,
+    db::{Session, request::measured_request},
     document::{Document, Stored},
     error::{Code, Error},
     maintenance::cascade,
@@ -212,3 +212,25 @@ measured_request!(impl['a, T: Document] DeleteMany<'a, T> => u64, |this| this.fi
         }
     }
 });
+
+macro_rules! sessions {
+    ($($name:ident,)*) => {$(
+        impl<'a, T: Document> $name<'a, T> {
+            fn session(&self) -> &Session<'a> {
+                self.find.session()
+            }
+        }
+    )*};
+}
+sessions! {
+    FindPage,
+    FindLimited,
+    FindFirst,
+    FindOnly,
+    FindAny,
+    FindSorted,
+    FindKeys,
+    Count,
+    EstimateCount,
+    DeleteMany,
+}

@@ -1,0 +1,219 @@
+//! Deletions that others forbid: small ones in one transaction, large ones in pieces, with the same answers.
+
+use std::sync::Arc;
+
+use smarterbase::{Limits, TransactionLimits, prelude::*, schema};
+use smarterbase_core::port::CasStore;
+use smarterbase_testkit::{Fault, FaultStore, sweep::World};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(name = "firms")]
+struct Firm {
+    #[key]
+    id: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(name = "workers")]
+struct Worker {
+    #[key]
+    id: String,
+    #[references(Firm, on_delete = cascade)]
+    firm: String,
+}
+
+/// A bill goes along with its worker, and forbids that its firm or its witness goes as long as it is there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(name = "bills")]
+struct Bill {
+    #[key]
+    id: u64,
+    #[references(Firm, on_delete = restrict)]
+    to: Option<String>,
+    #[references(Worker, on_delete = restrict, name = witness)]
+    witness: Option<String>,
+    #[references(Worker, on_delete = cascade, name = worker)]
+    worker: Option<String>,
+}
+
+schema! { Office { Firm, Worker, Bill } }
+
+fn key(id: &str) -> String {
+    id.to_owned()
+}
+
+fn worker(number: u64) -> String {
+    format!("w{number:03}")
+}
+
+/// A bill of nobody.
+fn bill(id: u64) -> Bill {
+    Bill {
+        id,
+        to: None,
+        witness: None,
+        worker: None,
+    }
+}
+
+/// A database whose transactions take few documents, so that what 120 workers depend on goes in pieces.
+async fn open(world: &World, store: Arc<dyn CasStore>, client: u64) -> Db {
+    let limits = Limits {
+        transactions: TransactionLimits {
+            writes: 210,
+            ..TransactionLimits::default()
+        },
+        ..Limits::default()
+    };
+    let opened = world.builder(client, store).limits(limits).open().await;
+    opened.unwrap().with_schema::<Office>()
+}
+
+/// Firm `a` with so many workers, and firm `b` with one.
+async fn firms(workers: u64) -> (World, Db) {
+    let world = World::new(1);
+    let db = open(&world, world.store.clone(), 0).await;
+    for id in ["a", "b"] {
+        Firm::create(&db, Firm { id: key(id) }).await.unwrap();
+    }
+    for number in 0..workers {
+        let firm = key("a");
+        let id = worker(number);
+        Worker::create(&db, Worker { id, firm }).await.unwrap();
+    }
+    let other = Worker {
+        id: key("other"),
+        firm: key("b"),
+    };
+    Worker::create(&db, other).await.unwrap();
+    (world, db)
+}
+
+/// A small firm goes in one transaction, a large one in pieces.
+const SIZES: [u64; 2] = [4, 120];
+
+async fn assert_refused(db: &Db, workers: u64, bills: u64) {
+    let refused = Firm::delete(db, &key("a")).await.unwrap_err();
+    let seen = (refused.kind(), refused.code());
+    assert_eq!(seen, (ErrorKind::Refused, "SB-RESTRICTED"), "{workers}");
+    assert!(refused.to_string().contains("bills"), "{refused}");
+    // Nothing was deleted, of a large firm neither.
+    assert_eq!(Worker::list(db).await.unwrap().len() as u64, workers + 1);
+    assert_eq!(Bill::list(db).await.unwrap().len() as u64, bills);
+    assert_eq!(db.resume_cascades().await.unwrap(), 0, "{workers}");
+}
+
+async fn assert_all_gone(db: &Db, bills_left: u64) {
+    assert!(Firm::delete(db, &key("a")).await.unwrap());
+    let left = Worker::list(db).await.unwrap();
+    let left: Vec<_> = left.iter().map(|worker| &*worker.id).collect();
+    assert_eq!(left, ["other"]);
+    assert_eq!(Bill::list(db).await.unwrap().len() as u64, bills_left);
+    assert_eq!(db.resume_cascades().await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stays_forbids_a_large_deletion_as_a_small_one_and_nothing_goes() {
+    for workers in SIZES {
+        let (_, db) = firms(workers).await;
+        let stays = Bill {
+            to: Some(key("a")),
+            worker: Some(key("other")),
+            ..bill(1)
+        };
+        Bill::create(&db, stays).await.unwrap();
+        assert_refused(&db, workers, 1).await;
+        Bill::delete(&db, &1).await.unwrap();
+        assert_all_gone(&db, 0).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stays_forbids_what_would_have_gone_along_at_the_last_leaf() {
+    for workers in SIZES {
+        let (_, db) = firms(workers).await;
+        let stays = Bill {
+            witness: Some(worker(workers - 1)),
+            ..bill(1)
+        };
+        Bill::create(&db, stays).await.unwrap();
+        assert_refused(&db, workers, 1).await;
+        // It goes along from now on.
+        let goes = Bill {
+            witness: Some(worker(workers - 1)),
+            worker: Some(worker(0)),
+            ..bill(1)
+        };
+        Bill::overwrite(&db, goes).await.unwrap();
+        assert_all_gone(&db, 0).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_goes_along_forbids_nothing_in_a_large_deletion_as_in_a_small_one() {
+    for workers in SIZES {
+        let (_, db) = firms(workers).await;
+        for number in 0..workers {
+            // Each forbids that the firm goes, and the worker before it or behind it.
+            let goes = Bill {
+                to: Some(key("a")),
+                witness: Some(worker((number * 7 + 1) % workers)),
+                worker: Some(worker(number)),
+                ..bill(number)
+            };
+            Bill::create(&db, goes).await.unwrap();
+        }
+        let away = Bill {
+            worker: Some(key("other")),
+            ..bill(1_000)
+        };
+        Bill::create(&db, away).await.unwrap();
+        assert_all_gone(&db, 1).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_deletion_that_died_goes_on_past_who_goes_along_and_stops_at_who_stays() {
+    let (mut resumed, mut stopped) = (0, 0);
+    for killed_at in [400, 900, 1_400] {
+        for stays in [false, true] {
+            let (world, db) = firms(120).await;
+            for number in 0..120 {
+                let goes = Bill {
+                    to: Some(key("a")),
+                    worker: Some(worker(number)),
+                    ..bill(number)
+                };
+                Bill::create(&db, goes).await.unwrap();
+            }
+            db.close().await;
+            let dying = Arc::new(FaultStore::at(
+                world.store.clone(),
+                killed_at,
+                Fault::CrashAfter,
+            ));
+            let dying_db = open(&world, dying.clone(), 1).await;
+            tokio::select! {
+                biased;
+                () = dying.crash() => {}
+                deleted = Firm::delete(&dying_db, &key("a")) => panic!("it was to die: {deleted:?}"),
+            }
+            let other = open(&world, world.store.clone(), 2).await;
+            if stays {
+                let late = Bill {
+                    to: Some(key("a")),
+                    ..bill(1_000)
+                };
+                Bill::create(&other, late).await.unwrap();
+            }
+            resumed += other.resume_cascades().await.unwrap();
+            let is_there = Firm::exists(&other, &key("a")).await.unwrap();
+            stopped += usize::from(is_there && stays);
+            assert!(!stays || is_there, "a bill that stays keeps its firm");
+            assert_eq!(other.resume_cascades().await.unwrap(), 0);
+            other.close().await;
+        }
+    }
+    assert!(resumed >= 4, "only {resumed} were under way");
+    assert!(stopped >= 2, "only {stopped} were stopped");
+}
