@@ -64,6 +64,10 @@ pub struct QueryProfile {
     pub candidates: u64,
     /// How many of them did not match: stale entries, and conditions that the index does not know.
     pub dropped: u64,
+    /// How many documents were not read since this process had read them before: a LIST showed that they are current.
+    pub cached: u64,
+    /// How many documents came from the segments of a snapshot.
+    pub packed: u64,
     /// Whether an index that the query wanted could not be used.
     pub fell_back: bool,
     /// From the first request to the last result.

@@ -23,6 +23,8 @@ pub(crate) struct Trace {
     index_requests: AtomicU64,
     candidates: AtomicU64,
     dropped: AtomicU64,
+    cached: AtomicU64,
+    packed: AtomicU64,
     fell_back: AtomicBool,
     requests: Arc<RequestCounts>,
 }
@@ -64,6 +66,14 @@ pub(crate) fn looked_at(candidates: usize, dropped: usize) {
 
 pub(crate) fn asked_an_index(requests: u64) {
     tell(|trace| _ = trace.index_requests.fetch_add(requests, Ordering::Relaxed));
+}
+
+/// Documents that needed no read of their own.
+pub(crate) fn known(cached: usize, packed: usize) {
+    tell(|trace| {
+        trace.cached.fetch_add(cached as u64, Ordering::Relaxed);
+        trace.packed.fetch_add(packed as u64, Ordering::Relaxed);
+    });
 }
 
 pub(crate) fn fell_back() {
@@ -138,6 +148,8 @@ impl Measured {
             index_requests: trace.index_requests.load(Ordering::Relaxed),
             candidates: trace.candidates.load(Ordering::Relaxed),
             dropped: trace.dropped.load(Ordering::Relaxed),
+            cached: trace.cached.load(Ordering::Relaxed),
+            packed: trace.packed.load(Ordering::Relaxed),
             fell_back: trace.fell_back.load(Ordering::Relaxed),
             duration: self.engine.clock.elapsed().saturating_sub(self.began),
             price: self.engine.prices.of(&requests),
