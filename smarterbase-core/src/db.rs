@@ -22,7 +22,8 @@ pub use request::{
     Batch, Count, Create, Delete, DeleteMany, EstimateCount, Exists, FetchReference, FindAny,
     FindFirst, FindKeys, FindLimited, FindMany, FindOne, FindOnly, FindPage, FindSorted, FindWith,
     Get, GetMany, GetRequired, List, ListCounters, ListLocks, ListSequences, LoadMany, Loaded,
-    Lock, Locks, Overwrite, PackSnapshot, PlanDelete, Query, ReadHistory, Reload, Remove, Save, Update, Upsert,
+    Lock, Locks, Overwrite, PackSnapshot, PlanDelete, Query, ReadHistory, Reload, Remove, Save,
+    Update, Upsert,
 };
 pub use sequence::{Sequence, SequenceInfo};
 pub use session::Session;

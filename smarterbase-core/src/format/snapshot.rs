@@ -16,7 +16,6 @@ use super::{Envelope, Key, Nonce, envelope, json, path::EncodedId};
 use crate::{
     document::{Timestamp, Version},
     error::{Code, Error, Result},
-    port::Object,
 };
 
 /// The largest text of a segment that is read: no reply may make a reader hold more.
@@ -106,8 +105,8 @@ pub struct SegmentWriter {
 
 impl SegmentWriter {
     /// Adds an object; `false` when a line cannot hold it: it is not one line of JSON, or its version is no entity tag.
-    pub fn push(&mut self, id: &EncodedId, key: &Key, object: &Object) -> bool {
-        let Some(line) = line(key, object) else {
+    pub fn push(&mut self, id: &EncodedId, key: &Key, version: &Version, object: &[u8]) -> bool {
+        let Some(line) = line(key, version, object) else {
             return false;
         };
         self.text.extend_from_slice(&line);
@@ -151,12 +150,12 @@ impl SegmentWriter {
     }
 }
 
-fn line(key: &Key, object: &Object) -> Option<Vec<u8>> {
-    let e_tag = object.version.e_tag.as_deref()?;
-    let has_more = object.version.generation.is_some() || object.bytes.contains(&b'\n');
-    let doc: &RawValue = serde_json::from_slice(&object.bytes).ok()?;
+fn line(key: &Key, version: &Version, object: &[u8]) -> Option<Vec<u8>> {
+    let e_tag = version.e_tag.as_deref()?;
+    let has_more = version.generation.is_some() || object.contains(&b'\n');
+    let doc: &RawValue = serde_json::from_slice(object).ok()?;
     // White space around the value would be lost.
-    if has_more || doc.get().len() != object.bytes.len() {
+    if has_more || doc.get().len() != object.len() {
         return None;
     }
     let line = Line {
@@ -198,15 +197,24 @@ impl OpenSegment {
         Ok(Self { text, objects })
     }
 
+    /// How many objects it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
     /// A copy of the object at `key`, if it was packed at this version.
     #[must_use]
-    pub fn object(&self, key: &Key, version: &Version) -> Option<Object> {
+    pub fn object(&self, key: &Key, version: &Version) -> Option<Bytes> {
         let (e_tag, range) = self.objects.get(key)?;
         let is_it = version.generation.is_none() && version.e_tag.as_ref() == Some(e_tag);
-        is_it.then(|| Object {
-            version: version.clone(),
-            bytes: Bytes::copy_from_slice(&self.text[range.clone()]),
-        })
+        is_it.then(|| Bytes::copy_from_slice(&self.text[range.clone()]))
     }
 }
 

@@ -70,7 +70,10 @@ const LARGEST_PACKED: u64 = 1024 * 1024;
 /// How often a segment is sent whose put was not answered.
 const PUTS: u32 = 5;
 
-/// How long before it is sent again.
+/// How often the manifest is swapped again after somebody else was faster.
+const SWAPS: u32 = 8;
+
+/// How long before a segment is sent again.
 const PAUSE: Duration = Duration::from_millis(200);
 
 type Report<'a> = &'a mut (dyn FnMut(&PackProgress) + Send);
@@ -215,7 +218,7 @@ impl Packer {
     async fn push(&mut self, id: &EncodedId, key: &Key, object: Option<Object>) -> Result<()> {
         let is_packed = object
             .filter(bodies::can_be_kept)
-            .is_some_and(|object| self.writer.push(id, key, &object));
+            .is_some_and(|object| self.writer.push(id, key, &object.version, &object.bytes));
         match is_packed {
             true => self.progress.packed += 1,
             false => self.progress.left_out += 1,
@@ -232,11 +235,7 @@ impl Packer {
             return Ok(());
         };
         let number = self.manifest.segments.len();
-        let key = path::snapshot_segment(
-            self.collection.name(),
-            self.manifest.generation,
-            number,
-        );
+        let key = path::snapshot_segment(self.collection.name(), self.manifest.generation, number);
         self.progress.segments += 1;
         self.progress.bytes += bytes.len() as u64;
         self.manifest.documents += segment.documents;
@@ -301,9 +300,8 @@ async fn remove_segments(engine: &Engine, manifest: Option<&Manifest>) -> Result
     let Some(manifest) = manifest else {
         return Ok(());
     };
-    let keys = (0..manifest.segments.len()).map(|number| {
-        path::snapshot_segment(&manifest.collection, manifest.generation, number)
-    });
+    let keys = (0..manifest.segments.len())
+        .map(|number| path::snapshot_segment(&manifest.collection, manifest.generation, number));
     remove(engine, keys.collect()).await
 }
 
@@ -316,14 +314,19 @@ async fn remove(engine: &Engine, keys: Vec<Key>) -> Result<()> {
     removed.try_collect().await.map_err(store_failure)
 }
 
-/// Takes the snapshot of a collection out of use, and removes every segment. Gives how many there were.
+/// Takes the snapshot of a collection out of use, and removes every segment. Gives how many there were. Whoever packs
+/// meanwhile is overtaken, also where there was no snapshot yet: nothing from before this call comes back.
 pub(crate) async fn drop_all(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<u64> {
     engine.check_open()?;
-    let before = packed::load(engine, collection).await?;
-    if before.base.is_some() {
-        replace(engine, collection, before.base, &empty(engine, collection)).await?;
+    for _ in 0..SWAPS {
+        let before = packed::load(engine, collection).await?;
+        let nothing = empty(engine, collection);
+        if replace(engine, collection, before.base, &nothing).await? {
+            return remove_where(engine, collection, |_, _| true).await;
+        }
     }
-    remove_where(engine, collection, |_, _| true).await
+    let text = "the snapshot keeps changing; is it packed again and again?";
+    Err(Error::new(Code::CONTENTION, text).in_collection(collection.name()))
 }
 
 /// Removes segments that no manifest names and that are older than the retention time: what is left of runs that ended early.

@@ -18,7 +18,7 @@ pub enum Snapshots {
     /// They are left alone.
     #[default]
     Off,
-    /// Scans read them. Packing is a command: [`Db::pack_snapshot`](crate::db::Db::pack_snapshot).
+    /// Scans read them. Packing is a command: `Db::pack_snapshot`.
     Read,
     /// Scans read them. After one that had to read more than a tenth of at least 1,000 documents one by one, the collection is
     /// packed in the background.
@@ -67,12 +67,7 @@ impl Warm {
     }
 
     /// Says once per collection and generation that its snapshot, or a part of it, is not used.
-    pub(crate) fn warn(
-        &self,
-        collection: &'static str,
-        generation: Option<Nonce>,
-        error: &Error,
-    ) {
+    pub(crate) fn warn(&self, collection: &'static str, generation: Option<Nonce>, error: &Error) {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         if warned.insert(collection, generation) != Some(generation) {
             tracing::warn!(collection, %error, "a snapshot is not used; documents are read one by one");

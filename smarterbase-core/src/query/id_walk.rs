@@ -85,7 +85,8 @@ impl IdWalk {
                 break;
             };
             batch.extend(shard.buffer.pop_front());
-            let is_seen = |sight: &Arc<Sight>| self.sights.iter().any(|seen| Arc::ptr_eq(seen, sight));
+            let is_seen =
+                |sight: &Arc<Sight>| self.sights.iter().any(|seen| Arc::ptr_eq(seen, sight));
             let unseen = shard.sight.clone().filter(|sight| !is_seen(sight));
             self.sights.extend(unseen);
         }

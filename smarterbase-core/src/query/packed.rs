@@ -90,13 +90,18 @@ impl Packed {
         let Some((last, _)) = &self.current else {
             return 0;
         };
-        let covered = wanted.iter().take_while(|(id, _)| name(id.as_str()) <= *last);
+        let covered = wanted
+            .iter()
+            .take_while(|(id, _)| name(id.as_str()) <= *last);
         covered.count()
     }
 
     fn find(&self, id: &EncodedId, listed: &Listed) -> Option<(EncodedId, Object)> {
         let (_, segment) = self.current.as_ref()?;
-        let object = segment.object(&listed.key, &listed.version)?;
+        let object = Object {
+            bytes: segment.object(&listed.key, &listed.version)?,
+            version: listed.version.clone(),
+        };
         let is_it = bodies::is_of(&object, listed) && bodies::can_be_kept(&object);
         is_it.then(|| (id.clone(), object))
     }
@@ -109,7 +114,9 @@ impl Packed {
         };
         let name_of_id = name(id.as_str());
         let left = &manifest.segments[self.next.min(manifest.segments.len())..];
-        let behind = left.iter().take_while(|segment| name(&segment.last) < name_of_id);
+        let behind = left
+            .iter()
+            .take_while(|segment| name(&segment.last) < name_of_id);
         self.next += behind.count();
         let Some(segment) = manifest.segments.get(self.next) else {
             return false;

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Of so few documents a snapshot is not worth its reads.
-const FEW: usize = 100;
+pub(crate) const FEW: usize = 100;
 
 /// The live documents of a collection by id, read side by side, under the budget of [`Limits::scan_documents`].
 ///

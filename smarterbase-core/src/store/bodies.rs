@@ -194,7 +194,8 @@ impl News {
     }
 
     fn believes(&self, page: u64, listed: &Listed) -> bool {
-        let is_known = |told: &Told| told.moment <= page || told.only.as_ref() == Some(&listed.version);
+        let is_known =
+            |told: &Told| told.moment <= page || told.only.as_ref() == Some(&listed.version);
         page > self.floor && self.told.get(&listed.key).is_none_or(is_known)
     }
 }
@@ -237,3 +238,6 @@ fn owned(object: &Object) -> Object {
         bytes: Bytes::copy_from_slice(&object.bytes),
     }
 }
+
+#[cfg(test)]
+mod tests;

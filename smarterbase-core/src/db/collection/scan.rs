@@ -16,7 +16,14 @@ use crate::{
         stored_type::{self, StoredType},
     },
     operation::read,
-    query::{Cursor, cursor, id_walk::IdWalk, overlay, scan::over_budget},
+    port::Object,
+    query::{
+        Cursor, cursor,
+        id_walk::IdWalk,
+        known::Known,
+        overlay,
+        scan::{FEW, over_budget},
+    },
 };
 
 /// One page of results. Short only at the end.
@@ -196,7 +203,11 @@ impl<'a> JsonQuery<'a> {
         let mut ids = Ids {
             own: overlay::ids_after(view, collection, after.as_ref())?,
             walk: IdWalk::new(view, collection, after.as_ref(), page),
+            known: Known::new(view, collection),
         };
+        if page < FEW {
+            ids.known.without_snapshot();
+        }
         let budget = match self.tests.is_empty() {
             true => usize::MAX, // A listing reads what it shows.
             false => view.limits.scan_documents,
@@ -222,10 +233,10 @@ impl<'a> JsonQuery<'a> {
     }
 
     /// Reads documents side by side; gives those that are there and meet the conditions.
-    async fn load(&self, ids: Vec<EncodedId>) -> Result<Vec<JsonDocument>> {
+    async fn load(&self, ids: Vec<Next>) -> Result<Vec<JsonDocument>> {
         let (view, collection) = (&self.collection.view, &self.collection.untyped.collection);
-        let reads = ids.into_iter().map(|id| async move {
-            let fetched = read::fetch(view, collection, &id).await?;
+        let reads = ids.into_iter().map(|(id, known)| async move {
+            let fetched = read::fetch_scanned(view, collection, &id, known).await?;
             let Some(fetched) = fetched.filter(read::Fetched::is_live) else {
                 return Ok::<_, Error>(None);
             };
@@ -256,12 +267,17 @@ impl<'a> JsonQuery<'a> {
 /// The ids of a walk, and inside of a transaction those of what it wrote itself.
 struct Ids {
     walk: IdWalk,
+    known: Known,
     own: VecDeque<EncodedId>,
 }
 
+/// An id, and its object where that need not be read.
+type Next = (EncodedId, Option<Object>);
+
 impl Ids {
-    async fn next(&mut self, most: usize) -> Result<Vec<EncodedId>> {
+    async fn next(&mut self, most: usize) -> Result<Vec<Next>> {
         let listed = self.walk.next(most).await?;
+        let mut known = self.known.of(&listed, &self.walk).await;
         let mut ids: Vec<EncodedId> = listed.into_iter().map(|(id, _)| id).collect();
         let last = ids.last().map(overlay::name);
         let comes = |own: &EncodedId| last.as_ref().is_none_or(|last| overlay::name(own) <= *last);
@@ -270,7 +286,11 @@ impl Ids {
         }
         ids.sort_by_cached_key(overlay::name);
         ids.dedup();
-        Ok(ids)
+        let next = ids.into_iter().map(|id| {
+            let known = known.remove(&id);
+            (id, known)
+        });
+        Ok(next.collect())
     }
 }
 
