@@ -478,22 +478,17 @@ async fn a_hundred_thousand_documents_stay_within_the_budget() {
     }
     let builder = world.builder(3, world.store.clone()).body_cache(4 * MIB);
     let db = builder.open().await.unwrap();
-    for round in 0..2 {
-        let mut stream = Member::query(&db).scan().budget(usize::MAX).stream();
-        let mut count = 0;
-        while stream.try_next().await.unwrap().is_some() {
-            count += 1;
-            if count % 1_000 == 0 {
-                assert!(
-                    db.body_cache_bytes() <= 4 * MIB,
-                    "{}",
-                    db.body_cache_bytes()
-                );
-            }
+    let mut stream = Member::query(&db).scan().budget(usize::MAX).stream();
+    let mut count = 0;
+    while stream.try_next().await.unwrap().is_some() {
+        count += 1;
+        if count % 1_000 == 0 {
+            let kept = db.body_cache_bytes();
+            assert!(kept <= 4 * MIB, "{kept}");
         }
-        assert_eq!(count, 100_000);
-        assert!(db.body_cache_bytes() > 2 * MIB, "round {round}: it is used");
     }
+    assert_eq!(count, 100_000);
+    assert!(db.body_cache_bytes() > 2 * MIB, "it is used");
     // Part of it is still of use, although a scan is larger than the budget.
     let scan = Member::query(&db).scan().budget(usize::MAX).count();
     let profile = scan.explain().await.unwrap().profile;
@@ -708,6 +703,8 @@ async fn what_was_kept_and_packed_can_be_saved() {
         .builder(3, world.store.clone())
         .snapshots(Snapshots::Read);
     let db = builder.body_cache(MIB).open().await.unwrap();
+    // The catalog is read before the first write.
+    Member::create(&db, member(100)).await.unwrap();
     for age in 1..4 {
         let found: Vec<_> = Member::query(&db)
             .scan()
