@@ -75,6 +75,7 @@ pub use smarterbase_core::{
         batch::{BatchHandle, ItemState, Progress},
         limits::{IdempotencyLimits, Limits, LockLimits, TransactionLimits},
         transaction::TransactionCounts,
+        warm::Snapshots,
     },
     query::{Cursor, Order, Page, Predicate, Residual},
     schema::{DocumentType, Schema},

@@ -66,7 +66,7 @@ impl Far {
     }
 }
 
-fn list(requests: &Requests) -> String {
+pub(crate) fn list(requests: &Requests) -> String {
     let kinds = [
         (requests.gets, "GET"),
         (requests.puts(), "PUT"),

@@ -1,6 +1,6 @@
 //! What every operation costs, beside the raw building blocks, in one run: `cargo bench --bench operations`.
 //!
-//! `-- --quick` takes less than a minute; `-- --migrations` measures only what older documents cost, `-- --locks` only locks, and `-- --counters` only counters and sequences. The output is Markdown; figures with the machine that made them are in
+//! `-- --quick` takes less than a minute; `-- --migrations` measures only what older documents cost, `-- --locks` only locks, `-- --scans` only scans, and `-- --counters` only counters and sequences. The output is Markdown; figures with the machine that made them are in
 //! `docs/performance.md`. The run fails when wall time leaves the contract on virtual time, or when streaming many
 //! documents takes more memory than streaming few: neither depends on the machine. CPU time is printed, not judged.
 
@@ -17,6 +17,7 @@ mod memory;
 mod migrations;
 mod operations;
 mod paced;
+mod scans;
 mod sizes;
 mod transactions;
 
@@ -55,12 +56,16 @@ fn main() -> anyhow::Result<()> {
     if has("--migrations") {
         return runtime.block_on(migrations::measure(effort));
     }
+    if has("--scans") {
+        return scans::measure();
+    }
     if has("--locks") {
         runtime.block_on(run_locks(effort))?;
         return locks::measure_far_away();
     }
     runtime.block_on(run(effort))?;
     latency::measure()?;
+    scans::measure()?;
     locks::measure_far_away()?;
     transactions::measure()?;
     counters::measure_far_away()?;

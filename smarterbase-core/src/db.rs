@@ -22,7 +22,8 @@ pub use request::{
     Batch, Count, Create, Delete, DeleteMany, EstimateCount, Exists, FetchReference, FindAny,
     FindFirst, FindKeys, FindLimited, FindMany, FindOne, FindOnly, FindPage, FindSorted, FindWith,
     Get, GetMany, GetRequired, List, ListCounters, ListLocks, ListSequences, LoadMany, Loaded,
-    Lock, Locks, Overwrite, PlanDelete, Query, ReadHistory, Reload, Remove, Save, Update, Upsert,
+    Lock, Locks, Overwrite, PackSnapshot, PlanDelete, Query, ReadHistory, Reload, Remove, Save,
+    Update, Upsert,
 };
 pub use sequence::{Sequence, SequenceInfo};
 pub use session::Session;
@@ -41,6 +42,7 @@ use crate::{
         medic::{self, MedicReport},
         quarantine::{self, RestoreReport},
         rebuild::{self, RebuildReport},
+        snapshot,
         sweep::{self, SweepReport},
     },
     operation::{Engine, engine::WriteGuard, profile::Profiler},
@@ -184,6 +186,35 @@ impl Db {
     /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
     pub async fn restore_quarantined<T: Document>(&self) -> Result<RestoreReport> {
         quarantine::restore::<T>(&self.engine, &self.engine.collection::<T>()).await
+    }
+
+    /// Packs copies of all documents of `T` into a few large objects, which spare scans the reads: see
+    /// [`PackSnapshot`](request::PackSnapshot).
+    ///
+    /// # Errors
+    /// When it is awaited:
+    /// - [`Refused`](crate::ErrorKind::Refused): the database is read-only.
+    /// - [`Misconfigured`](crate::ErrorKind::Misconfigured): the store's LISTs do not tell which documents changed.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
+    pub fn pack_snapshot<T: Document>(&self) -> request::PackSnapshot<'_, T> {
+        request::PackSnapshot::new(self)
+    }
+
+    /// Removes the packed copies of `T`'s documents, and gives how many segments there were. Scans go on without.
+    ///
+    /// # Errors
+    /// - [`Refused`](crate::ErrorKind::Refused): the database is read-only.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
+    pub async fn drop_snapshot<T: Document>(&self) -> Result<u64> {
+        snapshot::drop_all(&self.engine, &self.engine.collection::<T>()).await
+    }
+
+    /// How many bytes of documents are kept for scans, with what keeping them costs: never more than
+    /// [`body_cache`](DbBuilder::body_cache) allows.
+    #[must_use]
+    pub fn body_cache_bytes(&self) -> u64 {
+        let bodies = self.engine.warm.bodies.as_ref();
+        bodies.map_or(0, |bodies| bodies.weight())
     }
 
     /// Removes tombstones and stubs older than the retention time (24 h), where that is safe on this store.

@@ -22,6 +22,7 @@ pub mod record;
 pub mod result;
 pub mod schema;
 pub mod sequence;
+pub mod snapshot;
 pub mod stored_type;
 pub mod upgrade;
 

@@ -7,4 +7,5 @@ pub mod medic;
 pub mod migrate;
 pub mod quarantine;
 pub mod rebuild;
+pub mod snapshot;
 pub mod sweep;

@@ -26,6 +26,7 @@ pub mod transaction;
 pub(crate) mod untyped;
 pub(crate) mod verb;
 pub(crate) mod view;
+pub mod warm;
 pub(crate) mod write;
 
 pub(crate) use collection::Collection;

@@ -2,6 +2,7 @@
 //!
 //! Object storage lives in a crate of its own, so that this one stays light.
 
+pub(crate) mod bodies;
 pub mod filesystem;
 pub mod layer;
 pub mod memory;

@@ -42,4 +42,5 @@ mod transaction_faults;
 mod transaction_rules;
 mod transactions;
 mod user;
+mod warm_scans;
 mod writing;

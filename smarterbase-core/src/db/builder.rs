@@ -13,7 +13,7 @@ use crate::{
         envelope, path,
     },
     index::ObjectIndex,
-    maintenance::migrate,
+    maintenance::{migrate, snapshot},
     operation::{
         Engine,
         attach::first_envelope,
@@ -21,11 +21,13 @@ use crate::{
         limits::Limits,
         lock::Hall,
         profile::Prices,
+        warm::{Snapshots, Warm},
     },
     port::{CasStore, Clock, IndexStore, LockQueue, Rng, SystemClock, SystemRng},
     protocol::{PutMachine, PutOutcome, drive},
     store::{
-        layer::{self, LayerSettings},
+        bodies::Bodies,
+        layer::{self, LayerSettings, watched::Watched},
         probe,
     },
 };
@@ -46,6 +48,8 @@ pub struct DbBuilder {
     limits: Limits,
     prices: Prices,
     layers: LayerSettings,
+    body_cache: u64,
+    snapshots: Snapshots,
     in_flight_bound: Duration,
     retention: Duration,
     read_only: bool,
@@ -75,6 +79,8 @@ impl Default for DbBuilder {
             limits: Limits::default(),
             prices: Prices::default(),
             layers: LayerSettings::default(),
+            body_cache: 0,
+            snapshots: Snapshots::default(),
             in_flight_bound: Duration::from_secs(60),
             retention: Duration::from_secs(24 * 60 * 60),
             read_only: false,
@@ -155,6 +161,25 @@ impl DbBuilder {
         self
     }
 
+    /// Keeps the documents that scans read, up to so many bytes (0, the default: none). The next scan reads those that changed
+    /// since, and one LIST per 1,000 documents tells which. Results are as fresh as that LIST, and never older than what
+    /// this handle wrote or read itself.
+    ///
+    /// Kept are only documents with an envelope. Nothing is kept when the store's LISTs were not seen to agree with its reads
+    /// (check 10 of the [probe report](Db::probe_report)). Transactions and snapshots in time always read.
+    #[must_use]
+    pub fn body_cache(mut self, bytes: u64) -> Self {
+        self.body_cache = bytes;
+        self
+    }
+
+    /// What scans do with packed copies of the documents: nothing by default.
+    #[must_use]
+    pub fn snapshots(mut self, snapshots: Snapshots) -> Self {
+        self.snapshots = snapshots;
+        self
+    }
+
     /// How long a write may be in flight (60 s). Stamped when the database is made; later values are ignored, since all
     /// processes must agree. Rebuilding an index waits this long, and no write resolves longer than this.
     #[must_use]
@@ -226,10 +251,27 @@ impl DbBuilder {
             .map_or(raw, |choose| choose(&database.probe));
         let mut engine = self.assemble(&chosen, database.in_flight_bound);
         engine.database = database;
+        self.warm(&mut engine);
         engine.guard = self.guard(&engine.database);
         Ok(Db {
             engine: Arc::new(engine),
         })
+    }
+
+    /// Keeps bodies where the store's LISTs tell which are current.
+    fn warm(&self, engine: &mut Engine) {
+        if self.body_cache == 0 && !self.snapshots.are_read() {
+            return;
+        }
+        if !probe::lists_versions(&engine.database.probe) {
+            tracing::warn!(
+                "the lists of this store were not seen to agree with its reads: scans read every document"
+            );
+            return;
+        }
+        let bodies = Bodies::new(self.body_cache);
+        engine.store = Arc::new(Watched::new(engine.store.clone(), bodies.clone()));
+        engine.warm.bodies = Some(bodies);
     }
 
     fn assemble(&self, raw: &Arc<dyn CasStore>, in_flight_bound: Duration) -> Engine {
@@ -278,6 +320,7 @@ impl DbBuilder {
             writes: Arc::new(Semaphore::new(self.limits.usable().concurrent_writes)),
             sweeps: Arc::new(Semaphore::new(SWEEPS)),
             begin_upgrade: migrate::begin,
+            warm: Warm::new(self.snapshots, snapshot::begin),
             relations: Default::default(),
             collections: Default::default(),
         }

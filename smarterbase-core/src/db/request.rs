@@ -9,6 +9,7 @@ pub mod many;
 pub mod migrate;
 mod named;
 pub mod one;
+pub mod pack;
 pub mod query;
 pub mod reference;
 pub mod sequence;
@@ -27,6 +28,7 @@ pub use one::{
     Create, Delete, Exists, Get, GetRequired, Overwrite, PlanDelete, Reload, Remove, Save, Update,
     Upsert,
 };
+pub use pack::PackSnapshot;
 pub use query::Query;
 pub use reference::{FetchReference, FindWith, LoadMany, Loaded};
 pub use sequence::ListSequences;

@@ -243,6 +243,33 @@ pub fn import(collection: &str, name: &str) -> Key {
     Key(format!("_import/{collection}/{name}.json").into())
 }
 
+/// `_snapshot/<collection>/`: packed copies of a collection's documents.
+#[must_use]
+pub fn snapshots(collection: &str) -> Prefix {
+    Prefix(format!("_snapshot/{collection}/").into())
+}
+
+/// `_snapshot/<collection>/manifest.json`: which segments make the snapshot.
+#[must_use]
+pub fn snapshot_manifest(collection: &str) -> Key {
+    Key(format!("_snapshot/{collection}/manifest.json").into())
+}
+
+/// `_snapshot/<collection>/<generation>/<number>.jsonl.lz4`: one segment, its number with six digits.
+#[must_use]
+pub fn snapshot_segment(collection: &str, generation: Nonce, number: usize) -> Key {
+    Key(format!("_snapshot/{collection}/{generation}/{number:06}.jsonl.lz4").into())
+}
+
+/// The generation of a segment with this path; `None` for what is no segment.
+#[must_use]
+pub fn parse_snapshot_segment(collection: &str, key: &Key) -> Option<Nonce> {
+    let path = key.as_str().strip_prefix(snapshots(collection).as_str())?;
+    let (generation, name) = path.split_once('/')?;
+    name.ends_with(".jsonl.lz4").then_some(())?;
+    Nonce::parse(generation)
+}
+
 /// `_quarantine/<collection>/<id>/<rev>-<write>.json`: a version of a document that was moved aside.
 #[must_use]
 pub fn quarantined(collection: &str, id: &EncodedId, rev: u64, write: Nonce) -> Key {

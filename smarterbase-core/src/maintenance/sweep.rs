@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
+use super::snapshot;
 use crate::{
     error::Result,
     format::{envelope::State, path::EncodedId},
@@ -25,6 +26,8 @@ pub struct SweepReport {
     pub removed: u64,
     /// How many are young, or cannot be removed safely on this store.
     pub kept: u64,
+    /// How many segments of snapshots were removed that are not used any more.
+    pub segments: u64,
 }
 
 /// A tombstone holds an envelope and nothing else: larger objects are not read.
@@ -38,7 +41,10 @@ pub(crate) async fn sweep(
 ) -> Result<SweepReport> {
     engine.check_writable()?;
     let mut walk = IdWalk::new(&View::plain(engine.clone()), collection, None, usize::MAX);
-    let mut report = SweepReport::default();
+    let mut report = SweepReport {
+        segments: snapshot::sweep(engine, collection).await?,
+        ..SweepReport::default()
+    };
     loop {
         let listed = walk.next(engine.limits.concurrent_reads * 4).await?;
         if listed.is_empty() {

@@ -27,6 +27,7 @@ use super::{
     relations::Relations,
     sequence::Sequence,
     transaction::{TransactionCounters, turns::Turns},
+    warm::Warm,
 };
 /// A store's failure as the user sees it, when nothing was changed by it.
 pub(crate) use crate::protocol::nothing_happened as store_failure;
@@ -115,6 +116,7 @@ pub(crate) struct Engine {
     pub(crate) sweeps: Arc<Semaphore>,
     /// What the first use of an eager type begins; the job itself stands above this module.
     pub(crate) begin_upgrade: BeginUpgrade,
+    pub(crate) warm: Warm,
     pub(crate) relations: Relations,
     pub(crate) collections: RwLock<HashMap<TypeId, Arc<Collection>>>,
 }

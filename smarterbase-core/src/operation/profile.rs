@@ -70,6 +70,10 @@ pub struct QueryProfile {
     pub dropped: u64,
     /// How many documents the index ruled out besides, by what it knows of their other values: they were not read.
     pub ruled_out: u64,
+    /// How many documents were not read since this process had read them before: a LIST showed that they are current.
+    pub cached: u64,
+    /// How many documents came from the segments of a snapshot.
+    pub packed: u64,
     /// Whether an index that the query wanted could not be used.
     pub fell_back: bool,
     /// From the first request to the last result, or the reply.

@@ -85,6 +85,47 @@ pub(crate) async fn load_listed<T: Document>(
     decode_live(view, collection, id, fetched.filter(Fetched::is_live))
 }
 
+/// As [`load_listed`], of an object that was `known` before and that a LIST showed to be current; without one it is read,
+/// and kept for the next scan.
+pub(crate) async fn load_scanned<T: Document>(
+    view: &View,
+    collection: &Collection,
+    id: &EncodedId,
+    known: Option<Object>,
+) -> Result<Option<Stored<T>>> {
+    let fetched = fetch_scanned(view, collection, id, known).await?;
+    decode_live(view, collection, id, fetched.filter(Fetched::is_live))
+}
+
+/// As [`fetch`], of an object that may be known.
+pub(crate) async fn fetch_scanned(
+    view: &View,
+    collection: &Collection,
+    id: &EncodedId,
+    known: Option<Object>,
+) -> Result<Option<Fetched>> {
+    let Some(bodies) = view.bodies() else {
+        return fetch(view, collection, id).await;
+    };
+    published::agree(view, collection).await?;
+    let key = collection.key(id);
+    let found = match known {
+        Some(object) => Ok(Some(object)),
+        None => view.store.get(&key).await.map_err(store_failure),
+    };
+    let fetched = match found {
+        Ok(Some(object)) => {
+            bodies.keep(&key, &object);
+            peeked(view, key, object).await.map(Some)
+        }
+        Ok(None) => Ok(None),
+        Err(error) => Err(error),
+    };
+    fetched
+        .map(Option::flatten)
+        .map_err(|error| at(collection, id, error))
+}
+
 /// The document, if it is there. One that was moved aside neither is nor is not: whoever asks for it by its id is told.
 pub(crate) fn live(
     collection: &Collection,
@@ -176,9 +217,14 @@ async fn fetch_as(
 
 /// One GET where there is no intent.
 pub(crate) async fn peek(engine: &Engine, key: Key) -> Result<Option<Fetched>> {
-    let Some(object) = engine.store.get(&key).await.map_err(store_failure)? else {
-        return Ok(None);
-    };
+    match engine.store.get(&key).await.map_err(store_failure)? {
+        Some(object) => peeked(engine, key, object).await,
+        None => Ok(None),
+    }
+}
+
+/// What was read, without its intent. An intent that is undecided is settled again each time.
+async fn peeked(engine: &Engine, key: Key, object: Object) -> Result<Option<Fetched>> {
     let opened = envelope::open(&object.bytes)?;
     if opened.envelope.intent.is_some() {
         return settle(engine, SettleMachine::peek(key).from_object(object)).await;

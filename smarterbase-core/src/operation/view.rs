@@ -3,6 +3,7 @@
 use std::{ops::Deref, sync::Arc};
 
 use super::{Engine, transaction::Attempt};
+use crate::store::bodies::Bodies;
 
 /// An engine, and the attempt of a transaction through which it is seen.
 #[derive(Clone, Debug)]
@@ -30,6 +31,15 @@ impl View {
 
     pub(crate) fn attempt(&self) -> Option<&Arc<Attempt>> {
         self.attempt.as_ref()
+    }
+
+    /// The bodies that may be used in place of reads; none inside of a transaction.
+    pub(crate) fn bodies(&self) -> Option<&Arc<Bodies>> {
+        self.engine
+            .warm
+            .bodies
+            .as_ref()
+            .filter(|_| self.attempt.is_none())
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {

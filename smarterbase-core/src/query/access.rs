@@ -303,6 +303,7 @@ fn handled_in_order<T: Document>(
             let whole = IndexRange::new(T::SPEC, range.ordinal, leading, None)?;
             return Ok(Some(InOrder {
                 leading: whole.entries.lower,
+                demands: Vec::new(),
                 range: range.clone(),
             }));
         }

@@ -10,6 +10,7 @@ use crate::{
     },
     operation::{Collection, View, engine::store_failure, transaction::range::Range},
     port::Listed,
+    store::bodies::Sight,
 };
 
 /// A LIST answers with at most this many objects.
@@ -22,6 +23,8 @@ pub(crate) struct IdWalk {
     collection: Arc<Collection>,
     shards: Vec<Shard>,
     page: usize,
+    /// The pages that the last batch came from.
+    sights: Vec<Arc<Sight>>,
 }
 
 #[derive(Debug)]
@@ -30,6 +33,8 @@ struct Shard {
     after: Option<Key>,
     buffer: VecDeque<(EncodedId, Listed)>,
     is_done: bool,
+    /// When the buffer was listed; without one its versions are only hints.
+    sight: Option<Arc<Sight>>,
 }
 
 impl IdWalk {
@@ -49,6 +54,7 @@ impl IdWalk {
                 after,
                 buffer: VecDeque::new(),
                 is_done: false,
+                sight: None,
             }
         });
         Self {
@@ -56,6 +62,7 @@ impl IdWalk {
             collection: collection.clone(),
             shards: shards.collect(),
             page: page.clamp(1, LIST_PAGE),
+            sights: Vec::new(),
         }
     }
 
@@ -67,6 +74,7 @@ impl IdWalk {
     /// Up to `most` further documents, in the order of ids. Empty at the end.
     pub(crate) async fn next(&mut self, most: usize) -> Result<Vec<(EncodedId, Listed)>> {
         let mut batch = Vec::new();
+        self.sights.clear();
         while batch.len() < most {
             self.fill().await?;
             let first = self
@@ -77,8 +85,18 @@ impl IdWalk {
                 break;
             };
             batch.extend(shard.buffer.pop_front());
+            let is_seen =
+                |sight: &Arc<Sight>| self.sights.iter().any(|seen| Arc::ptr_eq(seen, sight));
+            let unseen = shard.sight.clone().filter(|sight| !is_seen(sight));
+            self.sights.extend(unseen);
         }
         Ok(batch)
+    }
+
+    /// Whether the version of an object of the last batch is the newest one that this process knows: a LIST showed it, and
+    /// since it was asked for nobody here wrote or read another one.
+    pub(crate) fn is_current(&self, listed: &Listed) -> bool {
+        !self.sights.is_empty() && self.sights.iter().all(|sight| sight.is_current(listed))
     }
 
     /// Every shard that goes on has something in its buffer.
@@ -94,6 +112,7 @@ impl IdWalk {
 
 impl Shard {
     async fn list(&mut self, view: &View, collection: &Arc<Collection>, page: usize) -> Result<()> {
+        self.sight = view.bodies().map(|bodies| Arc::new(bodies.look()));
         let listed = view
             .store
             .list(&self.prefix, self.after.as_ref(), page)

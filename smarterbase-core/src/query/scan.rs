@@ -4,13 +4,16 @@ use std::{collections::VecDeque, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{id_walk::IdWalk, overlay};
+use super::{id_walk::IdWalk, known::Known, overlay};
 use crate::{
     document::{Document, Stored},
     error::{Code, Error, Result},
     format::path::EncodedId,
-    operation::{Collection, View, read},
+    operation::{Collection, View, read, warm::Snapshots},
 };
+
+/// Of so few documents a snapshot is not worth its reads.
+pub(crate) const FEW: usize = 100;
 
 /// The live documents of a collection by id, read side by side, under the budget of [`Limits::scan_documents`].
 ///
@@ -19,6 +22,7 @@ pub(crate) struct Documents {
     view: View,
     collection: Arc<Collection>,
     ids: IdWalk,
+    known: Known,
     /// Documents that the transaction wrote and that are still to come.
     own: VecDeque<EncodedId>,
     after: Option<EncodedId>,
@@ -38,6 +42,7 @@ impl Documents {
             view: view.clone(),
             collection: collection.clone(),
             ids,
+            known: Known::new(view, collection),
             own: VecDeque::new(),
             after: after.cloned(),
             has_begun: false,
@@ -54,6 +59,9 @@ impl Documents {
     /// LIST pages of at most `objects`, where fewer are needed.
     pub(crate) fn with_page(mut self, objects: usize) -> Self {
         self.ids.set_page(objects);
+        if objects < FEW {
+            self.known.without_snapshot();
+        }
         self
     }
 
@@ -66,8 +74,10 @@ impl Documents {
         most: usize,
     ) -> Result<Option<Vec<(EncodedId, Stored<T>)>>> {
         let listed = self.ids.next(most).await?;
+        let mut known = self.known.of(&listed, &self.ids).await;
         let ids = self.with_own(listed.into_iter().map(|(id, _)| id).collect(), most)?;
         if ids.is_empty() {
+            self.end();
             return Ok(None);
         }
         self.read += ids.len();
@@ -75,15 +85,27 @@ impl Documents {
             return Err(over_budget(&self.collection, self.budget));
         }
         let (view, collection) = (&self.view, &self.collection);
-        let reads = ids.into_iter().map(|id| async move {
-            let document = read::load_listed::<T>(view, collection, &id).await?;
-            Ok::<_, Error>(document.map(|document| (id, document)))
+        let reads = ids.into_iter().map(|id| {
+            let known = known.remove(&id);
+            async move {
+                let document = read::load_scanned::<T>(view, collection, &id, known).await?;
+                Ok::<_, Error>(document.map(|document| (id, document)))
+            }
         });
         let read: Vec<_> = stream::iter(reads)
             .buffered(view.limits.concurrent_reads)
             .try_collect()
             .await?;
         Ok(Some(read.into_iter().flatten().collect()))
+    }
+
+    /// A walk that came to its end knows whether packing the collection pays.
+    fn end(&self) {
+        let warm = &self.view.warm;
+        let packs = warm.snapshots == Snapshots::ReadAndPack && self.after.is_none();
+        if packs && self.known.wants_packing() {
+            (warm.begin_packing)(self.view.engine(), self.collection.clone());
+        }
     }
 
     /// Inside of a transaction, what it wrote itself stands among what is listed, in the order of ids.

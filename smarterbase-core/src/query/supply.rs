@@ -22,7 +22,7 @@ use crate::{
 /// Where documents come from.
 pub(crate) enum Supply {
     /// Every document of the collection.
-    All(Documents),
+    All(Box<Documents>),
     /// Those that entries name.
     Candidates {
         candidates: Candidates,
@@ -71,7 +71,8 @@ impl Supplied {
                 after: after.cloned(),
             },
             Plan::Scan | Plan::InOrder(_) => {
-                Supply::All(Documents::new(view, collection, after).with_budget(scan_budget))
+                let documents = Documents::new(view, collection, after);
+                Supply::All(Box::new(documents.with_budget(scan_budget)))
             }
         };
         Self {
@@ -127,7 +128,7 @@ impl Supplied {
     fn scan_the_rest(&mut self) {
         if let Supply::Candidates { last, .. } = &self.supply {
             let documents = Documents::new(&self.view, &self.collection, last.as_ref());
-            self.supply = Supply::All(documents.with_budget(self.scan_budget));
+            self.supply = Supply::All(Box::new(documents.with_budget(self.scan_budget)));
         }
     }
 

@@ -8,6 +8,7 @@ pub mod count;
 pub mod deadline;
 pub mod limit;
 pub mod retry;
+pub(crate) mod watched;
 
 use std::{sync::Arc, time::Duration};
 

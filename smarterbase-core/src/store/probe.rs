@@ -28,6 +28,12 @@ const CONDITIONAL_DELETE: u8 = 12;
 /// The check that says whether a LIST is sorted and starts where it is told.
 const SORTED_LIST: u8 = 11;
 
+/// The check that says whether versions are strong.
+const STRONG_VERSIONS: u8 = 8;
+
+/// The check that says whether a LIST shows every write at once, at the version that a read gives.
+const FRESH_LIST: u8 = 10;
+
 /// Runs the 13 checks, about 150 requests below `_sys/probe/<nonce>/`, which it removes at the end.
 ///
 /// | Checks | |
@@ -115,6 +121,13 @@ pub fn deletes_conditionally(report: &ProbeReport) -> bool {
 #[must_use]
 pub fn lists_sorted(report: &ProbeReport) -> bool {
     has_passed(report, SORTED_LIST)
+}
+
+/// Whether a LIST was seen to show every write at once, at the version that a read gives, and versions to be strong: then what
+/// was read at a version is what lies there for as long as a LIST shows that version.
+#[must_use]
+pub fn lists_versions(report: &ProbeReport) -> bool {
+    has_passed(report, STRONG_VERSIONS) && has_passed(report, FRESH_LIST)
 }
 
 fn has_passed(report: &ProbeReport, number: u8) -> bool {

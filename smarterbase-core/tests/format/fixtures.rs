@@ -212,6 +212,18 @@ const FROZEN: &[(&str, &str)] = &[
         "ff79c9c732731f3752fb217a4f8e14b25f3ae9833117f929536ac8e5f2e3f8fd",
     ),
     (
+        "snapshot-manifest.json",
+        "fa4d4fad8c0dc1df3d055366bc3ede11d4fb1b2df85c1521ac22ba4b4452b1a4",
+    ),
+    (
+        "snapshot-segment.jsonl",
+        "8f522ae97ef51af5cd58497be91be011f014a9c509c2af342b3bf755209fecc6",
+    ),
+    (
+        "snapshot-segment.jsonl.lz4",
+        "6c84a98690c77ecd687dee79c741b53256a01934cad350220c0741a7a6733605",
+    ),
+    (
         "values.txt",
         "a1381bc8f7a92497e4dbffe1da461cb10608c0aeab59b4d95b4bd544a3e791d5",
     ),

@@ -18,6 +18,7 @@ mod lower;
 mod path;
 mod result;
 mod sample;
+mod snapshot;
 mod transaction;
 mod upgrade;
 mod values;

@@ -1,6 +1,10 @@
 //! The documents of a collection by id, narrowed by conditions on their JSON.
 
-use std::{cmp::Ordering, collections::VecDeque, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
@@ -16,14 +20,16 @@ use crate::{
         stored_type::{self, StoredType},
     },
     operation::{Collection, View, read},
+    port::Object,
     query::{
         Cursor,
         access::IsReady,
         candidates::{Candidates, Next},
         cursor,
         id_walk::IdWalk,
+        known::Known,
         overlay, plan,
-        scan::over_budget,
+        scan::{FEW, over_budget},
     },
 };
 
@@ -210,7 +216,10 @@ impl<'a> JsonQuery<'a> {
             source: self.source(after.as_ref(), most).await?,
             last: after,
         };
-        let budget = view.limits.scan_documents;
+        let budget = match self.tests.is_empty() {
+            true => usize::MAX, // A listing reads what it shows.
+            false => view.limits.scan_documents,
+        };
         let (mut found, mut read, mut dropped) = (Vec::new(), 0, 0);
         while found.len() < most {
             // Of what an index names, little is read in vain.
@@ -256,14 +265,14 @@ impl<'a> JsonQuery<'a> {
             true => most,
             false => usize::MAX,
         };
-        Ok(Source::All(IdWalk::new(view, collection, after, page)))
+        Ok(Source::all(view, collection, after, page))
     }
 
     /// Reads documents side by side; gives those that are there and meet the conditions.
-    async fn load(&self, ids: Vec<EncodedId>) -> Result<Vec<JsonDocument>> {
+    async fn load(&self, ids: Vec<Item>) -> Result<Vec<JsonDocument>> {
         let (view, collection) = (&self.collection.view, &self.collection.untyped.collection);
-        let reads = ids.into_iter().map(|id| async move {
-            let fetched = read::fetch(view, collection, &id).await?;
+        let reads = ids.into_iter().map(|(id, known)| async move {
+            let fetched = read::fetch_scanned(view, collection, &id, known).await?;
             let Some(fetched) = fetched.filter(read::Fetched::is_live) else {
                 return Ok::<_, Error>(None);
             };
@@ -293,10 +302,29 @@ impl<'a> JsonQuery<'a> {
 
 /// Where ids come from, in their order.
 enum Source {
-    /// Every document of the collection.
-    All(IdWalk),
+    /// Every document of the collection, and what is known of them without reading.
+    All(Box<(IdWalk, Known)>),
     /// What entries name, in pages of so many.
     Entries(Candidates, usize),
+}
+
+impl Source {
+    /// The collection after an id, in LIST pages of at most so many.
+    fn all(
+        view: &View,
+        collection: &Arc<Collection>,
+        after: Option<&EncodedId>,
+        page: usize,
+    ) -> Self {
+        let mut known = Known::new(view, collection);
+        if page < FEW {
+            known.without_snapshot();
+        }
+        Self::All(Box::new((
+            IdWalk::new(view, collection, after, page),
+            known,
+        )))
+    }
 }
 
 /// The ids of a source, and inside of a transaction those of what it wrote itself.
@@ -306,6 +334,9 @@ struct Ids {
     /// Everything up to here was given.
     last: Option<EncodedId>,
 }
+
+/// An id, and its object where that need not be read.
+type Item = (EncodedId, Option<Object>);
 
 impl Ids {
     fn is_scan(&self) -> bool {
@@ -318,21 +349,29 @@ impl Ids {
         view: &View,
         collection: &Arc<Collection>,
         most: usize,
-    ) -> Result<Vec<EncodedId>> {
+    ) -> Result<Vec<Item>> {
         if let Source::Entries(candidates, page) = &mut self.source {
             match candidates.next(most, *page).await? {
-                Next::Some(found) => return Ok(found.into_iter().map(|one| one.id).collect()),
+                Next::Some(found) => {
+                    return Ok(found.into_iter().map(|one| (one.id, None)).collect());
+                }
                 Next::Lost => {
                     let after = self.last.as_ref();
-                    self.source = Source::All(IdWalk::new(view, collection, after, usize::MAX));
+                    self.source = Source::all(view, collection, after, usize::MAX);
                 }
             }
         }
-        let Source::All(walk) = &mut self.source else {
+        let Source::All(all) = &mut self.source else {
             return Ok(Vec::new());
         };
+        let (walk, known) = all.as_mut();
         let listed = walk.next(most).await?;
-        Ok(listed.into_iter().map(|(id, _)| id).collect())
+        let mut known = known.of(&listed, walk).await;
+        let items = listed.into_iter().map(|(id, _)| {
+            let known = known.remove(&id);
+            (id, known)
+        });
+        Ok(items.collect())
     }
 
     async fn next(
@@ -340,9 +379,14 @@ impl Ids {
         view: &View,
         collection: &Arc<Collection>,
         most: usize,
-    ) -> Result<Vec<EncodedId>> {
-        let mut ids = self.listed(view, collection, most).await?;
-        self.last = ids.last().cloned().or_else(|| self.last.take());
+    ) -> Result<Vec<Item>> {
+        let listed = self.listed(view, collection, most).await?;
+        self.last = listed
+            .last()
+            .map(|(id, _)| id.clone())
+            .or_else(|| self.last.take());
+        let mut ids: Vec<EncodedId> = listed.iter().map(|(id, _)| id.clone()).collect();
+        let mut known: HashMap<_, _> = listed.into_iter().collect();
         let last = ids.last().map(overlay::name);
         let comes = |own: &EncodedId| last.as_ref().is_none_or(|last| overlay::name(own) <= *last);
         while self.own.front().is_some_and(comes) {
@@ -350,7 +394,11 @@ impl Ids {
         }
         ids.sort_by_cached_key(overlay::name);
         ids.dedup();
-        Ok(ids)
+        let next = ids.into_iter().map(|id| {
+            let known = known.remove(&id).flatten();
+            (id, known)
+        });
+        Ok(next.collect())
     }
 }
 

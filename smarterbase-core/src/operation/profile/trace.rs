@@ -29,6 +29,8 @@ pub(crate) struct Trace {
     candidates: AtomicU64,
     dropped: AtomicU64,
     ruled_out: AtomicU64,
+    cached: AtomicU64,
+    packed: AtomicU64,
     fell_back: AtomicBool,
     requests: Arc<RequestCounts>,
     /// Those of them that are made after the reply.
@@ -130,6 +132,14 @@ pub(crate) fn told_an_index(backend: &dyn IndexStore) {
     if !backend.uses_tags() {
         asked_an_index(1);
     }
+}
+
+/// Documents that needed no read of their own.
+pub(crate) fn known(cached: usize, packed: usize) {
+    tell(|trace| {
+        trace.cached.fetch_add(cached as u64, Ordering::Relaxed);
+        trace.packed.fetch_add(packed as u64, Ordering::Relaxed);
+    });
 }
 
 pub(crate) fn fell_back() {
@@ -253,6 +263,8 @@ impl Measured {
             candidates: trace.candidates.load(Ordering::Relaxed),
             dropped: trace.dropped.load(Ordering::Relaxed),
             ruled_out: trace.ruled_out.load(Ordering::Relaxed),
+            cached: trace.cached.load(Ordering::Relaxed),
+            packed: trace.packed.load(Ordering::Relaxed),
             fell_back: trace.fell_back.load(Ordering::Relaxed),
             duration: self.engine.clock.elapsed().saturating_sub(self.began),
             price: self.engine.prices.of(&requests),
