@@ -1,4 +1,4 @@
-//! The index backend of empty objects keeps every promise of the port.
+//! The index backends of the core keep every promise of the port.
 
 use std::sync::Arc;
 
@@ -16,3 +16,29 @@ async fn objects() -> Arc<dyn IndexStore> {
 }
 
 smarterbase_testkit::index_contract!(objects_in_memory, async || objects().await);
+
+#[cfg(feature = "local-index")]
+mod local {
+    use std::sync::Arc;
+
+    use smarterbase_core::{
+        index::{LocalIndex, LocalOptions},
+        port::IndexStore,
+    };
+    use smarterbase_testkit::contract::index::Fixture;
+
+    async fn memory() -> Arc<dyn IndexStore> {
+        let index = LocalIndex::in_memory(LocalOptions::default()).await;
+        Arc::new(index.expect("an index in memory"))
+    }
+
+    async fn file() -> Fixture {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("index.redb");
+        let index = LocalIndex::open(path, LocalOptions::default()).await;
+        Fixture::new(Arc::new(index.expect("an index in a file")), folder)
+    }
+
+    smarterbase_testkit::index_contract!(local_in_memory, async || memory().await);
+    smarterbase_testkit::index_contract!(local_in_a_file, async || file().await);
+}
