@@ -18,6 +18,8 @@ mod idempotency;
 mod idempotency_faults;
 mod keys;
 mod list_append;
+#[cfg(feature = "local-index")]
+mod local_index;
 mod lock_faults;
 mod lock_fences;
 mod lock_holders;

@@ -13,6 +13,8 @@ mod counter;
 mod counters;
 mod fleet;
 mod line;
+#[cfg(feature = "local-index")]
+mod local;
 mod locker;
 mod locks;
 mod stalled;
@@ -30,12 +32,18 @@ fn main() {
     if let Some(arguments) = counter::Arguments::from_environment() {
         return counter::run(arguments);
     }
+    #[cfg(feature = "local-index")]
+    if let Some(arguments) = local::Arguments::from_environment() {
+        return local::run(arguments);
+    }
     let seconds = std::env::var("SECONDS").map_or(8, |seconds| seconds.parse().unwrap());
     lists(seconds);
     locks::holders_never_meet(seconds);
     stalled::a_holder_that_stood_still_is_stopped_by_its_fence_and_by_nothing_else();
     counters::everything_acknowledged_counts_once(seconds);
-    println!("test result: ok. 4 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+    #[cfg(feature = "local-index")]
+    local::a_killed_process_loses_nothing_and_the_index_is_rebuilt();
+    println!("test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
 }
 
 fn lists(seconds: u64) {

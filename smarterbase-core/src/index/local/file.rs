@@ -271,11 +271,17 @@ fn trouble(failure: Failure, place: &Place) -> Trouble {
     };
     match error {
         redb::Error::DatabaseAlreadyOpen => Trouble::Refused(in_use(place)),
-        redb::Error::Io(error) if error.kind() != ErrorKind::InvalidData => {
-            Trouble::Refused(failed(place, error))
-        }
+        redb::Error::Io(error) if !is_of_content(&error) => Trouble::Refused(failed(place, error)),
         error => Trouble::Damaged(error.to_string()),
     }
+}
+
+/// Whether the bytes are wrong, not the disk.
+fn is_of_content(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::InvalidInput
+    )
 }
 
 fn create(opening: &Opening) -> std::result::Result<Database, Failure> {

@@ -34,7 +34,7 @@ impl Inner {
     }
 
     /// Ends the session when no change is under way. Whether it has ended.
-    fn rest(&self) -> Result<bool, IndexError> {
+    pub(super) fn rest(&self) -> Result<bool, IndexError> {
         let Ok(mut session) = self.session.try_write() else {
             return Ok(false);
         };
@@ -46,7 +46,7 @@ impl Inner {
         Ok(true)
     }
 
-    fn make_durable(&self) -> Result<(), IndexError> {
+    pub(super) fn make_durable(&self) -> Result<(), IndexError> {
         self.file.write(Durability::Immediate, 0, |_| Ok(()))
     }
 }
