@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{ErrorKind, Read},
+    os::unix::fs::MetadataExt,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, RwLock},
@@ -245,8 +246,9 @@ fn open_or_make(opening: &Opening, fresh: Nonce) -> Result<(Database, Facts)> {
 }
 
 fn open_whole(opening: &Opening, fresh: Nonce) -> std::result::Result<(Database, Facts), Trouble> {
-    let database = guarded(|| create(opening), &opening.place)?;
-    let facts = guarded(|| facts_or_make(&database, fresh), &opening.place)?;
+    let place = &opening.place;
+    let database = guarded(|| create(opening), place)?;
+    let facts = guarded(|| facts_or_make(&database, place, fresh), place)?;
     facts.map(|facts| (database, facts))
 }
 
@@ -327,9 +329,11 @@ fn not_ours(path: &Path) -> Failure {
 /// What the file says of itself; a new one is made complete.
 fn facts_or_make(
     database: &Database,
+    place: &Place,
     fresh: Nonce,
 ) -> std::result::Result<std::result::Result<Facts, Trouble>, Failure> {
-    if let Some(facts) = read_facts(&database.begin_read()?)? {
+    let birth = birth(place)?;
+    if let Some(facts) = read_facts(&database.begin_read()?, &birth)? {
         return Ok(facts.ok_or_else(|| Trouble::Damaged("it has another form".to_owned())));
     }
     write(
@@ -338,6 +342,7 @@ fn facts_or_make(
         0,
         |tables| {
             tables.set_fact(fact::FORM, Some(FORM))?;
+            tables.set_fact(fact::BIRTH, Some(&birth))?;
             tables.set_fact(fact::FILE, Some(fresh.as_str()))
         },
     )?;
@@ -352,6 +357,7 @@ fn facts_or_make(
 #[allow(clippy::option_option, reason = "each `None` says something else")]
 fn read_facts(
     transaction: &ReadTransaction,
+    birth: &str,
 ) -> std::result::Result<Option<Option<Facts>>, Failure> {
     let mut tables = transaction.list_tables()?.peekable();
     if tables.peek().is_none() {
@@ -376,8 +382,21 @@ fn read_facts(
     Ok(Some(Some(Facts {
         file,
         session: nonce(fact(fact::SESSION)?),
-        is_clean: fact(fact::CLEAN)?.is_some(),
+        is_clean: fact(fact::CLEAN)?.is_some() && fact(fact::BIRTH)?.as_deref() == Some(birth),
     })))
+}
+
+/// What a copy of the file does not share with it: which file it is, and when that was made, where the filesystem knows. A
+/// folder that is copied while programs write has a whole index beside documents that came later.
+fn birth(place: &Place) -> std::result::Result<String, Failure> {
+    let Place::Path(path) = place else {
+        return Ok(String::new());
+    };
+    let metadata = fs::metadata(path).map_err(StorageError::from)?;
+    let made = metadata.created().ok();
+    let made = made.and_then(|made| made.duration_since(std::time::UNIX_EPOCH).ok());
+    let made = made.unwrap_or_default().as_nanos();
+    Ok(format!("{}-{made}", metadata.ino()))
 }
 
 /// Opens for reading beside other readers. Without a whole file there, queries do without it.
@@ -402,7 +421,8 @@ fn open_read_only(opening: &Opening, fresh: Nonce) -> Result<(State, Facts)> {
         Err(error) => return Ok(nothing(error.to_string())),
     };
     let file = Opened::ReadOnly(database);
-    let facts = guarded(|| read_facts(&file.begin_read()?), &opening.place);
+    let place = &opening.place;
+    let facts = guarded(|| read_facts(&file.begin_read()?, &birth(place)?), place);
     Ok(match facts {
         Ok(Some(Some(facts))) => (State::Open(Arc::new(file)), facts),
         Err(Trouble::Refused(error)) => return Err(error),

@@ -32,6 +32,8 @@ pub(super) mod fact {
     pub(in crate::index::local) const FORM: &str = "form";
     /// The nonce of the file.
     pub(in crate::index::local) const FILE: &str = "file";
+    /// Which file of the disk this is; a copy is another one.
+    pub(in crate::index::local) const BIRTH: &str = "birth";
     /// The nonce of the last session that wrote.
     pub(in crate::index::local) const SESSION: &str = "session";
     /// Whether everything that this session acknowledged is in the file: `yes`, or absent.
