@@ -181,9 +181,9 @@ async fn clean_opening_asks_for_one_object_and_a_query_for_its_hits() {
     );
     User::get(&db, &"00".to_owned()).await.unwrap().unwrap();
     let before = db.request_counts().snapshot();
-    let found = User::find_by_plan(&db, "pro").page(10).await.unwrap();
+    let found = User::find_by_plan(&db, "pro").limit(10).await.unwrap();
     let requests = db.request_counts().snapshot() - before;
-    assert_eq!(found.items.len(), 10);
+    assert_eq!(found.len(), 10);
     assert_eq!((requests.puts(), requests.lists), (0, 0), "{requests:?}");
     assert!(requests.gets <= 14, "{requests:?}");
     db.close().await;
