@@ -26,8 +26,7 @@ pub(super) struct Job {
 /// Who waits, and what is held until then.
 struct Ticket {
     reply: oneshot::Sender<Answer>,
-    _session: OwnedRwLockReadGuard<Session>,
-    _place: OwnedSemaphorePermit,
+    held: (OwnedRwLockReadGuard<Session>, OwnedSemaphorePermit),
 }
 
 #[derive(Default)]
@@ -60,8 +59,7 @@ impl Job {
         let (reply, answer) = oneshot::channel();
         let ticket = Ticket {
             reply,
-            _session: session,
-            _place: place,
+            held: (session, place),
         };
         let work = Box::new(work);
         (Self { work, ticket }, answer)
@@ -125,6 +123,7 @@ impl Inner {
 
 impl Ticket {
     fn answer(self, answer: Answer) {
+        drop(self.held);
         // Whoever asked may be gone.
         drop(self.reply.send(answer));
     }

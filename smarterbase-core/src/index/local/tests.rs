@@ -1,10 +1,11 @@
 //! What crashes, copies, full and damaged disks do to the file: an answer that is right, or none.
 
 pub(super) mod disk;
+mod objects;
 
 use std::{sync::Arc, time::Duration};
 
-use self::disk::Disk;
+use self::{disk::Disk, objects::Objects};
 use super::{LocalIndex, LocalOptions, file::Place};
 use crate::{
     document::{KeyKind, KeyText},
@@ -17,21 +18,20 @@ use crate::{
         CasStore, IndexError, IndexStore,
         index::{Announcement, Commit, Host, IndexEntry, IndexedCollection, Outcome, Placed, Scan},
     },
-    store::MemoryStore,
 };
 
 const DATABASE: [u8; 13] = [7; 13];
 
 /// A database's store, and the disk that its index lies on.
 struct Scene {
-    store: Arc<MemoryStore>,
+    store: Arc<Objects>,
     disk: Disk,
 }
 
 impl Scene {
     fn new() -> Self {
         Self {
-            store: Arc::new(MemoryStore::new()),
+            store: Arc::new(Objects::default()),
             disk: Disk::default(),
         }
     }
@@ -49,7 +49,7 @@ impl Scene {
     }
 }
 
-fn host(store: &Arc<MemoryStore>) -> Host {
+fn host(store: &Arc<Objects>) -> Host {
     Host {
         database: Nonce::from_random(DATABASE),
         store: store.clone(),
@@ -179,6 +179,10 @@ async fn dropped_index_is_believed_when_it_is_opened_again() {
     let index = scene.open().await;
     let users = begun(&index).await;
     put(&index, &users, "1", "pro").await.unwrap();
+    // Whoever applied the change lets go of it a little after the reply.
+    while Arc::strong_count(&index.inner) > 1 {
+        tokio::task::yield_now().await;
+    }
     drop(index);
     scene.disk.lose_power();
     let index = scene.open().await;
@@ -310,7 +314,7 @@ async fn s6_copy_that_was_in_use_meanwhile_is_not_believed() {
 async fn s6_file_of_another_database_is_not_believed() {
     let scene = Scene::new();
     let users = filled(&scene).await;
-    let other = Arc::new(MemoryStore::new());
+    let other = Arc::new(Objects::default());
     let place = Place::Disk(scene.disk.clone());
     let index = LocalIndex::open_at(place, LocalOptions::default()).await;
     let index = index.unwrap();
@@ -493,4 +497,42 @@ async fn index_that_was_closed_says_so() {
             "{outcome:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_session_is_named_once_and_before_anything_is_changed() {
+    let scene = Scene::new();
+    let users = filled(&scene).await;
+    let index = scene.open().await;
+    let before = scene.store.puts();
+    scene.store.go_away(true);
+    for _ in 0..2 {
+        let refused = put(&index, &users, "2", "pro").await;
+        assert!(matches!(refused, Err(IndexError::Store(_))), "{refused:?}");
+    }
+    // What was there before is still true.
+    assert_eq!(found(&index, &users).await.unwrap(), ["1"]);
+    scene.store.go_away(false);
+    for id in ["2", "3", "4"] {
+        put(&index, &users, id, "pro").await.unwrap();
+    }
+    assert_eq!(scene.store.puts() - before, 1);
+    assert_eq!(found(&index, &users).await.unwrap(), ["1", "2", "3", "4"]);
+    index.detach().await.unwrap();
+    let index = scene.open().await;
+    assert_eq!(found(&index, &users).await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn crash_between_the_mark_and_the_name_of_a_session_is_noticed() {
+    let scene = Scene::new();
+    let users = filled(&scene).await;
+    let index = scene.open().await;
+    scene.store.go_away(true);
+    put(&index, &users, "2", "pro").await.unwrap_err();
+    let disk = scene.disk.copy();
+    std::mem::forget(index);
+    scene.store.go_away(false);
+    let index = scene.open_on(&disk).await;
+    expect_lost(&index, &users).await;
 }
