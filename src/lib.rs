@@ -55,6 +55,7 @@
 //! | `gcs` | `gs://`: Google Cloud Storage |
 //! | `azure` | `az://`: Azure Blob Storage |
 //! | `redis` | `redis=…`: indexes in Redis or Valkey, and a fair queue for locks |
+//! | `local-index` | `index=local`: indexes in one file of this machine, for one process |
 
 #![deny(missing_docs)]
 
@@ -63,6 +64,8 @@ pub mod open;
 pub mod prelude;
 
 pub use open::open;
+#[cfg(feature = "local-index")]
+pub use smarterbase_core::index::{LocalIndex, LocalOptions};
 pub use smarterbase_core::{
     Error, ErrorKind, Result,
     db::{

@@ -24,7 +24,8 @@ use smarterbase_core::{
 /// | Query | Meaning |
 /// |---|---|
 /// | `redis=<percent-encoded URL>` | indexes in Redis, and a fair queue for locks (feature `redis`) |
-/// | `index=objects` or `index=redis` | where new collections keep their indexes; `redis` by default where one is given |
+/// | `index=objects`, `index=redis` or `index=local` | where new collections keep their indexes; `redis` by default where one is given |
+/// | `index_path=<path>` | with `index=local` (feature `local-index`): the file of the index; by default `.sb/index.redb` in the folder of the database |
 /// | `read_only=true` | nothing may be written |
 /// | `in_flight_seconds=60` | the in-flight bound of a database that is made now |
 /// | `endpoint`, `region`, `path_style`, … | for object stores, see [`s3`](crate::s3) |
@@ -47,11 +48,18 @@ pub async fn open(url: impl AsRef<str>) -> Result<Db> {
 pub async fn builder(url: &str) -> Result<DbBuilder> {
     let target = Target::parse(url)?;
     let settings = target.settings.clone();
+    let index = IndexChoice::of(&target)?;
     let mut builder = connect(target).await?.read_only(settings.read_only);
     if let Some(seconds) = settings.in_flight_seconds {
         builder = builder.in_flight_bound(std::time::Duration::from_secs(seconds));
     }
-    add_redis(builder, &settings).await
+    if let IndexChoice::Local(place) = &index {
+        builder = add_local_index(builder, place, &settings).await?;
+    }
+    match &settings.redis {
+        Some(url) => connect_redis(builder, url, matches!(index, IndexChoice::Redis)).await,
+        None => Ok(builder),
+    }
 }
 
 /// A URL in its parts.
@@ -69,6 +77,7 @@ struct Target {
 struct Settings {
     redis: Option<String>,
     index: Option<String>,
+    index_path: Option<String>,
     read_only: bool,
     in_flight_seconds: Option<u64>,
 }
@@ -94,6 +103,7 @@ impl Target {
         match key {
             "redis" => self.settings.redis = Some(value),
             "index" => self.settings.index = Some(value),
+            "index_path" => self.settings.index_path = Some(value),
             "read_only" => self.settings.read_only = flag(key, &value)?,
             "in_flight_seconds" => self.settings.in_flight_seconds = Some(number(key, &value)?),
             _ => self.store_query.push((key.to_owned(), value)),
@@ -122,7 +132,7 @@ impl Target {
         match self.store_query.first() {
             None => Ok(()),
             Some((key, _)) => Err(misconfigured(format!(
-                "unknown setting `{key}`; a {} database takes redis, index, read_only and in_flight_seconds",
+                "unknown setting `{key}`; a {} database takes redis, index, index_path, read_only and in_flight_seconds",
                 self.scheme
             ))),
         }
@@ -204,26 +214,82 @@ fn object_storage(target: &Target) -> Result<DbBuilder> {
     }))
 }
 
-async fn add_redis(builder: DbBuilder, settings: &Settings) -> Result<DbBuilder> {
-    let has_index = match settings.index.as_deref() {
-        None => settings.redis.is_some(),
-        Some("objects") => false,
-        Some("redis") if settings.redis.is_some() => true,
-        Some("redis") => {
-            return Err(misconfigured(
+/// Where new collections keep their indexes.
+enum IndexChoice {
+    Objects,
+    Redis,
+    Local(IndexPlace),
+}
+
+/// Where a local index lies.
+enum IndexPlace {
+    File(PathBuf),
+    Memory,
+}
+
+impl IndexChoice {
+    fn of(target: &Target) -> Result<Self> {
+        let settings = &target.settings;
+        if settings.index_path.is_some() && settings.index.as_deref() != Some("local") {
+            return Err(misconfigured("index_path needs index=local".into()));
+        }
+        match settings.index.as_deref() {
+            None if settings.redis.is_some() => Ok(Self::Redis),
+            None | Some("objects") => Ok(Self::Objects),
+            Some("redis") if settings.redis.is_some() => Ok(Self::Redis),
+            Some("redis") => Err(misconfigured(
                 "index=redis needs redis=<percent-encoded URL>".into(),
-            ));
+            )),
+            Some("local") => IndexPlace::of(target).map(Self::Local),
+            Some(other) => Err(misconfigured(format!(
+                "unknown index `{other}`; use objects, redis or local"
+            ))),
         }
-        Some(other) => {
-            return Err(misconfigured(format!(
-                "unknown index `{other}`; use objects or redis"
-            )));
-        }
-    };
-    match &settings.redis {
-        Some(url) => connect_redis(builder, url, has_index).await,
-        None => Ok(builder),
     }
+}
+
+impl IndexPlace {
+    fn of(target: &Target) -> Result<Self> {
+        match (&target.settings.index_path, target.scheme.as_str()) {
+            (Some(path), _) => Ok(Self::File(path.into())),
+            (None, "file") => Ok(Self::File(
+                PathBuf::from(&target.location).join(".sb/index.redb"),
+            )),
+            (None, "memory") => Ok(Self::Memory),
+            (None, scheme) => Err(misconfigured(format!(
+                "index=local on {scheme}: needs index_path=<a file on a disk of this machine>"
+            ))),
+        }
+    }
+}
+
+#[cfg(feature = "local-index")]
+async fn add_local_index(
+    builder: DbBuilder,
+    place: &IndexPlace,
+    settings: &Settings,
+) -> Result<DbBuilder> {
+    use smarterbase_core::index::{LocalIndex, LocalOptions};
+    let options = LocalOptions {
+        read_only: settings.read_only,
+        ..LocalOptions::default()
+    };
+    let index = match place {
+        IndexPlace::File(path) => LocalIndex::open(path, options).await?,
+        IndexPlace::Memory => LocalIndex::in_memory(options).await?,
+    };
+    Ok(builder.index(Arc::new(index)))
+}
+
+#[cfg(not(feature = "local-index"))]
+async fn add_local_index(_: DbBuilder, place: &IndexPlace, _: &Settings) -> Result<DbBuilder> {
+    let wanted = match place {
+        IndexPlace::File(path) => path.display().to_string(),
+        IndexPlace::Memory => "memory".to_owned(),
+    };
+    Err(misconfigured(format!(
+        "this program was built without local indexes ({wanted}); add the feature `local-index` of `smarterbase`"
+    )))
 }
 
 /// Locks always queue up in a Redis that is there; indexes only where that was not ruled out.

@@ -1,6 +1,7 @@
 //! What every operation costs, beside the raw building blocks, in one run: `cargo bench --bench operations`.
 //!
-//! `-- --quick` takes less than a minute; `-- --migrations` measures only what older documents cost, `-- --locks` only locks, `-- --scans` only scans, and `-- --counters` only counters and sequences. The output is Markdown; figures with the machine that made them are in
+//! `-- --quick` takes less than a minute; `-- --migrations` measures only what older documents cost, `-- --locks` only locks, `-- --scans` only scans, `-- --counters` only counters and sequences,
+//! and `-- --indexes` the index backends side by side (with the feature `local-index`). The output is Markdown; figures with the machine that made them are in
 //! `docs/performance.md`. The run fails when wall time leaves the contract on virtual time, or when streaming many
 //! documents takes more memory than streaming few: neither depends on the machine. CPU time is printed, not judged.
 
@@ -10,6 +11,8 @@
 mod blocks;
 mod counters;
 mod documents;
+#[cfg(feature = "local-index")]
+mod indexes;
 mod latency;
 mod locks;
 mod measure;
@@ -52,6 +55,11 @@ fn main() -> anyhow::Result<()> {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         runtime.block_on(counters::measure(effort, folder.path()))?;
         return counters::measure_far_away();
+    }
+    #[cfg(feature = "local-index")]
+    if has("--indexes") {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+        return runtime.block_on(indexes::measure(effort, folder.path()));
     }
     if has("--migrations") {
         return runtime.block_on(migrations::measure(effort));

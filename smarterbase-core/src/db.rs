@@ -256,5 +256,10 @@ impl Db {
         self.engine.medic.closing().cancel();
         self.engine.tasks.close();
         self.engine.tasks.wait().await;
+        for backend in &self.engine.backends {
+            if let Err(error) = backend.detach().await {
+                tracing::warn!(backend = backend.name(), %error, "an index backend could not be closed");
+            }
+        }
     }
 }

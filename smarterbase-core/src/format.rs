@@ -13,6 +13,7 @@ pub mod envelope;
 pub mod import;
 pub mod index_key;
 pub mod intent;
+pub mod local_index;
 pub mod lock;
 pub mod lower;
 pub mod nonce;

@@ -2,7 +2,6 @@
 
 mod bounds;
 mod keys;
-mod member;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -20,7 +19,7 @@ use smarterbase_core::{
         IndexError, IndexStore,
         index::{
             Announcement, Commit, Hit, IndexEntry, IndexedCollection, Manifest, Manifests, Outcome,
-            Placed, Scan, ScanPage, member_id,
+            Placed, Scan, ScanPage, member, member_id,
         },
     },
 };

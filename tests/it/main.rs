@@ -22,6 +22,8 @@ mod idempotency_faults;
 mod keys;
 mod letter_case;
 mod list_append;
+#[cfg(feature = "local-index")]
+mod local_index;
 mod lock_faults;
 mod lock_fences;
 mod lock_holders;

@@ -1,5 +1,6 @@
 //! Real processes on one folder, killed with `kill -9` and stopped: transactions on lists, whose history is checked for every
-//! anomaly up to strict serializability; locks, whose holders never meet; and counters, sequences and idempotent transactions.
+//! anomaly up to strict serializability; locks, whose holders never meet; counters, sequences and idempotent transactions; and an
+//! index in a file.
 //!
 //! The test starts itself as its workers, so it has a main function of its own. `SECONDS=<n>` lets it run longer.
 
@@ -13,6 +14,8 @@ mod counter;
 mod counters;
 mod fleet;
 mod line;
+#[cfg(feature = "local-index")]
+mod local;
 mod locker;
 mod locks;
 mod stalled;
@@ -30,12 +33,29 @@ fn main() {
     if let Some(arguments) = counter::Arguments::from_environment() {
         return counter::run(arguments);
     }
+    #[cfg(feature = "local-index")]
+    if let Some(arguments) = local::Arguments::from_environment() {
+        return local::run(arguments);
+    }
     let seconds = std::env::var("SECONDS").map_or(8, |seconds| seconds.parse().unwrap());
     lists(seconds);
     locks::holders_never_meet(seconds);
     stalled::a_holder_that_stood_still_is_stopped_by_its_fence_and_by_nothing_else();
     counters::everything_acknowledged_counts_once(seconds);
-    println!("test result: ok. 4 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+    let passed = 4 + local_index();
+    println!("test result: ok. {passed} passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+}
+
+/// How many tests it is.
+#[cfg(feature = "local-index")]
+fn local_index() -> u64 {
+    local::a_killed_process_loses_nothing_and_the_index_is_rebuilt();
+    1
+}
+
+#[cfg(not(feature = "local-index"))]
+fn local_index() -> u64 {
+    0
 }
 
 fn lists(seconds: u64) {

@@ -23,7 +23,10 @@ use crate::{
         profile::Prices,
         warm::{Snapshots, Warm},
     },
-    port::{CasStore, Clock, IndexStore, LockQueue, Rng, SystemClock, SystemRng},
+    port::{
+        CasStore, Clock, IndexError, IndexStore, LockQueue, Rng, SystemClock, SystemRng,
+        index::Host,
+    },
     protocol::{PutMachine, PutOutcome, drive},
     store::{
         bodies::Bodies,
@@ -253,6 +256,7 @@ impl DbBuilder {
         engine.database = database;
         self.warm(&mut engine);
         engine.guard = self.guard(&engine.database);
+        attach_backends(&engine).await?;
         Ok(Db {
             engine: Arc::new(engine),
         })
@@ -333,6 +337,27 @@ impl DbBuilder {
             None => WriteGuard::Open,
         }
     }
+}
+
+/// Each backend finds out whether what it kept is still true.
+async fn attach_backends(engine: &Engine) -> Result<()> {
+    let host = Host {
+        database: engine.database.id,
+        store: engine.store.clone(),
+        write_deadline: engine.longest_write(),
+        is_writable: engine.check_writable().is_ok(),
+    };
+    for backend in &engine.backends {
+        let attached = backend.attach(&host).await;
+        attached.map_err(|error| match error {
+            IndexError::Store(error) => store_failure(error),
+            IndexError::Refused(text) => Error::new(Code::MISCONFIGURED, text),
+            error => {
+                Error::new(Code::UNAVAILABLE, "an index backend does not answer").with_source(error)
+            }
+        })?;
+    }
+    Ok(())
 }
 
 fn describe(check: &ProbeCheck) -> String {

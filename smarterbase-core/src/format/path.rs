@@ -415,6 +415,12 @@ pub fn database() -> Key {
     Key("_sys/format.json".into())
 }
 
+/// `_sys/local-index.json`.
+#[must_use]
+pub fn local_index() -> Key {
+    Key("_sys/local-index.json".into())
+}
+
 /// `_sys/cursor-keys.json`.
 #[must_use]
 pub fn cursor_keys() -> Key {

@@ -183,7 +183,7 @@ impl Engine {
         }
     }
 
-    fn longest_write(&self) -> Duration {
+    pub(crate) fn longest_write(&self) -> Duration {
         let bound = self.database.in_flight_bound / 2;
         self.limits.write_deadline.min(bound)
     }

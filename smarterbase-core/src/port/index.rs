@@ -1,8 +1,13 @@
 //! Index backends: entries that find documents. A verified superset: every result is checked on the document.
 
+pub mod member;
+
+use std::{sync::Arc, time::Duration};
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::CasStore;
 use crate::{
     document::KeyKind,
     format::{
@@ -25,6 +30,24 @@ pub trait IndexStore: Send + Sync + std::fmt::Debug + 'static {
 
     /// Whether entries carry tags that the document's envelope must list (rule S7).
     fn uses_tags(&self) -> bool;
+
+    /// A database is opened with the backend: it finds out whether what it kept may still be believed. Backends that find
+    /// out with every call have nothing to do.
+    ///
+    /// # Errors
+    /// [`IndexError::Store`]: the database's store does not answer. [`IndexError::Refused`]: the backend belongs to another
+    /// database, or was closed.
+    async fn attach(&self, _host: &Host) -> Result<(), IndexError> {
+        Ok(())
+    }
+
+    /// The database is closed: nothing comes any more.
+    ///
+    /// # Errors
+    /// [`IndexError::Unavailable`]: what was acknowledged may be lost, and the next one who opens it will notice.
+    async fn detach(&self) -> Result<(), IndexError> {
+        Ok(())
+    }
 
     /// The instance that holds this database's entries now, `redis:<nonce>` (rule S6); `None` when there is none, for
     /// example because Redis was flushed or restarted.
@@ -137,6 +160,19 @@ pub trait IndexStore: Send + Sync + std::fmt::Debug + 'static {
         placed: &Placed,
         hit: &Hit,
     ) -> Result<(), IndexError>;
+}
+
+/// The database that a backend is opened for.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Its id.
+    pub database: Nonce,
+    /// Its store, with retries and deadlines.
+    pub store: Arc<dyn CasStore>,
+    /// How long a write of one object may go on trying.
+    pub write_deadline: Duration,
+    /// Whether anything may be written to the store.
+    pub is_writable: bool,
 }
 
 /// The collection that entries belong to.

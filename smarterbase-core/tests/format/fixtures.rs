@@ -20,6 +20,7 @@ use smarterbase_core::{
         envelope::{self, BodyShape, Past, State},
         import::ImportCheckpoint,
         index_key::EncodedValue,
+        local_index::LocalIndexSession,
         path::{self, EncodedId},
         quarantine::{self, Quarantined},
         schema::{PublishedSchema, UntypedFacts},
@@ -170,6 +171,10 @@ const FROZEN: &[(&str, &str)] = &[
     (
         "intent-staged.json",
         "3339d99c2ac62541f4cb2cfa100992b88668ee5ef5b17ae9c8f9106b71d0b2b2",
+    ),
+    (
+        "local-index.json",
+        "096003d69584e46b43681e2955e6c231cedad7a8a7d7d2646f29938f2af73177",
     ),
     (
         "lock-held.json",
@@ -697,6 +702,19 @@ fn position() -> Position {
         value: Bytes::from_static(b"\x04pro\0\0"),
         id: "0199c7f5-5f0a-7e2b-9c1d-0123456789ab".into(),
     }
+}
+
+#[test]
+fn the_session_of_a_local_index_opens_and_is_sealed_again_to_the_same_bytes() {
+    let bytes = read("local-index.json");
+    let session = LocalIndexSession {
+        file: nonce('f'),
+        session: nonce('s'),
+        unknown: [("region".to_owned(), "eu".into())].into(),
+    };
+    let (envelope, opened) = LocalIndexSession::open(&bytes).unwrap();
+    assert_eq!(opened, session);
+    assert_eq!(envelope.seal(&session.body()), bytes);
 }
 
 #[test]

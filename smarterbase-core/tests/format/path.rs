@@ -189,6 +189,7 @@ fn every_kind_of_object_has_its_place() {
     );
     assert_eq!(path::database().as_str(), "_sys/format.json");
     assert_eq!(path::cursor_keys().as_str(), "_sys/cursor-keys.json");
+    assert_eq!(path::local_index().as_str(), "_sys/local-index.json");
 }
 
 proptest! {

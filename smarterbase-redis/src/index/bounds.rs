@@ -1,8 +1,10 @@
 //! Ranges of values as the bounds that Redis wants: `[` inclusive, `(` exclusive, `+` none.
 
-use smarterbase_core::{document::KeyKind, format::index_key::ValueRange, port::index::Scan};
-
-use super::member;
+use smarterbase_core::{
+    document::KeyKind,
+    format::index_key::ValueRange,
+    port::index::{Scan, member},
+};
 
 /// Both bounds of a range of members.
 ///

@@ -12,6 +12,7 @@
 //! ```
 
 pub mod rig;
+pub mod torture;
 
 use std::{any::Any, sync::Arc};
 

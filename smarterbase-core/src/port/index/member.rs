@@ -1,10 +1,12 @@
-//! Members of the sorted sets, an encoded value followed by an id; and entries of manifests, a number followed by a value.
+//! The form of entries in backends that keep sorted members: an encoded value followed by an id; and entries of
+//! manifests, a number followed by a value.
 
 use bytes::Bytes;
-use smarterbase_core::{
+
+use super::{Hit, Manifest, member_id};
+use crate::{
     document::KeyKind,
     format::{index_key::EncodedValue, path::EncodedId},
-    port::index::{Hit, Manifest, member_id},
 };
 
 /// What ends a text id in a member, as in paths (rule S22).
@@ -15,12 +17,14 @@ const UUID: usize = 16;
 const UNSIGNED: usize = 20 + EXTENSION.len();
 
 /// The member of an entry.
-pub(super) fn encode(kind: KeyKind, value: &EncodedValue, id: &EncodedId) -> Vec<u8> {
+#[must_use]
+pub fn encode(kind: KeyKind, value: &EncodedValue, id: &EncodedId) -> Vec<u8> {
     [&value.0[..], &member_id(kind, id)].concat()
 }
 
 /// Reads a member; `None` when it is none.
-pub(super) fn decode(kind: KeyKind, member: &[u8]) -> Option<Hit> {
+#[must_use]
+pub fn decode(kind: KeyKind, member: &[u8]) -> Option<Hit> {
     let (value, id) = member.split_at_checked(match kind {
         KeyKind::Uuid => member.len().checked_sub(UUID)?,
         KeyKind::Unsigned => member.len().checked_sub(UNSIGNED)?,
@@ -35,7 +39,8 @@ pub(super) fn decode(kind: KeyKind, member: &[u8]) -> Option<Hit> {
 }
 
 /// Reads the bytes of an id.
-pub(super) fn decode_id(kind: KeyKind, id: &[u8]) -> Option<EncodedId> {
+#[must_use]
+pub fn decode_id(kind: KeyKind, id: &[u8]) -> Option<EncodedId> {
     match kind {
         KeyKind::Uuid => {
             EncodedId::parse(&uuid::Uuid::from_slice(id).ok()?.as_hyphenated().to_string())
@@ -47,12 +52,14 @@ pub(super) fn decode_id(kind: KeyKind, id: &[u8]) -> Option<EncodedId> {
 }
 
 /// The entry of a manifest: the number of the index in 4 bytes, then the value.
-pub(super) fn entry(number: u32, value: &EncodedValue) -> Vec<u8> {
+#[must_use]
+pub fn entry(number: u32, value: &EncodedValue) -> Vec<u8> {
     [&number.to_be_bytes()[..], &value.0].concat()
 }
 
 /// Reads what a manifest says: entries, and bare numbers of definitions that tell nothing.
-pub(super) fn decode_manifest(entries: &[Vec<u8>]) -> Option<Manifest> {
+#[must_use]
+pub fn decode_manifest(entries: &[Vec<u8>]) -> Option<Manifest> {
     let mut manifest = Manifest::default();
     for entry in entries {
         let (number, value) = entry.split_first_chunk::<4>()?;
@@ -99,11 +106,11 @@ fn text_length(text: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use smarterbase_core::document::{
+    use crate::document::{
         ComponentSpec, DocumentKey, DocumentSpec, History, IndexKind, IndexSpec, KeyKind, KeyText,
         Scalar, UnknownMembers, index_value::Encoding,
     };
-    use smarterbase_core::format::index_key::encode_value;
+    use crate::format::index_key::encode_value;
 
     use super::{EncodedId, EncodedValue, decode, encode};
 
