@@ -55,6 +55,7 @@
 //! | `gcs` | `gs://`: Google Cloud Storage |
 //! | `azure` | `az://`: Azure Blob Storage |
 //! | `redis` | `redis=…`: indexes in Redis or Valkey, and a fair queue for locks |
+//! | `metrics` | counters for the facade `metrics`: drift, repairs, fallbacks, runs of the monitor |
 
 #![deny(missing_docs)]
 

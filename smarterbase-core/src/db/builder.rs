@@ -20,6 +20,7 @@ use crate::{
         engine::{WriteGuard, store_failure},
         limits::Limits,
         lock::Hall,
+        monitor::MonitorSettings,
         profile::Prices,
     },
     port::{CasStore, Clock, IndexStore, LockQueue, Rng, SystemClock, SystemRng},
@@ -51,6 +52,7 @@ pub struct DbBuilder {
     read_only: bool,
     sealed_only: bool,
     abandon_missing_backends: bool,
+    monitor: Option<MonitorSettings>,
 }
 
 impl std::fmt::Debug for DbBuilder {
@@ -80,6 +82,7 @@ impl Default for DbBuilder {
             read_only: false,
             sealed_only: false,
             abandon_missing_backends: false,
+            monitor: None,
         }
     }
 }
@@ -193,6 +196,13 @@ impl DbBuilder {
         self
     }
 
+    /// Starts the health monitor when the database is open: see [`Db::monitor`]. Off unless it is asked for.
+    #[must_use]
+    pub fn monitor(mut self, settings: MonitorSettings) -> Self {
+        self.monitor = Some(settings);
+        self
+    }
+
     /// Opens the database. The first open of a store probes it (about 150 requests) and stamps the result; a store that
     /// fails one of the checks 1 to 6 opens for reading only.
     ///
@@ -227,9 +237,13 @@ impl DbBuilder {
         let mut engine = self.assemble(&chosen, database.in_flight_bound);
         engine.database = database;
         engine.guard = self.guard(&engine.database);
-        Ok(Db {
+        let db = Db {
             engine: Arc::new(engine),
-        })
+        };
+        if let Some(settings) = self.monitor {
+            db.monitor().start(settings);
+        }
+        Ok(db)
     }
 
     fn assemble(&self, raw: &Arc<dyn CasStore>, in_flight_bound: Duration) -> Engine {
@@ -274,6 +288,7 @@ impl DbBuilder {
             counters: Default::default(),
             sequences: Default::default(),
             medic: Default::default(),
+            monitor: Default::default(),
             tasks: TaskTracker::new(),
             writes: Arc::new(Semaphore::new(self.limits.usable().concurrent_writes)),
             sweeps: Arc::new(Semaphore::new(SWEEPS)),

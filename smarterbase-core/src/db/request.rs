@@ -12,6 +12,7 @@ pub mod one;
 pub mod query;
 pub mod reference;
 pub mod sequence;
+pub mod verify;
 
 pub use counter::ListCounters;
 pub use find::{
@@ -30,6 +31,7 @@ pub use one::{
 pub use query::Query;
 pub use reference::{FetchReference, FindWith, LoadMany, Loaded};
 pub use sequence::ListSequences;
+pub use verify::VerifyIndexes;
 
 /// Implements `IntoFuture` by an async block over `self`, and `Debug` by the type's name.
 macro_rules! request {

@@ -8,7 +8,7 @@ use crate::{
     error::{Code, Error, ErrorKind, Result},
     format::path::EncodedId,
     operation::{
-        Collection, View,
+        Collection, Engine, View,
         read::{self, Fetched},
         relations::{Ancestry, Kin, Referrer},
         verb::{remove, update},
@@ -21,6 +21,7 @@ impl Kin {
     pub(crate) const fn of<T: Document>() -> Self {
         Self {
             spec: T::SPEC,
+            collection: Engine::collection::<T>,
             find: find::<T>,
             delete: delete_referrer::<T>,
             delete_tree: delete_tree::<T>,
