@@ -56,6 +56,7 @@
 //! | `azure` | `az://`: Azure Blob Storage |
 //! | `redis` | `redis=…`: indexes in Redis or Valkey, and a fair queue for locks |
 //! | `local-index` | `index=local`: indexes in one file of this machine, for one process |
+//! | `metrics` | counters for the facade `metrics`: drift, repairs, fallbacks, runs of the monitor |
 
 #![deny(missing_docs)]
 

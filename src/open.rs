@@ -24,6 +24,7 @@ use smarterbase_core::{
 /// | Query | Meaning |
 /// |---|---|
 /// | `redis=<percent-encoded URL>` | indexes in Redis, and a fair queue for locks (feature `redis`) |
+/// | `redis=env` | the same, on the server that `REDIS_URL` names, or `REDIS_ADDR`, `REDIS_PASSWORD`, `REDIS_DB` and `REDIS_TLS_ENABLED` |
 /// | `index=objects`, `index=redis` or `index=local` | where new collections keep their indexes; `redis` by default where one is given |
 /// | `index_path=<path>` | with `index=local` (feature `local-index`): the file of the index; by default `.sb/index.redb` in the folder of the database |
 /// | `read_only=true` | nothing may be written |
@@ -296,7 +297,11 @@ async fn add_local_index(_: DbBuilder, place: &IndexPlace, _: &Settings) -> Resu
 #[cfg(feature = "redis")]
 async fn connect_redis(builder: DbBuilder, url: &str, has_index: bool) -> Result<DbBuilder> {
     use smarterbase_redis::{RedisIndex, RedisLink, RedisLockQueue, RedisOptions};
-    let link = RedisLink::open(RedisOptions::from_url(url)?).await?;
+    let options = match url {
+        "env" => RedisOptions::from_env()?,
+        url => RedisOptions::from_url(url)?,
+    };
+    let link = RedisLink::open(options).await?;
     let builder = builder.lock_queue(Arc::new(RedisLockQueue::new(link.clone())));
     Ok(match has_index {
         true => builder.index(Arc::new(RedisIndex::new(link))),

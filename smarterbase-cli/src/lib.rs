@@ -8,6 +8,7 @@ mod difference;
 mod edit;
 mod export;
 mod folder;
+mod health;
 mod migrate;
 mod seal;
 mod show;
@@ -16,7 +17,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-/// Seals, checks and shows the schema locks of a package, and upgrades its collections.
+/// Seals, checks and shows the schema locks of a package, upgrades its collections, and checks its indexes.
 #[derive(Debug, Parser)]
 #[command(name = "smarterbase", bin_name = "cargo smarterbase", version)]
 struct Arguments {
@@ -72,6 +73,10 @@ enum Command {
     /// Upgrades collections, by the program that `schema!` stands in
     #[command(subcommand)]
     Migrate(Migrate),
+    /// Shows whether the store and Redis answer, and the state of every index; fails when one is not well
+    Health(migrate::Database),
+    /// Compares every index with its documents, in both directions, while others read and write; fails when they differ
+    Verify(health::Verify),
 }
 
 #[derive(Debug, Subcommand)]
@@ -151,6 +156,8 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Command::Migrate(Migrate::Plan(database)) => database.ask("plan"),
         Command::Migrate(Migrate::Status(database)) => database.ask("status"),
         Command::Migrate(Migrate::Run(run)) => run.run(),
+        Command::Health(database) => database.ask("health"),
+        Command::Verify(verify) => verify.run(),
     };
     match done {
         Ok(text) => {

@@ -44,7 +44,7 @@ impl Database {
         self.have(Chore::new(what))
     }
 
-    fn have(&self, chore: Chore) -> anyhow::Result<String> {
+    pub(crate) fn have(&self, chore: Chore) -> anyhow::Result<String> {
         if self.url.contains('\n') {
             bail!("a URL is one line");
         }

@@ -23,7 +23,7 @@ pub use request::{
     FindFirst, FindKeys, FindLimited, FindMany, FindOne, FindOnly, FindPage, FindSorted, FindWith,
     Get, GetMany, GetRequired, List, ListCounters, ListLocks, ListSequences, LoadMany, Loaded,
     Lock, Locks, Overwrite, PackSnapshot, PlanDelete, Query, ReadHistory, Reload, Remove, Save,
-    Update, Upsert,
+    Update, Upsert, VerifyIndexes,
 };
 pub use sequence::{Sequence, SequenceInfo};
 pub use session::Session;
@@ -39,11 +39,14 @@ use crate::{
     maintenance::{
         cascade,
         definitions::{self, DefinitionStatus},
+        health::{self, Health, Ping},
         medic::{self, MedicReport},
+        monitor::HealthMonitor,
         quarantine::{self, RestoreReport},
         rebuild::{self, RebuildReport},
         snapshot,
         sweep::{self, SweepReport},
+        verify::{self, VerifyReport},
     },
     operation::{Engine, engine::WriteGuard, profile::Profiler},
     port::Capabilities,
@@ -142,6 +145,75 @@ impl Db {
     /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store or the index backend does not answer.
     pub async fn rebuild_indexes<T: Document>(&self) -> Result<RebuildReport> {
         rebuild::rebuild::<T>(&self.engine, &self.engine.collection::<T>()).await
+    }
+
+    /// Compares indexes and unique values with the documents, in both directions: what documents need and is missing, and what
+    /// is there and no document needs. Of every type in the program's [list](Self::with_schema), and of those that were used;
+    /// or of some: [`of`](request::VerifyIndexes::of). While others read and write, without a false alarm.
+    ///
+    /// Where something seems to be too many, it waits for the in-flight bound and looks again. One GET for each document; for
+    /// each one trip to Redis, or one GET for each of its entries in objects; two GETs for each claim; then every index is read,
+    /// with one GET for each document of its entries.
+    ///
+    /// ```
+    /// # use smarterbase_core::{Result, db::Db, store::MemoryStore};
+    /// # use std::sync::Arc;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<()> {
+    /// # let db = Db::builder().store(Arc::new(MemoryStore::new())).open().await?;
+    /// let report = db.verify_indexes().await?;
+    /// if !report.is_sound() {
+    ///     eprint!("{report}");
+    ///     db.repair(&report)?.await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When it is awaited:
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer. An index backend that does not is told of in
+    ///   the [report](crate::maintenance::verify::IndexReport::problem).
+    /// - [`Refused`](crate::ErrorKind::Refused): it is to [repair](request::VerifyIndexes::repair), and nothing may be written.
+    pub fn verify_indexes(&self) -> request::VerifyIndexes<'_> {
+        request::VerifyIndexes::new(self)
+    }
+
+    /// Looks again at every collection in which a report found something, as a whole, and puts it right:
+    /// [`verify_indexes`](Self::verify_indexes) with [`repair`](request::VerifyIndexes::repair).
+    ///
+    /// # Errors
+    /// [`Misconfigured`](crate::ErrorKind::Misconfigured): a collection of the report is not known to this process. When it is
+    /// awaited, as `verify_indexes`.
+    pub fn repair(&self, report: &VerifyReport) -> Result<request::VerifyIndexes<'_>> {
+        let drifted = verify::drifted(&self.engine, report)?;
+        Ok(self.verify_indexes().of_collections(drifted).repair())
+    }
+
+    /// The health monitor: a task that samples the indexes and repairs them, off unless it was
+    /// [asked for](DbBuilder::monitor).
+    #[must_use]
+    pub fn monitor(&self) -> HealthMonitor {
+        HealthMonitor::new(self.engine.clone())
+    }
+
+    /// Asks the store (one GET) and each index backend (one trip) for a sign of life, at most 5 s. A part that does not
+    /// answer is no error, but a line of the result.
+    ///
+    /// # Errors
+    /// [`Refused`](crate::ErrorKind::Refused): the database is closed.
+    pub async fn ping(&self) -> Result<Ping> {
+        health::ping(&self.engine).await
+    }
+
+    /// How the database is: a [`ping`](Self::ping), the state of every index (one GET for each collection that this process
+    /// knows), and what the monitor did. Print it: it has no secret and no value.
+    ///
+    /// # Errors
+    /// - [`Refused`](crate::ErrorKind::Refused): the database is closed.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store answered the ping and no longer.
+    pub async fn health(&self) -> Result<Health> {
+        health::health(&self.engine).await
     }
 
     /// The index and unique definitions of `T`'s collection and their states, by name; also those that this program does

@@ -3,9 +3,12 @@
 pub mod cascade;
 pub mod definitions;
 pub(crate) mod forget;
+pub mod health;
 pub mod medic;
 pub mod migrate;
+pub mod monitor;
 pub mod quarantine;
 pub mod rebuild;
 pub mod snapshot;
 pub mod sweep;
+pub mod verify;

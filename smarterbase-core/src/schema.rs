@@ -7,11 +7,13 @@ pub mod fixture;
 pub mod lock;
 pub mod sample;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
 use crate::{
-    db::Db,
+    db::{Db, VerifyIndexes},
     document::{Document, DocumentSpec},
     error::Result,
     format::{
@@ -20,8 +22,11 @@ use crate::{
         index_key::IndexEncoder,
         json, upgrade,
     },
-    maintenance::migrate::{MigrationPlan, MigrationProgress},
-    operation::relations::Kin,
+    maintenance::{
+        migrate::{MigrationPlan, MigrationProgress},
+        rebuild::RebuildReport,
+    },
+    operation::{Collection, relations::Kin},
 };
 
 /// The documents of a program. Implemented by `schema!`.
@@ -58,6 +63,7 @@ pub struct DocumentType {
     plan: for<'a> fn(&'a Db) -> BoxFuture<'a, Result<MigrationPlan>>,
     migrate: for<'a> fn(&'a Db, Upgrade, Report<'a>) -> BoxFuture<'a, Result<MigrationProgress>>,
     floor: for<'a> fn(&'a Db) -> BoxFuture<'a, Result<u32>>,
+    rebuild: for<'a> fn(&'a Db) -> BoxFuture<'a, Result<RebuildReport>>,
     kin: Kin,
 }
 
@@ -86,6 +92,7 @@ impl DocumentType {
             plan: plan::<T>,
             migrate: migrate::<T>,
             floor: floor::<T>,
+            rebuild: rebuild::<T>,
             kin: Kin::of::<T>(),
         }
     }
@@ -150,6 +157,27 @@ impl DocumentType {
     pub fn floor<'a>(&self, db: &'a Db) -> BoxFuture<'a, Result<u32>> {
         (self.floor)(db)
     }
+
+    pub(crate) fn collection(&self, db: &Db) -> Arc<Collection> {
+        (self.kin.collection)(&db.engine)
+    }
+
+    /// Builds every index and unique definition of the type that is not ready.
+    ///
+    /// # Errors
+    /// As [`Db::rebuild_indexes`].
+    #[must_use]
+    pub fn rebuild_indexes<'a>(&self, db: &'a Db) -> BoxFuture<'a, Result<RebuildReport>> {
+        (self.rebuild)(db)
+    }
+}
+
+impl VerifyIndexes<'_> {
+    /// As [`of`](Self::of), for a type of a list.
+    pub fn of_type(self, document: &DocumentType) -> Self {
+        let collection = document.collection(self.db());
+        self.and_of(collection)
+    }
 }
 
 impl Db {
@@ -162,6 +190,18 @@ impl Db {
         let types = S::TYPES.iter().map(|document| document.kin).collect();
         self.engine.relations.set(types);
         self
+    }
+
+    /// [`rebuild_indexes`](Self::rebuild_indexes) of every type in the list, side by side: all of them wait for the in-flight
+    /// bound together. One report for each type, in the order of the list; a type that fails does not stop the others.
+    pub async fn rebuild_all_indexes<S: Schema>(
+        &self,
+    ) -> Vec<(&'static str, Result<RebuildReport>)> {
+        let rebuild = async |document: &'static DocumentType| {
+            let report = document.rebuild_indexes(self).await;
+            (document.spec.collection, report)
+        };
+        futures::future::join_all(S::TYPES.iter().map(rebuild)).await
     }
 }
 
@@ -197,6 +237,10 @@ fn migrate<'a, T: Document>(
         request = request.raise_floor();
     }
     request.into_future()
+}
+
+fn rebuild<T: Document>(db: &Db) -> BoxFuture<'_, Result<RebuildReport>> {
+    Box::pin(db.rebuild_indexes::<T>())
 }
 
 fn floor<T: Document>(db: &Db) -> BoxFuture<'_, Result<u32>> {

@@ -18,8 +18,8 @@ use smarterbase_core::{
     port::{
         IndexError, IndexStore,
         index::{
-            Announcement, Commit, Hit, IndexEntry, IndexedCollection, Manifest, Manifests, Outcome,
-            Placed, Scan, ScanPage, member, member_id,
+            Announcement, Commit, Connection, Hit, IndexEntry, IndexedCollection, Manifest,
+            Manifests, Outcome, Placed, Presence, Scan, ScanPage, member, member_id,
         },
     },
 };
@@ -273,6 +273,50 @@ impl IndexStore for RedisIndex {
             .arg(&document.id[..])
             .arg(member::entry(placed.number, &hit.value));
         self.link.run(&call).await
+    }
+
+    /// One round trip.
+    async fn presence(
+        &self,
+        collection: &IndexedCollection,
+        id: &EncodedId,
+        placed: &[Placed],
+        entries: &[IndexEntry],
+    ) -> Result<Vec<Presence>, IndexError> {
+        let document = Document::new(collection, id, placed);
+        let mut call = script::PRESENCE.prepare_invoke();
+        call.key(document.keys.mark())
+            .key(document.keys.bucket_of(&document.id));
+        for placed in placed {
+            call.key(document.keys.index(placed));
+        }
+        call.arg(nonce_of(collection)?).arg(&document.id[..]);
+        document.add_entries(&mut call, entries)?;
+        let answers: Vec<u64> = self.link.run::<Vec<u64>>(&call).await?;
+        answers.into_iter().map(presence_of).collect()
+    }
+
+    async fn ping(&self) -> Result<(), IndexError> {
+        self.link.ping().await
+    }
+
+    fn connection(&self) -> Connection {
+        match (self.link.is_circuit_open(), self.link.is_connected()) {
+            (true, _) => Connection::CircuitOpen,
+            (false, true) => Connection::Open,
+            (false, false) => Connection::Lost,
+        }
+    }
+}
+
+/// What the script says of one entry.
+fn presence_of(answer: u64) -> Result<Presence, IndexError> {
+    match answer {
+        0 => Ok(Presence::Missing),
+        1 => Ok(Presence::Kept),
+        2 => Ok(Presence::Announced),
+        3 => Ok(Presence::Loose),
+        _ => Err(unreadable()),
     }
 }
 

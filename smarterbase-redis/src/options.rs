@@ -53,29 +53,49 @@ impl RedisOptions {
         Ok(Self::new(connection))
     }
 
-    /// The server that the environment names: `REDIS_URL`, else `REDIS_ADDR` (`host[:port]`) with `REDIS_PASSWORD`,
-    /// `REDIS_DB` (a number) and `REDIS_TLS_ENABLED` (`true` or `false`).
+    /// The server that the environment names, as `redis=env` in the URL of a database does:
+    ///
+    /// | Variable | Meaning |
+    /// |---|---|
+    /// | `REDIS_URL` | everything, as for [`from_url`](Self::from_url); the others are not looked at then |
+    /// | `REDIS_ADDR` | `host[:port]` |
+    /// | `REDIS_PASSWORD` | as it is, without any encoding |
+    /// | `REDIS_DB` | the number of the database, 0 by default |
+    /// | `REDIS_TLS_ENABLED` | `true` or `false`, the default |
+    ///
+    /// An empty variable is one that is not set.
     ///
     /// # Errors
-    /// [`Misconfigured`](smarterbase_core::ErrorKind::Misconfigured): neither variable is set, or one cannot be read.
+    /// [`Misconfigured`](smarterbase_core::ErrorKind::Misconfigured): neither `REDIS_URL` nor `REDIS_ADDR` is set, or a variable
+    /// cannot be read. The text names the variable and never its value.
     pub fn from_env() -> Result<Self> {
-        Self::from_variables(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        Self::from_variables(|name| match std::env::var(name) {
+            Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+            Err(std::env::VarError::NotPresent) => Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => {
+                Err(misconfigured(format!("{name} is not UTF-8")))
+            }
+        })
     }
 
-    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        if let Some(url) = variable("REDIS_URL") {
+    fn from_variables(variable: impl Fn(&str) -> Result<Option<String>>) -> Result<Self> {
+        if let Some(url) = variable("REDIS_URL")? {
             return Self::from_url(&url);
         }
-        let address = variable("REDIS_ADDR")
+        let address = variable("REDIS_ADDR")?
             .ok_or_else(|| misconfigured("neither REDIS_URL nor REDIS_ADDR is set"))?;
-        let scheme = if is_tls_enabled(variable("REDIS_TLS_ENABLED"))? {
+        // Anything else would become another part of the URL.
+        if address.contains(['/', '@', '?', '#', '\\']) || address.contains(char::is_whitespace) {
+            return Err(misconfigured("REDIS_ADDR is not `host[:port]`"));
+        }
+        let scheme = if is_tls_enabled(variable("REDIS_TLS_ENABLED")?)? {
             "rediss"
         } else {
             "redis"
         };
-        let database = variable("REDIS_DB").unwrap_or_else(|| "0".to_owned());
+        let database = database_number(variable("REDIS_DB")?)?;
         let mut options = Self::from_url(&format!("{scheme}://{address}/{database}"))?;
-        if let Some(password) = variable("REDIS_PASSWORD") {
+        if let Some(password) = variable("REDIS_PASSWORD")? {
             let settings = options
                 .connection
                 .redis_settings()
@@ -216,13 +236,20 @@ fn install_crypto_provider() {
 }
 
 fn is_tls_enabled(value: Option<String>) -> Result<bool> {
-    match value.as_deref() {
+    match value.map(|value| value.to_ascii_lowercase()).as_deref() {
         None | Some("false" | "0") => Ok(false),
         Some("true" | "1") => Ok(true),
         Some(_) => Err(misconfigured(
             "REDIS_TLS_ENABLED is neither `true` nor `false`",
         )),
     }
+}
+
+fn database_number(value: Option<String>) -> Result<u32> {
+    value.map_or(Ok(0), |value| {
+        let number = value.parse();
+        number.map_err(|_| misconfigured("REDIS_DB is no number"))
+    })
 }
 
 fn misconfigured(message: impl Into<String>) -> Error {
@@ -237,10 +264,8 @@ mod tests {
 
     fn from(variables: &[(&str, &str)]) -> smarterbase_core::Result<RedisOptions> {
         RedisOptions::from_variables(|name| {
-            variables
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| (*value).to_owned())
+            let found = variables.iter().find(|(known, _)| *known == name);
+            Ok(found.map(|(_, value)| (*value).to_owned()))
         })
     }
 
@@ -267,6 +292,37 @@ mod tests {
             options.connection.redis_settings().password(),
             Some("p@ss/word")
         );
+    }
+
+    #[test]
+    fn without_single_variables_the_plain_server_is_meant() {
+        let options = from(&[("REDIS_ADDR", "10.0.0.7:6380")]).unwrap();
+        assert_eq!(options.address(), "10.0.0.7:6380");
+        assert_eq!(options.connection.redis_settings().db(), 0);
+        assert!(!options.uses_tls() && options.connection.redis_settings().password().is_none());
+        let named = from(&[("REDIS_ADDR", "cache"), ("REDIS_TLS_ENABLED", "False")]).unwrap();
+        assert_eq!(
+            (named.address().as_str(), named.uses_tls()),
+            ("cache:6379", false)
+        );
+    }
+
+    #[test]
+    fn a_variable_that_cannot_be_read_is_named_and_not_shown() {
+        for (name, value) in [
+            ("REDIS_DB", "sesame"),
+            ("REDIS_DB", "-1"),
+            ("REDIS_TLS_ENABLED", "sesame"),
+            ("REDIS_ADDR", "user:sesame@host"),
+            ("REDIS_ADDR", "host/3?sesame"),
+            ("REDIS_ADDR", "two hosts"),
+        ] {
+            let address = ("REDIS_ADDR", "cache");
+            let error = from(&[(name, value), address]).unwrap_err();
+            let text = format!("{error} {error:?}");
+            assert_eq!(error.kind(), ErrorKind::Misconfigured, "{text}");
+            assert!(text.contains(name) && !text.contains("sesame"), "{text}");
+        }
     }
 
     #[test]

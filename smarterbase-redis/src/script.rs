@@ -42,6 +42,8 @@ scripts! {
     MANIFESTS = "script/manifests.lua";
     /// Removes an entry that no manifest needs.
     REMOVE_STALE = "script/remove_stale.lua";
+    /// How an instance stands to entries of one document.
+    PRESENCE = "script/presence.lua";
     /// The documents with announcements that nobody resolved.
     DIRTY = "script/dirty.lua";
     /// Takes or keeps a place in the queue of a lock.

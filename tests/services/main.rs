@@ -23,6 +23,7 @@ mod s3;
 #[path = "../it/user.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod user;
+mod verify;
 
 use smarterbase::prelude::*;
 

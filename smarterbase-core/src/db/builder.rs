@@ -20,6 +20,7 @@ use crate::{
         engine::{WriteGuard, store_failure},
         limits::Limits,
         lock::Hall,
+        monitor::MonitorSettings,
         profile::Prices,
         warm::{Snapshots, Warm},
     },
@@ -58,6 +59,7 @@ pub struct DbBuilder {
     read_only: bool,
     sealed_only: bool,
     abandon_missing_backends: bool,
+    monitor: Option<MonitorSettings>,
 }
 
 impl std::fmt::Debug for DbBuilder {
@@ -89,6 +91,7 @@ impl Default for DbBuilder {
             read_only: false,
             sealed_only: false,
             abandon_missing_backends: false,
+            monitor: None,
         }
     }
 }
@@ -221,6 +224,13 @@ impl DbBuilder {
         self
     }
 
+    /// Starts the health monitor when the database is open: see [`Db::monitor`]. Off unless it is asked for.
+    #[must_use]
+    pub fn monitor(mut self, settings: MonitorSettings) -> Self {
+        self.monitor = Some(settings);
+        self
+    }
+
     /// Opens the database. The first open of a store probes it (about 150 requests) and stamps the result; a store that
     /// fails one of the checks 1 to 6 opens for reading only.
     ///
@@ -257,9 +267,13 @@ impl DbBuilder {
         self.warm(&mut engine);
         engine.guard = self.guard(&engine.database);
         attach_backends(&engine).await?;
-        Ok(Db {
+        let db = Db {
             engine: Arc::new(engine),
-        })
+        };
+        if let Some(settings) = self.monitor {
+            db.monitor().start(settings);
+        }
+        Ok(db)
     }
 
     /// Keeps bodies where the store's LISTs tell which are current.
@@ -320,6 +334,7 @@ impl DbBuilder {
             counters: Default::default(),
             sequences: Default::default(),
             medic: Default::default(),
+            monitor: Default::default(),
             tasks: TaskTracker::new(),
             writes: Arc::new(Semaphore::new(self.limits.usable().concurrent_writes)),
             sweeps: Arc::new(Semaphore::new(SWEEPS)),

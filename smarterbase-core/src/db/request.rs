@@ -13,6 +13,7 @@ pub mod pack;
 pub mod query;
 pub mod reference;
 pub mod sequence;
+pub mod verify;
 
 pub use counter::ListCounters;
 pub use find::{
@@ -32,6 +33,7 @@ pub use pack::PackSnapshot;
 pub use query::Query;
 pub use reference::{FetchReference, FindWith, LoadMany, Loaded};
 pub use sequence::ListSequences;
+pub use verify::VerifyIndexes;
 
 /// Implements `IntoFuture` by an async block over `self`, and `Debug` by the type's name.
 macro_rules! request {

@@ -116,6 +116,26 @@ pub struct ValueRange {
 }
 
 impl ValueRange {
+    /// Everything.
+    #[must_use]
+    pub fn all() -> Self {
+        Self {
+            lower: Bytes::new(),
+            upper: None,
+            exact: false,
+        }
+    }
+
+    /// The range of one value.
+    #[must_use]
+    pub fn only(value: &EncodedValue) -> Self {
+        Self {
+            lower: value.0.clone(),
+            upper: range::successor(value.0.to_vec()).map(Bytes::from),
+            exact: true,
+        }
+    }
+
     /// Whether the value lies in the range.
     #[must_use]
     pub fn contains(&self, value: &[u8]) -> bool {

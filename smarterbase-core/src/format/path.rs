@@ -207,6 +207,20 @@ pub fn claim(collection: &str, index: &str, hash: &str) -> Key {
     Key(format!("_unique/{collection}/{index}/{hash}.json").into())
 }
 
+/// `_unique/<collection>/<index>/`.
+#[must_use]
+pub fn claims(collection: &str, index: &str) -> Prefix {
+    Prefix(format!("_unique/{collection}/{index}/").into())
+}
+
+/// The hash in the path of a claim below [`claims`]; `None` when it is none.
+#[must_use]
+pub fn parse_claim(prefix: &Prefix, key: &Key) -> Option<String> {
+    let name = key.as_str().strip_prefix(prefix.as_str())?;
+    let hash = name.strip_suffix(".json")?;
+    (!hash.contains('/')).then(|| hash.to_owned())
+}
+
 /// `_index/<collection>/<index>/`.
 #[must_use]
 pub fn entries(collection: &str, index: &str) -> Prefix {

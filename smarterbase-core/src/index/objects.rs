@@ -19,8 +19,8 @@ use crate::{
     port::{
         Attempt, CasStore, Clock, Expect, IndexError, IndexStore, StoreError, StoreErrorKind,
         index::{
-            Announcement, Commit, Hit, IndexEntry, IndexedCollection, Outcome, Placed, Scan,
-            ScanPage,
+            Announcement, Commit, Hit, IndexEntry, IndexedCollection, Outcome, Placed, Presence,
+            Scan, ScanPage,
         },
     },
 };
@@ -351,6 +351,22 @@ impl IndexStore for ObjectIndex {
         };
         let key = name.key(&collection.name, &placed.definition);
         self.store.delete_retired(&key).await.map_err(failed)
+    }
+
+    /// One GET for each entry.
+    async fn presence(
+        &self,
+        collection: &IndexedCollection,
+        id: &EncodedId,
+        _: &[Placed],
+        entries: &[IndexEntry],
+    ) -> Result<Vec<Presence>, IndexError> {
+        let looks = entries.iter().map(|entry| async move {
+            let key = entry_key(&collection.name, id, entry)?;
+            let found = self.store.get(&key).await.map_err(failed)?;
+            Ok(found.map_or(Presence::Missing, |_| Presence::Kept))
+        });
+        try_join_all(looks).await
     }
 }
 

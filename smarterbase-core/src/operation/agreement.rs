@@ -101,6 +101,16 @@ impl Agreement {
         })
     }
 
+    /// Where the definition is placed on registered backends, whatever its state.
+    pub(crate) fn placed_anywhere(
+        &self,
+        engine: &Engine,
+        collection: &Collection,
+        ordinal: usize,
+    ) -> Vec<Site> {
+        self.sites(engine, collection, ordinal, |_| true)
+    }
+
     /// Where the definition answers queries; the backend that the database was opened with comes first.
     pub(crate) fn ready(
         &self,

@@ -1,7 +1,7 @@
 //! One collection as this process knows it: the type's static facts, its definitions and its copy of the catalog.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, Weak},
     time::Duration,
 };
@@ -10,19 +10,35 @@ use tokio::sync::OnceCell;
 
 use super::{
     agreement::CatalogCell,
+    read::{self, Fetched},
     rewrite::{self, Rewrite, WRITE_BACKS},
 };
 use crate::{
     document::{Document, DocumentSpec, IndexKind},
+    error::Result,
     format::{
         Key, Nonce,
         definition::{self, Definition},
         envelope::BodyShape,
+        index_key::{EncodedValue, IndexEntries},
         path::{self, EncodedId},
         upgrade,
     },
     port::index::IndexedCollection,
 };
+
+/// Tells the index values of a stored document.
+pub(crate) type Values = fn(&Collection, &EncodedId, &Fetched) -> Result<IndexEntries>;
+
+/// Where samples go on, so that one after the other they see everything.
+#[derive(Debug, Default)]
+pub(crate) struct Sampled {
+    pub(crate) documents: Option<EncodedId>,
+    /// By definition and backend.
+    pub(crate) entries: BTreeMap<(usize, &'static str), (EncodedValue, EncodedId)>,
+    /// By definition.
+    pub(crate) claims: BTreeMap<usize, Key>,
+}
 
 /// A collection and what this process knows of it.
 #[derive(Debug)]
@@ -37,6 +53,10 @@ pub(crate) struct Collection {
     pub(crate) published: OnceCell<()>,
     /// Makes the change that writes a document again: the type itself is not known here.
     pub(crate) rewrite: Rewrite,
+    /// The index values of a stored document, likewise.
+    pub(crate) values: Values,
+    /// Where the last sample of a verification ended.
+    pub(crate) sampled: Mutex<Sampled>,
     /// The documents that are being written back.
     rewriting: Mutex<BTreeSet<EncodedId>>,
     /// Whether only the published facts of the type are known: such a writer refuses what it does not know, where a program
@@ -49,7 +69,10 @@ pub(crate) struct Collection {
 impl Collection {
     pub(crate) fn new<T: Document>() -> Arc<Self> {
         let (spec, rewrite) = (T::SPEC, rewrite::rewritten::<T> as Rewrite);
-        Arc::new_cyclic(|this| Self::of(spec, upgrade::written_by(spec), rewrite, this.clone()))
+        Arc::new_cyclic(|this| Self {
+            values: read::entries_of::<T>,
+            ..Self::of(spec, upgrade::written_by(spec), rewrite, this.clone())
+        })
     }
 
     /// A collection of which the type is not here, only what is published of it.
@@ -78,6 +101,8 @@ impl Collection {
             catalog: CatalogCell::default(),
             published: OnceCell::new(),
             rewrite,
+            values: read::entries_without_type,
+            sampled: Mutex::default(),
             rewriting: Mutex::default(),
             is_untyped: false,
             this,

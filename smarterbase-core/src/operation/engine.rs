@@ -22,6 +22,7 @@ use super::{
     counter::Counter,
     limits::Limits,
     lock::Hall,
+    monitor::Monitor,
     profile::{Prices, Profiler, trace},
     register::Lines,
     relations::Relations,
@@ -110,6 +111,7 @@ pub(crate) struct Engine {
     pub(crate) counters: Lines<Counter>,
     pub(crate) sequences: Lines<Sequence>,
     pub(crate) medic: Watch,
+    pub(crate) monitor: Monitor,
     pub(crate) tasks: TaskTracker,
     pub(crate) writes: Arc<Semaphore>,
     /// Stale entries that are removed in the background at the same time.
@@ -150,6 +152,20 @@ impl Engine {
             .entry(type_id)
             .or_insert_with(Collection::new::<T>)
             .clone()
+    }
+
+    /// Every collection that this process knows: of the program's list of types, and those that were used.
+    pub(crate) fn known_collections(&self) -> Vec<Arc<Collection>> {
+        for kin in self.relations.types() {
+            (kin.collection)(self);
+        }
+        let collections = self
+            .collections
+            .read()
+            .expect("no panic while holding the lock");
+        let mut known: Vec<_> = collections.values().cloned().collect();
+        known.sort_by_key(|collection| (collection.name(), collection.spec.type_name));
+        known
     }
 
     pub(crate) fn backend(&self, name: &str) -> Option<&Arc<dyn IndexStore>> {

@@ -8,7 +8,7 @@ use crate::{
         Document, DocumentKey,
         stored::{Meta, Origin, Stored},
     },
-    error::{Error, Result},
+    error::{Code, Error, Result},
     format::{
         Key,
         body::{self, UnknownMembers},
@@ -327,6 +327,20 @@ pub(crate) fn entries_of<T: Document>(
     }
     let value: T = decode_value(collection, id, fetched)?;
     index_entries(collection, &value).map_err(|error| at(collection, id, error))
+}
+
+/// The same without the type, which cannot be told.
+pub(crate) fn entries_without_type(
+    collection: &Collection,
+    id: &EncodedId,
+    _: &Fetched,
+) -> Result<IndexEntries> {
+    let text = "only a program with the type knows the index values of its documents";
+    Err(at(
+        collection,
+        id,
+        Error::new(Code::UNSUPPORTED_SCHEMA, text),
+    ))
 }
 
 pub(crate) fn index_entries<T: Document>(

@@ -1,10 +1,13 @@
 //! Who refers to whom among the types of a program, without their Rust types.
 
-use std::{collections::BTreeSet, sync::OnceLock};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+};
 
 use futures::future::BoxFuture;
 
-use super::View;
+use super::{Collection, Engine, View};
 use crate::{
     document::{DocumentSpec, OnDelete, ReferenceSpec, Scalar},
     error::{Code, Error, Result},
@@ -15,6 +18,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kin {
     pub(crate) spec: &'static DocumentSpec,
+    pub(crate) collection: fn(&Engine) -> Arc<Collection>,
     pub(crate) find: Find,
     pub(crate) parents: Parents,
     pub(crate) delete: Act,
@@ -73,6 +77,10 @@ impl Relations {
     /// Takes the program's types; the first list stands.
     pub(crate) fn set(&self, types: Vec<Kin>) {
         let _first_stands = self.types.set(types);
+    }
+
+    pub(crate) fn types(&self) -> &[Kin] {
+        self.types.get().map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn kin(&self, collection: &str) -> Option<&Kin> {

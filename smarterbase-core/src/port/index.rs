@@ -160,6 +160,105 @@ pub trait IndexStore: Send + Sync + std::fmt::Debug + 'static {
         placed: &Placed,
         hit: &Hit,
     ) -> Result<(), IndexError>;
+
+    /// How the backend stands to each of these entries of one document, in their order; `placed` are all the definitions of
+    /// the entries. For verification: without it, entries are looked for by [`scan`](Self::scan).
+    ///
+    /// # Errors
+    /// As [`announce`](Self::announce).
+    async fn presence(
+        &self,
+        collection: &IndexedCollection,
+        id: &EncodedId,
+        _placed: &[Placed],
+        entries: &[IndexEntry],
+    ) -> Result<Vec<Presence>, IndexError> {
+        let mut presences = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let is_there = is_scanned(self, collection, id, entry).await?;
+            presences.push(if is_there {
+                Presence::Kept
+            } else {
+                Presence::Missing
+            });
+        }
+        Ok(presences)
+    }
+
+    /// Asks for a sign of life, by the way that calls take. A backend beside the documents has none of its own.
+    ///
+    /// # Errors
+    /// [`IndexError::Unavailable`], [`IndexError::Refused`].
+    async fn ping(&self) -> Result<(), IndexError> {
+        Ok(())
+    }
+
+    /// What is known of the connection, without asking anybody.
+    fn connection(&self) -> Connection {
+        Connection::None
+    }
+}
+
+/// Whether a scan of its one value finds an entry.
+async fn is_scanned<I: IndexStore + ?Sized>(
+    index: &I,
+    collection: &IndexedCollection,
+    id: &EncodedId,
+    entry: &IndexEntry,
+) -> Result<bool, IndexError> {
+    let mut scan = Scan {
+        placed: entry.placed.clone(),
+        range: ValueRange::only(&entry.value),
+        after: None,
+        descending: false,
+        limit: 1_000,
+    };
+    loop {
+        let page = index.scan(collection, &scan).await?;
+        let is_it = |hit: &Hit| hit.id == *id && hit.value == entry.value && hit.tag == entry.tag;
+        if page.hits.iter().any(is_it) {
+            return Ok(true);
+        }
+        match page.hits.into_iter().next_back() {
+            Some(last) if page.has_more => scan.after = Some((last.value, last.id)),
+            _ => return Ok(false),
+        }
+    }
+}
+
+/// How a backend stands to an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is not there.
+    Missing,
+    /// It is there, and part of what was committed. Where entries have tags: it is there, and its document's envelope says
+    /// the rest.
+    Kept,
+    /// It is there, and a write that announced it may need it.
+    Announced,
+    /// It is there, and nobody needs it: the next outcome of a write may take it away.
+    Loose,
+}
+
+impl Presence {
+    /// Whether the document is found by the entry, and stays found.
+    #[must_use]
+    pub fn lasts(self) -> bool {
+        matches!(self, Self::Kept | Self::Announced)
+    }
+}
+
+/// What a backend knows of its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// It has none of its own.
+    None,
+    /// There is one.
+    Open,
+    /// There is none now; somebody tries to make one.
+    Lost,
+    /// The circuit is open: calls fail at once.
+    CircuitOpen,
 }
 
 /// The database that a backend is opened for.

@@ -10,7 +10,7 @@ use crate::{
     operation::{
         Collection, Engine, View,
         agreement::{self, Agreement, Site},
-        attach,
+        attach, metric,
         profile::trace,
         read::{self, Fetched},
         transaction::range::Range,
@@ -194,6 +194,7 @@ async fn failed(
     }
     tracing::warn!(collection = collection.name(), %error, "an index cannot be used; the query scans");
     trace::fell_back();
+    metric::fell_back(collection.name());
     if matches!(error, IndexError::Lost(_)) && view.check_writable().is_ok() {
         attach::mark_down(view, collection, site.backend.name(), agreement).await?;
     }

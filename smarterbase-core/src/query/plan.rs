@@ -16,6 +16,7 @@ use crate::{
     operation::{
         Collection, View,
         agreement::{self, Agreement, Site},
+        metric,
         profile::{Access, Complexity, trace},
     },
 };
@@ -124,6 +125,7 @@ pub(crate) async fn choose<T: Document>(
     });
     if access == Access::Scan && could_use_an_index(selection) {
         trace::fell_back();
+        metric::fell_back(collection.name());
     }
     Ok(plan)
 }

@@ -11,7 +11,11 @@ use super::{
     DocumentType, Schema, Upgrade, fixture,
     lock::{self, Place},
 };
-use crate::{db::Db, error::Result, maintenance::migrate::MigrationProgress};
+use crate::{
+    db::Db,
+    error::Result,
+    maintenance::{health::Health, migrate::MigrationProgress},
+};
 
 /// The variable that says what to do, as lines of `name=value`.
 pub const VARIABLE: &str = "SMARTERBASE_CHORE";
@@ -117,10 +121,17 @@ async fn on_database<S: Schema>(chore: &Chore, open: Open) -> Answer {
     }
     let db = open(chore.fact("url").to_owned())
         .await
-        .map_err(|error| format!("{error}\n"))?;
+        .map_err(|error| format!("{error}\n"))?
+        .with_schema::<S>();
     let mut text = String::new();
+    if chore.fact("chore") == "health" {
+        let health = db.health().await;
+        db.close().await;
+        return health.map_or_else(|error| Err(format!("{error}\n")), judged);
+    }
     for document in documents {
         let line = match chore.fact("chore") {
+            "verify" => verify(document, &db, chore).await,
             "plan" => plan(document, &db).await,
             "status" => status(document, &db).await,
             _ => upgrade(document, &db, chore.upgrade(document)).await,
@@ -135,6 +146,31 @@ async fn on_database<S: Schema>(chore: &Chore, open: Open) -> Answer {
     }
     db.close().await;
     Ok(text)
+}
+
+/// A database that is not well is an error, with the same lines.
+fn judged(health: Health) -> Answer {
+    match health.is_ok() {
+        true => Ok(health.to_string()),
+        false => Err(health.to_string()),
+    }
+}
+
+async fn verify(document: &DocumentType, db: &Db, chore: &Chore) -> Answer {
+    let mut request = db.verify_indexes().of_type(document);
+    if let Ok(documents) = chore.fact("per_second").parse() {
+        request = request.per_second(documents);
+    }
+    let repairs = chore.fact("repair") == "yes";
+    if repairs {
+        request = request.repair();
+    }
+    let report = request.await.map_err(|error| error.to_string())?;
+    let is_well = report.is_sound() || (repairs && report.is_repaired());
+    match is_well {
+        true => Ok(report.to_string()),
+        false => Err(report.to_string()),
+    }
 }
 
 async fn plan(document: &DocumentType, db: &Db) -> Answer {

@@ -86,6 +86,8 @@ macro_rules! index_contract {
             restored_document_is_found,
             restored_document_has_the_entries_of_an_equal_revision,
             removing_a_stale_entry_that_is_gone_succeeds,
+            presence_follows_a_write_from_its_announcement_to_its_removal,
+            presence_of_many_entries_comes_in_their_order,
             scan_is_in_order_of_value_then_id,
             descending_scan_is_the_ascending_one_reversed,
             pages_have_no_gap_and_no_repeat,
@@ -404,6 +406,44 @@ pub async fn restored_document_has_the_entries_of_an_equal_revision(index: Arc<d
     right.dropped = wrong.entries;
     users.tell(&right, Outcome::Restore).await;
     assert_eq!(users.found(0).await, [(text("right"), id("1"))]);
+}
+
+/// An entry lasts from its announcement on, and is missing before and after; of the same value of another document as well.
+pub async fn presence_follows_a_write_from_its_announcement_to_its_removal(
+    index: Arc<dyn IndexStore>,
+) {
+    let users = Rig::begin(&index, "users", KeyKind::Text, 16).await;
+    let write = users.write(&id("1"), &Live::none(), &[(0, text("ada"))]);
+    assert_eq!(users.presence(&id("1"), &write.entries).await, [false]);
+    users.announce(&write).await;
+    assert_eq!(users.presence(&id("1"), &write.entries).await, [true]);
+    users.commit(&write).await;
+    assert_eq!(users.presence(&id("1"), &write.entries).await, [true]);
+    assert_eq!(users.presence(&id("2"), &write.entries).await, [false]);
+    users
+        .put(&id("1"), &write.after(), &[(0, text("eve"))])
+        .await;
+    assert_eq!(users.presence(&id("1"), &write.entries).await, [false]);
+}
+
+/// One answer for each entry, whatever index it is of.
+pub async fn presence_of_many_entries_comes_in_their_order(index: Arc<dyn IndexStore>) {
+    let users = Rig::begin(&index, "users", KeyKind::Uuid, 1).await;
+    let uuid = id("0199c7f5-5f0a-7e2b-9c1d-000000000001");
+    let there = users
+        .put(
+            &uuid,
+            &Live::none(),
+            &[(0, text("a")), (0, text("b")), (1, text("pro"))],
+        )
+        .await;
+    let absent = users.write(&uuid, &Live::at(1), &[(0, text("c")), (1, text("free"))]);
+    let mut asked = there.entries.clone();
+    asked.insert(1, absent.entries[0].clone());
+    asked.push(absent.entries[1].clone());
+    let answers = users.presence(&uuid, &asked).await;
+    assert_eq!(answers, [true, false, true, true, false]);
+    assert_eq!(users.presence(&uuid, &[]).await, [false; 0]);
 }
 
 /// Two readers may clean the same entry.

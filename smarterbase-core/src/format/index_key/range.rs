@@ -67,7 +67,7 @@ impl Component {
 }
 
 /// The smallest bytes that are greater than everything that begins with these; `None` when there are none.
-fn successor(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+pub(super) fn successor(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     while let Some(last) = bytes.pop() {
         if last < u8::MAX {
             bytes.push(last + 1);

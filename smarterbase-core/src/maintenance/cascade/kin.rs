@@ -10,7 +10,7 @@ use crate::{
     error::{Code, Error, ErrorKind, Result},
     format::{index_key::EncodedValue, path::EncodedId},
     operation::{
-        Collection, View,
+        Collection, Engine, View,
         read::{self, Fetched},
         relations::{Ancestry, Kin, Node, Referrer},
         verb::{remove, untyped::encode_text, update},
@@ -27,6 +27,7 @@ impl Kin {
     pub(crate) const fn of<T: Document>() -> Self {
         Self {
             spec: T::SPEC,
+            collection: Engine::collection::<T>,
             find: find::<T>,
             parents: parents::<T>,
             delete: delete_referrer::<T>,

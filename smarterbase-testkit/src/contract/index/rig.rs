@@ -20,8 +20,8 @@ use smarterbase_core::{
     port::{
         IndexStore,
         index::{
-            Announcement, Commit, Hit, IndexEntry, IndexedCollection, Outcome, Placed, Scan,
-            ScanPage,
+            Announcement, Commit, Hit, IndexEntry, IndexedCollection, Outcome, Placed, Presence,
+            Scan, ScanPage,
         },
     },
 };
@@ -378,6 +378,16 @@ impl Rig {
             .count(&self.collection, &self.placed[number], range)
             .await
             .expect("count")
+    }
+
+    /// Whether each entry of a document is there to stay.
+    pub async fn presence(&self, id: &EncodedId, entries: &[IndexEntry]) -> Vec<bool> {
+        let answer = self
+            .index
+            .presence(&self.collection, id, &self.placed, entries)
+            .await;
+        let answers = answer.expect("an answer");
+        answers.into_iter().map(Presence::lasts).collect()
     }
 
     fn nonce(&self) -> Nonce {
