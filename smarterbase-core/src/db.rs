@@ -139,7 +139,7 @@ impl Db {
     ///   read; its index stays `building`.
     /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store or the index backend does not answer.
     pub async fn rebuild_indexes<T: Document>(&self) -> Result<RebuildReport> {
-        rebuild::rebuild::<T>(&self.engine, &self.engine.collection::<T>()).await
+        rebuild::rebuild(&self.engine, &self.engine.collection::<T>()).await
     }
 
     /// The index and unique definitions of `T`'s collection and their states, by name; also those that this program does

@@ -7,4 +7,5 @@ pub mod medic;
 pub mod migrate;
 pub mod quarantine;
 pub mod rebuild;
+pub(crate) mod reconcile;
 pub mod sweep;

@@ -12,6 +12,7 @@ pub(crate) mod floor;
 pub(crate) mod history;
 pub mod limits;
 pub(crate) mod lock;
+pub mod outage;
 pub(crate) mod plan;
 pub mod profile;
 pub(crate) mod published;

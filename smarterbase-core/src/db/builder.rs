@@ -13,13 +13,14 @@ use crate::{
         envelope, path,
     },
     index::ObjectIndex,
-    maintenance::migrate,
+    maintenance::{migrate, reconcile},
     operation::{
         Engine,
         attach::first_envelope,
         engine::{WriteGuard, store_failure},
         limits::Limits,
         lock::Hall,
+        outage::{Fallback, Listener, Outages, RebuildProgress, Reconcile},
         profile::Prices,
     },
     port::{CasStore, Clock, IndexStore, LockQueue, Rng, SystemClock, SystemRng},
@@ -51,6 +52,9 @@ pub struct DbBuilder {
     read_only: bool,
     sealed_only: bool,
     abandon_missing_backends: bool,
+    fallback: Fallback,
+    reconcile: Reconcile,
+    listener: Option<Listener>,
 }
 
 impl std::fmt::Debug for DbBuilder {
@@ -80,6 +84,9 @@ impl Default for DbBuilder {
             read_only: false,
             sealed_only: false,
             abandon_missing_backends: false,
+            fallback: Fallback::default(),
+            reconcile: Reconcile::default(),
+            listener: None,
         }
     }
 }
@@ -193,6 +200,31 @@ impl DbBuilder {
         self
     }
 
+    /// What queries do while no index that would find their documents answers: they scan, unless told otherwise. A request
+    /// can say it for itself.
+    #[must_use]
+    pub fn fallback(mut self, fallback: Fallback) -> Self {
+        self.fallback = fallback;
+        self
+    }
+
+    /// How this process builds indexes again by itself that an outage took out of use.
+    #[must_use]
+    pub fn reconcile(mut self, reconcile: Reconcile) -> Self {
+        self.reconcile = reconcile;
+        self
+    }
+
+    /// Called with the progress of every rebuild that this process runs, by itself or asked for. It must not block.
+    #[must_use]
+    pub fn on_rebuild(
+        mut self,
+        listener: impl Fn(&RebuildProgress) + Send + Sync + 'static,
+    ) -> Self {
+        self.listener = Some(Arc::new(listener));
+        self
+    }
+
     /// Opens the database. The first open of a store probes it (about 150 requests) and stamps the result; a store that
     /// fails one of the checks 1 to 6 opens for reading only.
     ///
@@ -274,6 +306,8 @@ impl DbBuilder {
             counters: Default::default(),
             sequences: Default::default(),
             medic: Default::default(),
+            outages: Outages::new(self.reconcile, self.listener.clone(), reconcile::watch),
+            fallback: self.fallback,
             tasks: TaskTracker::new(),
             writes: Arc::new(Semaphore::new(self.limits.usable().concurrent_writes)),
             sweeps: Arc::new(Semaphore::new(SWEEPS)),

@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     agreement::CatalogCell,
+    read::{self, EntriesOf},
     rewrite::{self, Rewrite, WRITE_BACKS},
 };
 use crate::{
@@ -37,6 +38,8 @@ pub(crate) struct Collection {
     pub(crate) published: OnceCell<()>,
     /// Makes the change that writes a document again: the type itself is not known here.
     pub(crate) rewrite: Rewrite,
+    /// The entries that a stored document has.
+    pub(crate) entries: EntriesOf,
     /// The documents that are being written back.
     rewriting: Mutex<BTreeSet<EncodedId>>,
     /// Whether only the published facts of the type are known: such a writer refuses what it does not know, where a program
@@ -49,7 +52,10 @@ pub(crate) struct Collection {
 impl Collection {
     pub(crate) fn new<T: Document>() -> Arc<Self> {
         let (spec, rewrite) = (T::SPEC, rewrite::rewritten::<T> as Rewrite);
-        Arc::new_cyclic(|this| Self::of(spec, upgrade::written_by(spec), rewrite, this.clone()))
+        Arc::new_cyclic(|this| Self {
+            entries: read::entries_of::<T>,
+            ..Self::of(spec, upgrade::written_by(spec), rewrite, this.clone())
+        })
     }
 
     /// A collection of which the type is not here, only what is published of it.
@@ -78,6 +84,7 @@ impl Collection {
             catalog: CatalogCell::default(),
             published: OnceCell::new(),
             rewrite,
+            entries: read::entries_without_type,
             rewriting: Mutex::default(),
             is_untyped: false,
             this,

@@ -22,6 +22,7 @@ use super::{
     counter::Counter,
     limits::Limits,
     lock::Hall,
+    outage::{Fallback, Outages},
     profile::{Prices, Profiler},
     register::Lines,
     relations::Relations,
@@ -109,6 +110,9 @@ pub(crate) struct Engine {
     pub(crate) counters: Lines<Counter>,
     pub(crate) sequences: Lines<Sequence>,
     pub(crate) medic: Watch,
+    pub(crate) outages: Outages,
+    /// What queries do while no index answers.
+    pub(crate) fallback: Fallback,
     pub(crate) tasks: TaskTracker,
     pub(crate) writes: Arc<Semaphore>,
     /// Stale entries that are removed in the background at the same time.
@@ -148,6 +152,13 @@ impl Engine {
             .entry(type_id)
             .or_insert_with(Collection::new::<T>)
             .clone()
+    }
+
+    /// Every collection that was used.
+    pub(crate) fn all_collections(&self) -> Vec<Arc<Collection>> {
+        let collections = self.collections.read();
+        let collections = collections.expect("no panic while holding the lock");
+        collections.values().cloned().collect()
     }
 
     pub(crate) fn backend(&self, name: &str) -> Option<&Arc<dyn IndexStore>> {

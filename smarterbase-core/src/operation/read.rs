@@ -8,7 +8,7 @@ use crate::{
         Document, DocumentKey,
         stored::{Meta, Origin, Stored},
     },
-    error::{Error, Result},
+    error::{Code, Error, Result},
     format::{
         Key,
         body::{self, UnknownMembers},
@@ -281,6 +281,19 @@ pub(crate) fn entries_of<T: Document>(
     }
     let value: T = decode_value(collection, id, fetched)?;
     index_entries(collection, &value).map_err(|error| at(collection, id, error))
+}
+
+/// Tells the entries that a stored document has.
+pub(crate) type EntriesOf = fn(&Collection, &EncodedId, &Fetched) -> Result<IndexEntries>;
+
+/// Without the type, nobody knows.
+pub(crate) fn entries_without_type(
+    collection: &Collection,
+    id: &EncodedId,
+    _: &Fetched,
+) -> Result<IndexEntries> {
+    let text = "only a program with the type knows the entries of its documents";
+    Err(at(collection, id, Error::new(Code::UNSUPPORTED, text)))
 }
 
 pub(crate) fn index_entries<T: Document>(

@@ -79,34 +79,38 @@ pub(crate) async fn ask(
 ) -> Result<Option<Answer>> {
     for _ in 0..TRIES {
         let agreement = agreement::current(view, collection).await?;
-        let Some(site) = agreement.ready(view, collection, usize::from(range.ordinal)) else {
-            return Ok(None);
-        };
-        let scan = Scan {
-            placed: site.placed.clone(),
-            range: range.entries.clone(),
-            after: after.map(|place| (place.value.clone(), place.id.clone())),
-            descending,
-            limit: limit.clamp(1, LARGEST_SCAN),
-        };
-        match site.backend.scan(&site.collection, &scan).await {
-            // The answer came too late to be believed.
-            Ok(_) if !agreement.is_current(view) => collection.catalog.forget(),
-            Ok(page) => {
-                if !site.backend.uses_tags() {
-                    trace::asked_an_index(u64::from(page.requests));
+        let ordinal = usize::from(range.ordinal);
+        // One that cannot be used is stood in for by the next one that has the same entries.
+        for site in agreement.all_ready(view, collection, ordinal) {
+            let scan = Scan {
+                placed: site.placed.clone(),
+                range: range.entries.clone(),
+                after: after.map(|place| (place.value.clone(), place.id.clone())),
+                descending,
+                limit: limit.clamp(1, LARGEST_SCAN),
+            };
+            match site.backend.scan(&site.collection, &scan).await {
+                // The answer came too late to be believed.
+                Ok(_) if !agreement.is_current(view) => {
+                    collection.catalog.forget();
+                    break;
                 }
-                remember(view, collection, range.ordinal, &site, &scan, &page)?;
-                let source = Source {
-                    ordinal: range.ordinal,
-                    site,
-                };
-                return Ok(Some(Answer { source, page }));
+                Ok(page) => {
+                    if !site.backend.uses_tags() {
+                        trace::asked_an_index(u64::from(page.requests));
+                    }
+                    remember(view, collection, range.ordinal, &site, &scan, &page)?;
+                    let source = Source {
+                        ordinal: range.ordinal,
+                        site,
+                    };
+                    return Ok(Some(Answer { source, page }));
+                }
+                Err(error) => failed(view, collection, &site, &agreement, error).await?,
             }
-            Err(error) => {
-                failed(view, collection, &site, &agreement, error).await?;
-                return Ok(None);
-            }
+        }
+        if agreement.is_current(view) {
+            return Ok(None);
         }
     }
     Ok(None)
@@ -128,7 +132,8 @@ fn remember(
     attempt.remember_range(range)
 }
 
-/// A lost index is marked down; entries that cannot be understood are an error; else the query scans.
+/// A lost index is marked down; entries that cannot be understood are an error; else another index is asked, or the query
+/// scans.
 async fn failed(
     view: &View,
     collection: &Arc<Collection>,
@@ -139,8 +144,9 @@ async fn failed(
     if let IndexError::Corrupt(text) = error {
         return Err(Error::new(Code::CORRUPT, text).in_collection(collection.name()));
     }
-    tracing::warn!(collection = collection.name(), %error, "an index cannot be used; the query scans");
+    tracing::warn!(collection = collection.name(), %error, "an index cannot be used; another one is asked, or the query scans");
     trace::fell_back();
+    view.notice_outage();
     if matches!(error, IndexError::Lost(_)) && view.check_writable().is_ok() {
         attach::mark_down(view, collection, site.backend.name(), agreement).await?;
     }

@@ -464,6 +464,7 @@ fn catalog() -> Catalog {
         embedded_from: Default::default(),
         instances: [("redis".to_owned(), "redis:rrrrrrrrrrrrrrrrrrrr".to_owned())].into(),
         next_number: 3,
+        builder: None,
         definitions: definitions.into(),
         unknown: BTreeMap::new(),
     }
