@@ -38,7 +38,6 @@ impl Redis {
 
     pub(crate) fn is_fast(&self) {
         self.proxy.set(Mode::Pass);
-        self.proxy.cut();
     }
 
     /// A replica that has all that there is now, and gets nothing more: from here on it lags.

@@ -137,7 +137,9 @@ async fn snapshot_is_gone_on_with_and_tells_what_it_does_not_have() {
     assert!(known.iter().all(Option::is_some), "{known:?}");
     assert!(!known.contains(&Some("later".to_owned())), "{known:?}");
     // Nobody may write past it to what was before.
-    let late = users.write(&id("1"), &Live::at(1), &[(0, text("eve"))]);
+    let late = scene
+        .users
+        .write(&id("1"), &Live::at(1), &[(0, text("eve"))]);
     let late = scene
         .index
         .commit(&scene.users.collection, &commit_of(&scene.users, &late))
