@@ -7,21 +7,21 @@ use smarterbase::prelude::*;
 /// One field that is fought for, and one that stays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
 #[document(name = "lamps")]
-pub struct Lamp {
+pub(crate) struct Lamp {
     #[key]
-    pub id: String,
+    pub(crate) id: String,
     #[index]
-    pub colour: String,
+    pub(crate) colour: String,
     #[index]
-    pub room: String,
-    pub turns: u64,
+    pub(crate) room: String,
+    pub(crate) turns: u64,
 }
 
 const ROUNDS: u64 = 300;
 const RIVALS: u64 = 4;
 
 /// Plays all rounds; `meanwhile` is called before each.
-pub async fn play(dbs: &[Db], mut meanwhile: impl FnMut(u64)) {
+pub(crate) async fn play(dbs: &[Db], mut meanwhile: impl FnMut(u64)) {
     let id = "lamp".to_owned();
     let lamp = Lamp {
         id: id.clone(),

@@ -12,6 +12,9 @@
 //! ```
 
 pub mod rig;
+mod torture;
+
+pub use torture::committed_document_is_never_missed;
 
 use std::{any::Any, sync::Arc};
 
@@ -101,6 +104,7 @@ macro_rules! index_contract {
             concurrent_writers_lose_nothing,
             what_is_gone_on_with_is_found_and_known,
             what_an_index_was_not_kept_for_is_not_known,
+            committed_document_is_never_missed,
         );
     };
     (@tests $module:ident, $factory:expr, $($promise:ident,)*) => {
