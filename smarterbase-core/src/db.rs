@@ -144,7 +144,7 @@ impl Db {
     ///   read; its index stays `building`.
     /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store or the index backend does not answer.
     pub async fn rebuild_indexes<T: Document>(&self) -> Result<RebuildReport> {
-        rebuild::rebuild::<T>(&self.engine, &self.engine.collection::<T>()).await
+        rebuild::rebuild(&self.engine, &self.engine.collection::<T>()).await
     }
 
     /// Compares indexes and unique values with the documents, in both directions: what documents need and is missing, and what

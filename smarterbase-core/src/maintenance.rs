@@ -9,6 +9,7 @@ pub mod migrate;
 pub mod monitor;
 pub mod quarantine;
 pub mod rebuild;
+pub(crate) mod reconcile;
 pub mod snapshot;
 pub mod sweep;
 pub mod verify;

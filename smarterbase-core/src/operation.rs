@@ -15,6 +15,7 @@ pub mod limits;
 pub(crate) mod lock;
 pub(crate) mod metric;
 pub mod monitor;
+pub mod outage;
 pub(crate) mod plan;
 pub mod profile;
 pub(crate) mod published;

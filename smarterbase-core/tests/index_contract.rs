@@ -17,6 +17,10 @@ async fn objects() -> Arc<dyn IndexStore> {
 }
 
 smarterbase_testkit::index_contract!(objects_in_memory, async || objects().await);
+
+smarterbase_testkit::index_contract!(entries_in_memory, async || {
+    Arc::new(smarterbase_testkit::MemoryIndex::new()) as Arc<dyn IndexStore>
+});
 smarterbase_testkit::index_torture!(objects_torture, async || {
     Tortured::without_manifests(objects().await)
 });

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod keys;
+mod left;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -24,7 +25,7 @@ use smarterbase_core::{
     },
 };
 
-use self::{bounds::Bounds, keys::ShardKeys};
+use self::{bounds::Bounds, keys::ShardKeys, left::coverage};
 use crate::{RedisLink, RedisOptions, script};
 
 /// What stands before the nonce in the name of an instance (rule S6).
@@ -140,22 +141,35 @@ impl IndexStore for RedisIndex {
         Ok(format!("{INSTANCE}{nonce}"))
     }
 
+    async fn go_on(
+        &self,
+        collection: &IndexedCollection,
+        fresh: Nonce,
+        replacing: Option<&str>,
+    ) -> Result<Option<String>, IndexError> {
+        let replaced = replacing
+            .and_then(|instance| instance.strip_prefix(INSTANCE))
+            .unwrap_or("");
+        self.go_on_with_what_is_left(collection, fresh, replaced)
+            .await
+    }
+
+    async fn known(
+        &self,
+        collection: &IndexedCollection,
+        placed: &[Placed],
+        ids: &[EncodedId],
+    ) -> Result<Vec<Option<String>>, IndexError> {
+        self.known_tags(collection, placed, ids).await
+    }
+
     async fn extend(
         &self,
         collection: &IndexedCollection,
         placed: &[Placed],
     ) -> Result<(), IndexError> {
         let nonce = nonce_of(collection)?;
-        try_join_all(shards(collection).map(async |keys| {
-            let mut call = script::EXTEND.prepare_invoke();
-            call.key(keys.mark()).key(keys.made());
-            for placed in placed {
-                call.key(keys.index(placed));
-            }
-            call.arg(nonce);
-            self.link.run::<()>(&call).await
-        }))
-        .await?;
+        try_join_all(shards(collection).map(|keys| self.extend_shard(keys, placed, nonce))).await?;
         Ok(())
     }
 
@@ -190,7 +204,8 @@ impl IndexStore for RedisIndex {
         call.arg(in_range(commit.rev)?)
             .arg(commit.write.as_ref().map_or("", Nonce::as_str))
             .arg(name_of(commit.outcome))
-            .arg(commit.e_tag.as_deref().unwrap_or(""));
+            .arg(commit.e_tag.as_deref().unwrap_or(""))
+            .arg(coverage(&commit.placed).join(","));
         document.add_entries(&mut call, entries_of(commit))?;
         self.link.run(&call).await
     }
@@ -338,7 +353,10 @@ impl RedisIndex {
             .collect();
 
         let mut call = script::BEGIN.prepare_invoke();
-        call.key(keys.mark()).key(keys.dirty()).key(keys.made());
+        call.key(keys.mark())
+            .key(keys.dirty())
+            .key(keys.made())
+            .key(keys.left());
         call.key(keys.buckets().collect::<Vec<_>>())
             .key(&new)
             .key(&old);

@@ -28,6 +28,12 @@ scripts! {
     MADE = "script/made.lua";
     /// Empties the shard and marks it, unless another instance is there that must not be replaced.
     BEGIN = "script/begin.lua";
+    /// Makes what an outage left a new instance, if it is whole.
+    GO_ON = "script/go_on.lua";
+    /// Which generations new indexes may go on with.
+    LEFT = "script/left.lua";
+    /// The entity tags of documents whose entries are all there.
+    KNOWN = "script/known.lua";
     /// Makes more indexes under the instance that is there.
     EXTEND = "script/extend.lua";
     /// Adds the entries that a put will need.

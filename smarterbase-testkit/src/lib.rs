@@ -4,6 +4,7 @@ pub mod clock;
 pub mod contract;
 pub mod fault;
 pub mod history;
+pub mod index;
 pub mod invariant;
 pub mod lock_queue;
 pub mod record;
@@ -12,5 +13,6 @@ pub mod sweep;
 
 pub use clock::{SeededRng, TestClock};
 pub use fault::{Fault, FaultStore};
+pub use index::MemoryIndex;
 pub use lock_queue::MemoryLockQueue;
 pub use record::{Call, CallKind, CallLog, CallOutcome};

@@ -13,7 +13,7 @@ use crate::{
         envelope, path,
     },
     index::ObjectIndex,
-    maintenance::{migrate, snapshot},
+    maintenance::{migrate, reconcile, snapshot},
     operation::{
         Engine,
         attach::first_envelope,
@@ -21,6 +21,7 @@ use crate::{
         limits::Limits,
         lock::Hall,
         monitor::MonitorSettings,
+        outage::{Fallback, Listener, Outages, RebuildProgress, Reconcile},
         profile::Prices,
         warm::{Snapshots, Warm},
     },
@@ -60,6 +61,9 @@ pub struct DbBuilder {
     sealed_only: bool,
     abandon_missing_backends: bool,
     monitor: Option<MonitorSettings>,
+    fallback: Fallback,
+    reconcile: Reconcile,
+    listener: Option<Listener>,
 }
 
 impl std::fmt::Debug for DbBuilder {
@@ -92,6 +96,9 @@ impl Default for DbBuilder {
             sealed_only: false,
             abandon_missing_backends: false,
             monitor: None,
+            fallback: Fallback::default(),
+            reconcile: Reconcile::default(),
+            listener: None,
         }
     }
 }
@@ -231,6 +238,31 @@ impl DbBuilder {
         self
     }
 
+    /// What queries do while no index that would find their documents answers: they scan, unless told otherwise. A request
+    /// can say it for itself.
+    #[must_use]
+    pub fn fallback(mut self, fallback: Fallback) -> Self {
+        self.fallback = fallback;
+        self
+    }
+
+    /// How this process builds indexes again by itself that an outage took out of use.
+    #[must_use]
+    pub fn reconcile(mut self, reconcile: Reconcile) -> Self {
+        self.reconcile = reconcile;
+        self
+    }
+
+    /// Called with the progress of every rebuild that this process runs, by itself or asked for. It must not block.
+    #[must_use]
+    pub fn on_rebuild(
+        mut self,
+        listener: impl Fn(&RebuildProgress) + Send + Sync + 'static,
+    ) -> Self {
+        self.listener = Some(Arc::new(listener));
+        self
+    }
+
     /// Opens the database. The first open of a store probes it (about 150 requests) and stamps the result; a store that
     /// fails one of the checks 1 to 6 opens for reading only.
     ///
@@ -335,6 +367,8 @@ impl DbBuilder {
             sequences: Default::default(),
             medic: Default::default(),
             monitor: Default::default(),
+            outages: Outages::new(self.reconcile, self.listener.clone(), reconcile::watch),
+            fallback: self.fallback,
             tasks: TaskTracker::new(),
             writes: Arc::new(Semaphore::new(self.limits.usable().concurrent_writes)),
             sweeps: Arc::new(Semaphore::new(SWEEPS)),

@@ -65,6 +65,8 @@ codes! {
     UNSUPPORTED = "SB-UNSUPPORTED", Unsupported;
     /// The store did not answer; nothing was changed.
     UNAVAILABLE = "SB-UNAVAILABLE", Unavailable;
+    /// No index that finds the documents can be used now, and the query must not scan.
+    INDEX_UNAVAILABLE = "SB-INDEX-UNAVAILABLE", Unavailable;
     /// The store did not answer; the write may have happened.
     OUTCOME_UNKNOWN = "SB-OUTCOME-UNKNOWN", OutcomeUnknown;
     /// More results than one call may collect.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{Envelope, envelope, json};
+use super::{Envelope, Nonce, envelope, json};
 use crate::{document::IndexKind, error::Result, migration::Versions};
 
 /// The state of a definition, or of a definition on one backend.
@@ -58,6 +58,16 @@ pub struct Entry {
     pub unknown: BTreeMap<String, Value>,
 }
 
+/// Who builds what is `building`. Others leave it to that run for as long as its beat goes on, each counting on a clock of
+/// its own; no safety rests on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Builder {
+    /// The run, named anew each time.
+    pub run: Nonce,
+    /// How often it showed that it lives.
+    pub beat: u64,
+}
+
 /// The decoded catalog of one collection. Members that this build does not know are kept (rule S9).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Catalog {
@@ -77,6 +87,8 @@ pub struct Catalog {
     pub instances: BTreeMap<String, String>,
     /// The next number to give.
     pub next_number: u32,
+    /// Who builds what can be lost, if anybody does.
+    pub builder: Option<Builder>,
     /// Every definition, by name.
     pub definitions: BTreeMap<String, Entry>,
     /// Members that this build does not know.
@@ -84,6 +96,17 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// Whether writers and readers do the same by both: all is equal but the envelope and who builds.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let this = Self {
+            envelope: other.envelope.clone(),
+            builder: other.builder.clone(),
+            ..self.clone()
+        };
+        this == *other
+    }
+
     /// The bytes: `{"_sb":{…},"collection":"users",…}`. Unknown members come after the known ones, sorted by name.
     #[must_use]
     pub fn seal(&self) -> Bytes {

@@ -1,28 +1,24 @@
 //! Building indexes and unique definitions online: `building`, wait, list, restore, `ready` (rules S1, S5, S8, S10).
 
-use std::{collections::BTreeMap, sync::Arc};
+mod restore;
+mod run;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+pub(crate) use self::run::{SILENCE, carry_out, release};
 use crate::{
-    document::{Document, IndexKind, Stored},
+    document::IndexKind,
     error::{Code, Error, Result},
     format::{
-        catalog::{Catalog, Placement, State},
-        entry::Tag,
-        path::EncodedId,
+        Nonce,
+        catalog::{Builder, Catalog, Placement, State},
     },
     operation::{
-        Collection, Engine, View,
-        agreement::{self, Agreement, MAX_AGE, Site},
+        Collection, Engine,
+        agreement::{self, Agreement, Site},
         attach, floor,
-        read::{self, Fetched},
-        rewrite,
-        verb::contention,
-        write::{Verdict, write_now},
     },
-    port::index::{Commit, IndexEntry, Outcome},
-    query::id_walk::IdWalk,
+    port::{IndexError, IndexStore, index::IndexedCollection},
 };
 
 /// What a rebuild did.
@@ -31,30 +27,55 @@ pub struct RebuildReport {
     /// The definitions that became ready, `plan-1f0c9a2b`. Empty when nothing was to be built, and also when a loss or
     /// another rebuild took the generation meanwhile: `Db::definitions` tells which; then rebuild again.
     pub built: Vec<String>,
-    /// How many documents were read.
+    /// How many documents were read. One that is in the store as an index in Redis knows it needs no reading.
     pub documents: u64,
 }
 
+/// What a run is to build.
+#[derive(Clone, Debug)]
+pub(crate) enum Wish {
+    /// Everything that is not ready, and all of it anew: somebody asked for it.
+    Everything,
+    /// What an outage took out of use, from what it left, unless somebody else is at it.
+    Lost {
+        /// Whose run this one may take over.
+        over: Option<Builder>,
+        /// Since when this process has seen that all of it is `building`: then nothing begins anew.
+        building_since: Option<Duration>,
+    },
+}
+
+impl Wish {
+    fn goes_on(&self) -> bool {
+        matches!(
+            self,
+            Self::Lost {
+                building_since: Some(_),
+                ..
+            }
+        )
+    }
+
+    /// Whether another run than the one that may be taken over is at it.
+    fn is_taken(&self, builder: Option<&Builder>) -> bool {
+        matches!(self, Self::Lost { over, .. } if over.as_ref() != builder)
+    }
+}
+
 /// Builds everything of the collection that is not ready.
-pub(crate) async fn rebuild<T: Document>(
+pub(crate) async fn rebuild(
     engine: &Arc<Engine>,
     collection: &Arc<Collection>,
 ) -> Result<RebuildReport> {
     engine.check_writable()?;
     // The catalog must know this program's definitions, also when the rebuild is the first thing that it does.
     agreement::renew(engine, collection).await?;
-    let build = begin(engine, collection).await?;
+    let build = begin(engine, collection, &Wish::Everything).await?;
     if build.is_empty() {
         return waiting(collection, &build).map_or_else(|| Ok(RebuildReport::default()), Err);
     }
-    // Every writer has a copy that says `building` now, and what it sent before has landed or never will.
-    engine
-        .clock
-        .sleep(MAX_AGE + engine.database.in_flight_bound)
-        .await;
-    let documents = restore::<T>(engine, collection, &build).await?;
-    let built = finish(engine, collection, &build).await?;
-    waiting(collection, &build).map_or(Ok(RebuildReport { built, documents }), Err)
+    let report = carry_out(engine, collection, &build).await?;
+    waiting(collection, &build).map_or(Ok(report), Err)
 }
 
 /// A new definition over values that a step makes is not begun while programs of an older version may write: they neither
@@ -70,7 +91,7 @@ fn waiting(collection: &Collection, build: &Build) -> Option<Error> {
 }
 
 /// The name of a definition that was never built, and what must be above the floor first; `None` when nothing is in its way.
-fn waits_for<'a>(
+pub(super) fn waits_for<'a>(
     collection: &'a Collection,
     catalog: &Catalog,
     ordinal: usize,
@@ -87,83 +108,140 @@ fn waits_for<'a>(
 }
 
 /// What this run builds: definitions with the generation that they were set `building` at.
-struct Build {
+pub(crate) struct Build {
     /// Definition and backend name to generation.
     indexes: BTreeMap<(String, String), u64>,
     unique: Vec<String>,
     agreement: Arc<Agreement>,
+    /// The name of this run in the catalog, where others could be at the same.
+    run: Option<Nonce>,
+    /// Since when no writer has got a copy of the catalog that does not say so, by this process's clock.
+    begun_at: Duration,
 }
 
 impl Build {
-    fn is_empty(&self) -> bool {
+    fn over(engine: &Engine, agreement: Arc<Agreement>) -> Self {
+        Self {
+            indexes: BTreeMap::new(),
+            unique: Vec::new(),
+            agreement,
+            run: None,
+            begun_at: engine.clock.elapsed(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
         self.indexes.is_empty() && self.unique.is_empty()
     }
 }
 
-/// Sets what is not ready to `building` under a new generation.
-async fn begin(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<Build> {
+/// Sets what is to be built to `building` under a new generation. Nothing, where another run is at it.
+pub(crate) async fn begin(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    wish: &Wish,
+) -> Result<Build> {
     let agreement = agreement::current(engine, collection).await?;
     attach::down_unknown_indexes(engine, collection, agreement).await?;
-    let instances = begin_backends(engine, collection).await?;
-    expect_generations(engine, collection, &instances).await?;
+    let current = agreement::fetch(engine, collection)
+        .await?
+        .ok_or_else(|| unborn(collection))?;
+    if wish.is_taken(current.catalog.builder.as_ref()) {
+        // Before the backend is touched: what the other run fills must stay as it is.
+        return Ok(Build::over(engine, Arc::new(current)));
+    }
+    let instances = begin_backends(engine, collection, wish, &current.catalog).await?;
+    expect_generations(engine, collection, wish, &instances).await?;
+    let run = engine.can_lose_entries().then(|| engine.nonce());
+    let mut is_taken = false;
     let changed = attach::change(engine, collection, None, |catalog| {
-        let mut changes = false;
-        for (backend, instance) in &instances {
-            let before = catalog.instances.insert(backend.clone(), instance.clone());
-            if before.as_ref() != Some(instance) {
-                // Nobody may have met the loss yet: what is called ready here was filled in another instance.
-                attach::set_all_down(catalog, backend);
-                changes = true;
-            }
-        }
-        for ordinal in 0..collection.definitions.len() {
-            changes |= set_building(engine, collection, catalog, ordinal);
-        }
-        changes
+        is_taken = wish.is_taken(catalog.builder.as_ref());
+        !is_taken && edit(engine, collection, wish, &instances, run, catalog)
     })
     .await?;
     let agreement = Arc::new(changed);
     agreement::adopt(engine, collection, &agreement);
-    let build = under_way(engine, collection, agreement);
+    let mut build = under_way(engine, collection, wish, agreement);
+    build.run = run;
+    if is_taken {
+        build.indexes.clear();
+    }
     mark_generations(engine, collection, &build).await?;
     Ok(build)
 }
 
-/// A backend whose instance is gone begins anew; one that is there stays as it is.
+/// Whether there is anything to build.
+fn edit(
+    engine: &Engine,
+    collection: &Collection,
+    wish: &Wish,
+    instances: &BTreeMap<String, String>,
+    run: Option<Nonce>,
+    catalog: &mut Catalog,
+) -> bool {
+    let mut changes = false;
+    for (backend, instance) in instances {
+        let before = catalog.instances.insert(backend.clone(), instance.clone());
+        if before.as_ref() != Some(instance) {
+            // Nobody may have met the loss yet: what is called ready here was filled in another instance.
+            attach::set_all_down(catalog, backend);
+            changes = true;
+        }
+    }
+    for ordinal in 0..collection.definitions.len() {
+        changes |= set_building(engine, collection, wish, catalog, ordinal);
+    }
+    if changes && let Some(run) = run {
+        catalog.builder = Some(Builder { run, beat: 0 });
+    }
+    changes
+}
+
+/// A backend whose instance is gone begins anew, or goes on with what is left; one that is there stays as it is.
 async fn begin_backends(
     engine: &Engine,
     collection: &Collection,
+    wish: &Wish,
+    current: &Catalog,
 ) -> Result<BTreeMap<String, String>> {
-    let current = agreement::fetch(engine, collection)
-        .await?
-        .ok_or_else(|| unborn(collection))?;
     let mut instances = BTreeMap::new();
     let Some(primary) = engine.backends.first() else {
         return Ok(instances);
     };
-    let named = current.catalog.instances.get(primary.name());
+    let named = current.instances.get(primary.name());
     let seen = collection.on(engine.database.id, named.map_or("", String::as_str));
     let alive = primary
         .instance(&seen)
         .await
         .map_err(|error| unavailable(collection, error))?;
-    let keeps = is_ready_anywhere(&current.catalog, primary.name());
+    let keeps = wish.goes_on() || is_ready_anywhere(current, primary.name());
     let instance = match alive {
         // Something in it is whole, or somebody else has just begun.
         Some(instance) if keeps || Some(&instance) != named => instance,
         // Lost, damaged, or never begun: whoever begins first names the new instance.
-        alive => primary
-            .begin(
-                &seen,
-                &[],
-                engine.nonce(),
-                alive.as_deref().or(named.map(String::as_str)),
-            )
-            .await
-            .map_err(|error| unavailable(collection, error))?,
+        alive => {
+            let replacing = alive.as_deref().or(named.map(String::as_str));
+            let renewed = begin_again(engine, primary, &seen, replacing, wish).await;
+            renewed.map_err(|error| unavailable(collection, error))?
+        }
     };
     instances.insert(primary.name().to_owned(), instance);
     Ok(instances)
+}
+
+async fn begin_again(
+    engine: &Engine,
+    primary: &Arc<dyn IndexStore>,
+    seen: &IndexedCollection,
+    replacing: Option<&str>,
+    wish: &Wish,
+) -> Result<String, IndexError> {
+    if matches!(wish, Wish::Lost { .. })
+        && let Some(instance) = primary.go_on(seen, engine.nonce(), replacing).await?
+    {
+        return Ok(instance);
+    }
+    primary.begin(seen, &[], engine.nonce(), replacing).await
 }
 
 fn is_ready_anywhere(catalog: &Catalog, backend: &str) -> bool {
@@ -177,6 +255,7 @@ fn is_ready_anywhere(catalog: &Catalog, backend: &str) -> bool {
 fn set_building(
     engine: &Engine,
     collection: &Collection,
+    wish: &Wish,
     catalog: &mut Catalog,
     ordinal: usize,
 ) -> bool {
@@ -190,7 +269,10 @@ fn set_building(
     else {
         return false;
     };
+    let is_lost_only = matches!(wish, Wish::Lost { .. });
     match entry.kind {
+        // Claims lie in the store: no outage of an index takes them out of use.
+        IndexKind::Unique if is_lost_only => false,
         IndexKind::Unique if matches!(entry.state, Some(State::Pending | State::Down)) => {
             entry.state = Some(State::Building);
             entry.since = revision;
@@ -210,8 +292,11 @@ fn set_building(
                 .backends
                 .entry(primary.name().to_owned())
                 .or_insert(fresh);
-            if placement.state == State::Ready || placement.state == State::Retired {
+            if !is_to_build(placement.state, is_lost_only) {
                 return false;
+            }
+            if wish.goes_on() && placement.state == State::Building {
+                return true;
             }
             placement.state = State::Building;
             placement.generation += 1;
@@ -221,25 +306,41 @@ fn set_building(
     }
 }
 
-fn under_way(engine: &Engine, collection: &Collection, agreement: Arc<Agreement>) -> Build {
-    let mut build = Build {
-        indexes: BTreeMap::new(),
-        unique: Vec::new(),
-        agreement: agreement.clone(),
+/// A definition that nobody has built yet is built when somebody asks for it (rule S10).
+fn is_to_build(state: State, is_lost_only: bool) -> bool {
+    match state {
+        State::Down | State::Building => true,
+        State::Pending => !is_lost_only,
+        State::Ready | State::Retired => false,
+    }
+}
+
+fn under_way(
+    engine: &Engine,
+    collection: &Collection,
+    wish: &Wish,
+    agreement: Arc<Agreement>,
+) -> Build {
+    let mut build = Build::over(engine, agreement.clone());
+    let is_lost_only = match wish {
+        Wish::Everything => false,
+        Wish::Lost { building_since, .. } => {
+            build.begun_at = building_since.unwrap_or(build.begun_at);
+            true
+        }
     };
     for (ordinal, definition) in collection.definitions.iter().enumerate() {
         for site in agreement.maintained(engine, collection, ordinal) {
-            if site.state == State::Building {
+            let is_wanted = !is_lost_only || !site.backend.uses_tags();
+            if site.state == State::Building && is_wanted {
                 build.indexes.insert(
                     (definition.name.clone(), site.backend.name().to_owned()),
                     site.placed.generation,
                 );
             }
         }
-        if agreement
-            .entry(collection, ordinal)
-            .is_some_and(|entry| entry.state == Some(State::Building))
-        {
+        let entry = agreement.entry(collection, ordinal);
+        if !is_lost_only && entry.is_some_and(|entry| entry.state == Some(State::Building)) {
             build.unique.push(definition.name.clone());
         }
     }
@@ -251,6 +352,7 @@ fn under_way(engine: &Engine, collection: &Collection, agreement: Arc<Agreement>
 async fn expect_generations(
     engine: &Engine,
     collection: &Collection,
+    wish: &Wish,
     instances: &BTreeMap<String, String>,
 ) -> Result<()> {
     let Some((primary, instance)) = engine
@@ -269,7 +371,7 @@ async fn expect_generations(
     }
     let mut placed = Vec::new();
     for (ordinal, definition) in collection.definitions.iter().enumerate() {
-        let is_built = set_building(engine, collection, &mut next, ordinal);
+        let is_built = set_building(engine, collection, wish, &mut next, ordinal);
         let entry = next.definitions.get(&definition.name).filter(|_| is_built);
         let placement = entry.and_then(|entry| Some((entry, entry.backends.get(primary.name())?)));
         placed.extend(placement.map(|(entry, at)| agreement::placed(&definition.name, entry, at)));
@@ -301,194 +403,12 @@ async fn mark_generations(engine: &Engine, collection: &Collection, build: &Buil
         .map_err(|error| unavailable(collection, error))
 }
 
-/// Reads every document and restores its entries and claims.
-async fn restore<T: Document>(
-    engine: &Arc<Engine>,
-    collection: &Arc<Collection>,
-    build: &Build,
-) -> Result<u64> {
-    let mut walk = IdWalk::new(&View::plain(engine.clone()), collection, None, usize::MAX);
-    let mut documents = 0;
-    let mut duplicates = Vec::new();
-    loop {
-        let ids = walk.next(engine.limits.concurrent_reads * 4).await?;
-        if ids.is_empty() {
-            break;
-        }
-        documents += ids.len() as u64;
-        let restores = ids
-            .into_iter()
-            .map(|(id, _)| restore_one::<T>(engine, collection, build, id));
-        let found: Vec<_> = stream::iter(restores)
-            .buffered(engine.limits.concurrent_reads)
-            .try_collect()
-            .await?;
-        duplicates.extend(found.into_iter().flatten());
-    }
-    if duplicates.is_empty() {
-        Ok(documents)
-    } else {
-        Err(name_duplicates(collection, &duplicates))
-    }
-}
-
-/// A duplicate: the definition's field, the document, and the one that holds the value.
-struct Duplicate {
-    field: String,
-    id: EncodedId,
-    holder: String,
-}
-
-async fn restore_one<T: Document>(
-    engine: &Arc<Engine>,
-    collection: &Arc<Collection>,
-    build: &Build,
-    id: EncodedId,
-) -> Result<Option<Duplicate>> {
-    for _ in 0..engine.limits.update_attempts {
-        let Some(fetched) =
-            read::fetch_to_replace(&View::plain(engine.clone()), collection, &id).await?
-        else {
-            return Ok(None);
-        };
-        if !fetched.is_live() {
-            return Ok(None);
-        }
-        let document = read::decode::<T>(collection, &id, fetched.clone())?;
-        restore_entries(engine, collection, build, &id, &fetched, &*document).await?;
-        let is_claimed =
-            |definition: &String| is_claimed(collection, definition, &fetched, &*document);
-        if build.unique.iter().all(is_claimed) {
-            return Ok(None);
-        }
-        match claim_by_rewrite(engine, collection, &id, &fetched, document).await? {
-            Rewritten::Claimed => return Ok(None),
-            Rewritten::Refused(duplicate) => return Ok(Some(duplicate)),
-            // Another writer took the claims itself, or a document with the same value fenced this one: look again.
-            Rewritten::Lost => {}
-        }
-    }
-    Err(contention(collection, &id, engine.limits.update_attempts))
-}
-
-async fn restore_entries<T: Document>(
-    engine: &Engine,
-    collection: &Collection,
-    build: &Build,
-    id: &EncodedId,
-    fetched: &Fetched,
-    document: &T,
-) -> Result<()> {
-    let values = read::index_entries(collection, document)?;
-    let mut commits: BTreeMap<String, (Site, Commit)> = BTreeMap::new();
-    for (ordinal, values) in values.values.iter().enumerate() {
-        for site in build.agreement.maintained(engine, collection, ordinal) {
-            let name = site.backend.name().to_owned();
-            if !build.indexes.keys().any(|(_, backend)| *backend == name) {
-                continue;
-            }
-            let is_built = build
-                .indexes
-                .contains_key(&(collection.definitions[ordinal].name.clone(), name.clone()));
-            let (_, commit) = commits
-                .entry(name)
-                .or_insert_with(|| (site.clone(), empty_restore(id, fetched)));
-            commit.placed.push(site.placed.clone());
-            let is_listed = fetched
-                .envelope()
-                .index
-                .get(&collection.definitions[ordinal].name)
-                .map(Vec::len)
-                == Some(values.len());
-            if site.backend.uses_tags() && (!is_built || is_listed) {
-                continue; // An object entry that the document lists is there (rule S7).
-            }
-            commit.entries.extend(values.iter().map(|value| {
-                IndexEntry {
-                    placed: site.placed.clone(),
-                    value: value.clone(),
-                    // Named after the version that was read: a later version of the document lists tags of its own.
-                    tag: site
-                        .backend
-                        .uses_tags()
-                        .then(|| Tag::new(fetched.envelope().rev, fetched.envelope().write, value)),
-                }
-            }));
-        }
-    }
-    for (site, commit) in commits.into_values() {
-        let restored = site.backend.commit(&site.collection, &commit).await;
-        restored.map_err(|error| unavailable(collection, error))?;
-    }
-    Ok(())
-}
-
-fn empty_restore(id: &EncodedId, fetched: &Fetched) -> Commit {
-    Commit {
-        id: id.clone(),
-        rev: fetched.envelope().rev,
-        write: None,
-        outcome: Outcome::Restore,
-        entries: Vec::new(),
-        dropped: Vec::new(),
-        placed: Vec::new(),
-        e_tag: fetched.settled.version.e_tag.clone(),
-    }
-}
-
-/// Whether the document needs no claim of the definition, or lists it.
-fn is_claimed<T: Document>(
-    collection: &Collection,
-    definition: &str,
-    fetched: &Fetched,
-    document: &T,
-) -> bool {
-    let ordinal = collection
-        .definitions
-        .iter()
-        .position(|known| known.name == *definition);
-    let values = read::index_entries(collection, document).ok();
-    let needs = ordinal
-        .zip(values)
-        .is_some_and(|(ordinal, values)| !values.values[ordinal].is_empty());
-    !needs || fetched.envelope().unique.contains_key(definition)
-}
-
-/// What became of a rewrite.
-enum Rewritten {
-    Claimed,
-    Lost,
-    Refused(Duplicate),
-}
-
-/// Writes the document again, unchanged and flagged as a rewrite (rule S21), so that it takes its claims.
-async fn claim_by_rewrite<T: Document>(
-    engine: &Arc<Engine>,
-    collection: &Arc<Collection>,
-    id: &EncodedId,
-    fetched: &Fetched,
-    document: Stored<T>,
-) -> Result<Rewritten> {
-    let change = rewrite::again(engine, collection, id, fetched, &*document)?;
-    match write_now(engine, collection, change).await {
-        Ok(Verdict::Written(_)) => Ok(Rewritten::Claimed),
-        Ok(Verdict::Lost(_)) => Ok(Rewritten::Lost),
-        Err(error) if error.kind() == crate::ErrorKind::Unique => {
-            Ok(Rewritten::Refused(Duplicate {
-                field: error.field().unwrap_or_default().to_owned(),
-                id: id.clone(),
-                holder: error.holder().unwrap_or_default().to_owned(),
-            }))
-        }
-        Err(error) => Err(error),
-    }
-}
-
 /// `building` becomes `ready`, over the generation that was built.
 async fn finish(engine: &Engine, collection: &Collection, build: &Build) -> Result<Vec<String>> {
     let mut built = Vec::new();
     let changed = attach::change(engine, collection, None, |catalog| {
         built.clear();
+        let releases = run::leave(catalog, build);
         for ((definition, backend), generation) in &build.indexes {
             let entry = catalog.definitions.get_mut(definition);
             let placement = entry.and_then(|entry| entry.backends.get_mut(backend));
@@ -508,7 +428,7 @@ async fn finish(engine: &Engine, collection: &Collection, build: &Build) -> Resu
                 built.push(definition.clone());
             }
         }
-        !built.is_empty()
+        releases || !built.is_empty()
     })
     .await?;
     agreement::adopt(engine, collection, &Arc::new(changed));
@@ -517,23 +437,6 @@ async fn finish(engine: &Engine, collection: &Collection, build: &Build) -> Resu
 
 fn is_built(placement: &Placement, generation: u64) -> bool {
     placement.state == State::Building && placement.generation == generation
-}
-
-fn name_duplicates(collection: &Collection, duplicates: &[Duplicate]) -> Error {
-    const SHOWN: usize = 10;
-    let shown = duplicates.iter().take(SHOWN).map(|duplicate| {
-        format!(
-            "{} has the \"{}\" of {}",
-            duplicate.id, duplicate.field, duplicate.holder
-        )
-    });
-    let list = shown.collect::<Vec<_>>().join("; ");
-    let more = duplicates.len().saturating_sub(SHOWN);
-    let text = format!(
-        "{} document(s) hold a unique value that another one holds: {list} ({more} more)",
-        duplicates.len()
-    );
-    Error::new(Code::UNIQUE, text).in_collection(collection.name())
 }
 
 fn unavailable(collection: &Collection, error: crate::port::IndexError) -> Error {

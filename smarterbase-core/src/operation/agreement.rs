@@ -56,7 +56,7 @@ pub(crate) struct Site {
 }
 
 impl CatalogCell {
-    fn latest(&self) -> Option<Arc<Agreement>> {
+    pub(crate) fn latest(&self) -> Option<Arc<Agreement>> {
         self.copy
             .lock()
             .expect("no panic while holding the lock")
@@ -118,9 +118,18 @@ impl Agreement {
         collection: &Collection,
         ordinal: usize,
     ) -> Option<Site> {
+        let mut sites = self.all_ready(engine, collection, ordinal).into_iter();
+        sites.next()
+    }
+
+    /// As [`ready`](Self::ready), with those that can stand in for it.
+    pub(crate) fn all_ready(
+        &self,
+        engine: &Engine,
+        collection: &Collection,
+        ordinal: usize,
+    ) -> Vec<Site> {
         self.sites(engine, collection, ordinal, |state| state == State::Ready)
-            .into_iter()
-            .next()
     }
 
     /// Whether claims of the unique definition are taken.
@@ -231,6 +240,7 @@ async fn load(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<Arc<
     attach::check(engine, collection, &copy.catalog)?;
     let copy = Arc::new(copy);
     adopt(engine, collection, &copy);
+    engine.watch_indexes();
     Ok(copy)
 }
 
@@ -285,6 +295,8 @@ fn shows_a_loss(previous: Option<&Catalog>, next: &Catalog) -> bool {
                 .and_then(|catalog| catalog.definitions.get(name))
                 .and_then(|entry| entry.backends.get(backend));
             match before {
+                // Who saw it down held its replies then, and it was not ready since.
+                Some(before) if before.state == State::Down && is_begun(before, placement) => false,
                 Some(before) => before.generation != placement.generation,
                 // First sight: a first generation that is still being built was never ready for anybody.
                 None => match placement.state {
@@ -295,6 +307,11 @@ fn shows_a_loss(previous: Option<&Catalog>, next: &Catalog) -> bool {
             }
         })
     })
+}
+
+/// Whether the next generation was begun, and nothing else happened in between.
+fn is_begun(before: &Placement, now: &Placement) -> bool {
+    now.state == State::Building && now.generation == before.generation + 1
 }
 
 /// Refuses to write what this process cannot maintain: states and unique definitions that the program does not know.

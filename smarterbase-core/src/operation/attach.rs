@@ -245,6 +245,7 @@ pub(crate) async fn mark_down(
     let changed = Arc::new(changed);
     collection.hold(engine.clock.elapsed() + agreement::HOLD);
     agreement::adopt(engine, collection, &changed);
+    engine.notice_outage();
     Ok(changed)
 }
 
@@ -514,6 +515,7 @@ fn empty_catalog(engine: &Engine, collection: &Collection) -> Catalog {
         )]
         .into(),
         next_number: 1,
+        builder: None,
         definitions: BTreeMap::new(),
         unknown: BTreeMap::new(),
     }

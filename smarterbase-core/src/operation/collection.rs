@@ -10,25 +10,21 @@ use tokio::sync::OnceCell;
 
 use super::{
     agreement::CatalogCell,
-    read::{self, Fetched},
+    read::{self, EntriesOf},
     rewrite::{self, Rewrite, WRITE_BACKS},
 };
 use crate::{
     document::{Document, DocumentSpec, IndexKind},
-    error::Result,
     format::{
         Key, Nonce,
         definition::{self, Definition},
         envelope::BodyShape,
-        index_key::{EncodedValue, IndexEntries},
+        index_key::EncodedValue,
         path::{self, EncodedId},
         upgrade,
     },
     port::index::IndexedCollection,
 };
-
-/// Tells the index values of a stored document.
-pub(crate) type Values = fn(&Collection, &EncodedId, &Fetched) -> Result<IndexEntries>;
 
 /// Where samples go on, so that one after the other they see everything.
 #[derive(Debug, Default)]
@@ -53,8 +49,8 @@ pub(crate) struct Collection {
     pub(crate) published: OnceCell<()>,
     /// Makes the change that writes a document again: the type itself is not known here.
     pub(crate) rewrite: Rewrite,
-    /// The index values of a stored document, likewise.
-    pub(crate) values: Values,
+    /// The entries that a stored document has.
+    pub(crate) entries: EntriesOf,
     /// Where the last sample of a verification ended.
     pub(crate) sampled: Mutex<Sampled>,
     /// The documents that are being written back.
@@ -70,7 +66,7 @@ impl Collection {
     pub(crate) fn new<T: Document>() -> Arc<Self> {
         let (spec, rewrite) = (T::SPEC, rewrite::rewritten::<T> as Rewrite);
         Arc::new_cyclic(|this| Self {
-            values: read::entries_of::<T>,
+            entries: read::entries_of::<T>,
             ..Self::of(spec, upgrade::written_by(spec), rewrite, this.clone())
         })
     }
@@ -101,7 +97,7 @@ impl Collection {
             catalog: CatalogCell::default(),
             published: OnceCell::new(),
             rewrite,
-            values: read::entries_without_type,
+            entries: read::entries_without_type,
             sampled: Mutex::default(),
             rewriting: Mutex::default(),
             is_untyped: false,

@@ -23,6 +23,7 @@ use super::{
     limits::Limits,
     lock::Hall,
     monitor::Monitor,
+    outage::{Fallback, Outages},
     profile::{Prices, Profiler, trace},
     register::Lines,
     relations::Relations,
@@ -112,6 +113,9 @@ pub(crate) struct Engine {
     pub(crate) sequences: Lines<Sequence>,
     pub(crate) medic: Watch,
     pub(crate) monitor: Monitor,
+    pub(crate) outages: Outages,
+    /// What queries do while no index answers.
+    pub(crate) fallback: Fallback,
     pub(crate) tasks: TaskTracker,
     pub(crate) writes: Arc<Semaphore>,
     /// Stale entries that are removed in the background at the same time.
@@ -166,6 +170,13 @@ impl Engine {
         let mut known: Vec<_> = collections.values().cloned().collect();
         known.sort_by_key(|collection| (collection.name(), collection.spec.type_name));
         known
+    }
+
+    /// Every collection that was used.
+    pub(crate) fn all_collections(&self) -> Vec<Arc<Collection>> {
+        let collections = self.collections.read();
+        let collections = collections.expect("no panic while holding the lock");
+        collections.values().cloned().collect()
     }
 
     pub(crate) fn backend(&self, name: &str) -> Option<&Arc<dyn IndexStore>> {

@@ -329,7 +329,10 @@ pub(crate) fn entries_of<T: Document>(
     index_entries(collection, &value).map_err(|error| at(collection, id, error))
 }
 
-/// The same without the type, which cannot be told.
+/// Tells the entries that a stored document has.
+pub(crate) type EntriesOf = fn(&Collection, &EncodedId, &Fetched) -> Result<IndexEntries>;
+
+/// Without the type, nobody knows.
 pub(crate) fn entries_without_type(
     collection: &Collection,
     id: &EncodedId,

@@ -168,7 +168,7 @@ pub(crate) async fn still_agreed(
         return Ok(true);
     }
     let renewed = agreement::renew(engine, collection).await?;
-    let is_same = renewed.catalog.envelope.rev == agreement.catalog.envelope.rev;
+    let is_same = renewed.catalog.agrees_with(&agreement.catalog);
     *agreement = renewed;
     Ok(is_same && agreement.is_current(engine))
 }

@@ -70,6 +70,36 @@ pub trait IndexStore: Send + Sync + std::fmt::Debug + 'static {
         replacing: Option<&str>,
     ) -> Result<String, IndexError>;
 
+    /// Goes on with what an outage left, if all of it is there as it was at one moment of the past: a backup, a replica that
+    /// lags, or just what was there before nobody could reach it. It becomes a new instance named with `fresh`, if the
+    /// instance now is `replacing` or of an earlier run; [`extend`](Self::extend) then fills placements with what the same
+    /// definitions had, and [`known`](Self::known) tells what is still true. `None`: begin anew.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    async fn go_on(
+        &self,
+        _collection: &IndexedCollection,
+        _fresh: Nonce,
+        _replacing: Option<&str>,
+    ) -> Result<Option<String>, IndexError> {
+        Ok(None)
+    }
+
+    /// For each document the entity tag with which its entries were told last, if all that it had in `placed` then is there:
+    /// a document that still has this tag needs no reading. At most 1,000 ids.
+    ///
+    /// # Errors
+    /// As [`announce`](Self::announce).
+    async fn known(
+        &self,
+        _collection: &IndexedCollection,
+        _placed: &[Placed],
+        ids: &[EncodedId],
+    ) -> Result<Vec<Option<String>>, IndexError> {
+        Ok(vec![None; ids.len()])
+    }
+
     /// Makes more placements ready to be filled under the instance that is there. Placements that are there stay.
     ///
     /// # Errors

@@ -29,7 +29,8 @@ pub(crate) fn supply<T: Document>(
     let start = after.filter(|_| in_id_order).map(|place| &place.id);
     let budget = selection.budget.unwrap_or(view.limits.scan_documents);
     let most_sorted = (!in_id_order).then_some(budget);
-    Supplied::new(view, collection, plan, start, budget, most_sorted)
+    let fallback = selection.fallback;
+    Supplied::new(view, collection, plan, start, budget, most_sorted).with_fallback(fallback)
 }
 
 /// Up to `most` documents strictly after `after`.

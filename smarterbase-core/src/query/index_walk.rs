@@ -129,22 +129,37 @@ async fn ask_once(
 ) -> Result<Asked> {
     let ordinal = wanted.range.ordinal;
     let agreement = agreement::current(view, collection).await?;
-    let Some(site) = agreement.ready(view, collection, usize::from(ordinal)) else {
-        return Ok(Asked::Nobody);
-    };
-    let scan = wanted.scan(&site, after, limit);
-    let mut page = match site.backend.scan(&site.collection, &scan).await {
-        Ok(page) => page,
-        Err(error) => {
-            failed(view, collection, &site, &agreement, error).await?;
-            return Ok(Asked::Nobody);
+    // One that cannot be used is stood in for by the next one that has the same entries.
+    for site in agreement.all_ready(view, collection, usize::from(ordinal)) {
+        let scan = wanted.scan(&site, after, limit);
+        match site.backend.scan(&site.collection, &scan).await {
+            Ok(page) => {
+                return answered(view, collection, wanted, (&agreement, site, scan), page).await;
+            }
+            Err(error) => failed(view, collection, &site, &agreement, error).await?,
         }
-    };
+    }
+    Ok(if agreement.is_current(view) {
+        Asked::Nobody
+    } else {
+        Asked::TooLate
+    })
+}
+
+/// What a page of entries is worth: nothing where the copy of the catalog that named its index is too old by now.
+async fn answered(
+    view: &View,
+    collection: &Arc<Collection>,
+    wanted: &Wanted<'_>,
+    (agreement, site, scan): (&Agreement, Site, Scan),
+    mut page: ScanPage,
+) -> Result<Asked> {
+    let ordinal = wanted.range.ordinal;
     if !site.backend.uses_tags() {
         trace::asked_an_index(u64::from(page.requests));
     }
     let last = page.hits.last().map(place);
-    let sieve = Sieve::new(view, collection, &agreement, wanted.demands);
+    let sieve = Sieve::new(view, collection, agreement, wanted.demands);
     let ruled_out = sieve.rule_out(&mut page.hits).await;
     if !agreement.is_current(view) {
         return Ok(Asked::TooLate);
@@ -181,7 +196,8 @@ fn remember(
     attempt.remember_range(range)
 }
 
-/// A lost index is marked down; entries that cannot be understood are an error; else the query scans.
+/// A lost index is marked down; entries that cannot be understood are an error; else another index is asked, or the query
+/// scans.
 async fn failed(
     view: &View,
     collection: &Arc<Collection>,
@@ -192,9 +208,10 @@ async fn failed(
     if let IndexError::Corrupt(text) = error {
         return Err(Error::new(Code::CORRUPT, text).in_collection(collection.name()));
     }
-    tracing::warn!(collection = collection.name(), %error, "an index cannot be used; the query scans");
+    tracing::warn!(collection = collection.name(), %error, "an index cannot be used; another one is asked, or the query scans");
     trace::fell_back();
     metric::fell_back(collection.name());
+    view.notice_outage();
     if matches!(error, IndexError::Lost(_)) && view.check_writable().is_ok() {
         attach::mark_down(view, collection, site.backend.name(), agreement).await?;
     }

@@ -17,6 +17,7 @@ use crate::{
         Collection, View,
         agreement::{self, Agreement, Site},
         metric,
+        outage::Fallback,
         profile::{Access, Complexity, trace},
     },
 };
@@ -126,8 +127,28 @@ pub(crate) async fn choose<T: Document>(
     if access == Access::Scan && could_use_an_index(selection) {
         trace::fell_back();
         metric::fell_back(collection.name());
+        view.notice_outage();
+        check_may_scan(view, collection, selection.fallback)?;
     }
     Ok(plan)
+}
+
+/// Whether documents may be read for which an index is there that cannot be used now.
+///
+/// # Errors
+/// [`Unavailable`](crate::ErrorKind::Unavailable) (`SB-INDEX-UNAVAILABLE`): not by this request, or this database.
+pub(crate) fn check_may_scan(
+    view: &View,
+    collection: &Collection,
+    asked: Option<Fallback>,
+) -> Result<()> {
+    match asked.unwrap_or(view.fallback) {
+        Fallback::Scan => Ok(()),
+        Fallback::Never => {
+            let text = "no index that finds the documents can be used now, and the request must not scan (`Fallback::Never`)";
+            Err(Error::new(Code::INDEX_UNAVAILABLE, text).in_collection(collection.name()))
+        }
+    }
 }
 
 /// Whether an index would find what is selected, were it ready.

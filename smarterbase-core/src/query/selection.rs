@@ -10,6 +10,7 @@ use crate::{
         index_key::{self, EncodedValue},
         path::EncodedId,
     },
+    operation::outage::Fallback,
 };
 
 /// The documents that a query asks for, and their order.
@@ -19,6 +20,8 @@ pub(crate) struct Selection<'a, T> {
     pub(crate) descending: bool,
     /// How many documents may be read that do not come in order; `None`: as many as the limits say.
     pub(crate) budget: Option<usize>,
+    /// What is done while no index answers; `None`: as the database says.
+    pub(crate) fallback: Option<Fallback>,
 }
 
 /// What documents are ordered by before their ids.
@@ -55,6 +58,7 @@ impl<'a, T: Document> Selection<'a, T> {
             order,
             descending: false,
             budget: None,
+            fallback: None,
         }
     }
 

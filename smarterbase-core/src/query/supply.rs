@@ -8,7 +8,7 @@ use super::{
     access::Holder,
     candidates::{Candidate, Candidates, Next},
     index_walk,
-    plan::Plan,
+    plan::{self, Plan},
     scan::{self, Documents},
     unique,
 };
@@ -16,7 +16,7 @@ use crate::{
     document::{Document, Stored},
     error::Result,
     format::path::EncodedId,
-    operation::{Collection, View, verb::encode_key},
+    operation::{Collection, View, outage::Fallback, verb::encode_key},
 };
 
 /// Where documents come from.
@@ -44,6 +44,7 @@ pub(crate) struct Supplied {
     collection: Arc<Collection>,
     supply: Supply,
     scan_budget: usize,
+    fallback: Option<Fallback>,
     /// How many documents did not match.
     dropped: usize,
 }
@@ -80,8 +81,14 @@ impl Supplied {
             collection: collection.clone(),
             supply,
             scan_budget,
+            fallback: None,
             dropped: 0,
         }
+    }
+
+    pub(crate) fn with_fallback(mut self, fallback: Option<Fallback>) -> Self {
+        self.fallback = fallback;
+        self
     }
 
     /// A condition that no index knows may let few candidates pass: reading the others is a scan.
@@ -119,7 +126,10 @@ impl Supplied {
             match next {
                 Next::Some(found) if found.is_empty() => return Ok(None),
                 Next::Some(found) => return self.load(found).await.map(Some),
-                Next::Lost => self.scan_the_rest(),
+                Next::Lost => {
+                    plan::check_may_scan(&self.view, &self.collection, self.fallback)?;
+                    self.scan_the_rest();
+                }
             }
         }
     }

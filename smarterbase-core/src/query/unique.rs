@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{access::Holder, gather, overlay, plan::Plan, range::IndexRange, selection::Selection};
+use super::{
+    access::Holder,
+    gather, overlay,
+    plan::{self, Plan},
+    range::IndexRange,
+    selection::Selection,
+};
 use crate::{
     document::{Document, Scalar, Stored},
     error::{Code, Error, Result},
@@ -43,6 +49,7 @@ pub(crate) async fn find<T: Document>(
     for _ in 0..FRESH_TRIES {
         let agreement = agreement::current(view, collection).await?;
         if !agreement.unique_is_ready(collection, usize::from(ordinal)) {
+            plan::check_may_scan(view, collection, None)?;
             let supply = gather::supply(view, collection, &selection, Plan::Scan, None);
             let found = gather::page(view, &selection, supply, None, 1).await?;
             return Ok(found.into_iter().next().map(|found| found.document));

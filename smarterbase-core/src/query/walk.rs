@@ -73,6 +73,7 @@ async fn page_in_order<T: Document>(
     let page = |wanted: usize| wanted.saturating_add(wanted / 4);
     let mut found = entries.take(selection, most, page).await?;
     if found.len() < most && entries.is_lost() {
+        plan::check_may_scan(view, collection, selection.fallback)?;
         let (rest, after) = (most - found.len(), entries.after().cloned());
         let supply = gather::supply(view, collection, selection, Plan::Scan, after.as_ref());
         found.extend(gather::page(view, selection, supply, after.as_ref(), rest).await?);
@@ -141,6 +142,8 @@ impl<'a, T: Document> Walk<'a, T> {
                         .take(&self.selection, most, |_| LARGEST_SCAN)
                         .await?;
                     if found.is_empty() && entries.is_lost() {
+                        let fallback = self.selection.fallback;
+                        plan::check_may_scan(&self.view, &self.collection, fallback)?;
                         self.after = entries.after().cloned();
                         self.begin_with(Plan::Scan).await?;
                         continue;

@@ -180,6 +180,14 @@ impl Writer {
     fn adopt(&self, world: &World, copy: Copied) -> Steps {
         let before = self.copy.and_then(|copy| copy.placed);
         let shows_a_loss = match (before, copy.placed) {
+            // Who saw it down held its replies then, and it was not ready since.
+            (Some(before), Some(now))
+                if before.state == State::Down
+                    && now.state == State::Building
+                    && now.generation == before.generation + 1 =>
+            {
+                false
+            }
             (Some(before), Some(now)) => before.generation != now.generation,
             (None, Some(now)) => now.state == State::Down || now.generation > 1,
             (_, None) => false,

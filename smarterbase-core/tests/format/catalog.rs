@@ -50,6 +50,7 @@ fn catalog() -> Catalog {
         embedded_from: Default::default(),
         instances: [("redis".to_owned(), "redis:rrrrrrrrrrrrrrrrrrrr".to_owned())].into(),
         next_number: 3,
+        builder: None,
         definitions: [
             ("plan-1f0c9a2b".to_owned(), plan),
             ("email-77aa01c3".to_owned(), email),

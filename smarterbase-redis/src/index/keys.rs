@@ -32,6 +32,19 @@ impl ShardKeys {
         self.key("k")
     }
 
+    /// HASH of what an instance that goes on with what an outage left may still take over, `<number>` to generation, and what
+    /// it took over, `<number>:<generation>` to `<number>:<generation before>`.
+    pub(super) fn left(&self) -> String {
+        self.key("l")
+    }
+
+    /// The number and the generation of an index key of this shard.
+    pub(super) fn parse_index<'a>(&self, key: &'a str) -> Option<(&'a str, &'a str)> {
+        let rest = key.strip_prefix(&self.prefix)?.strip_prefix('g')?;
+        let (generation, number) = rest.split_once(":i:")?;
+        Some((number, generation))
+    }
+
     /// ZSET of ids by the time of their last unresolved announcement.
     pub(super) fn dirty(&self) -> String {
         self.key("dirty")
@@ -45,6 +58,16 @@ impl ShardKeys {
     /// The HASH with the manifest of the document.
     pub(super) fn bucket_of(&self, id: &[u8]) -> String {
         self.bucket(hash(id) % BUCKETS)
+    }
+
+    /// The number of the bucket of the document.
+    pub(super) fn bucket_number(id: &[u8]) -> u64 {
+        hash(id) % BUCKETS
+    }
+
+    /// The bucket of a number.
+    pub(super) fn bucket_at(&self, bucket: u64) -> String {
+        self.bucket(bucket)
     }
 
     /// ZSET of the entries of a definition in its generation (rule S5).

@@ -1,12 +1,12 @@
 -- KEYS mark, bucket, dirty, index keys
--- ARGV nonce, id, revision, write ('' for none), outcome (put, delete, abort, restore), entity tag,
---      number of placed indexes, their numbers in the order of KEYS, every entry of the document
+-- ARGV nonce, id, revision, write ('' for none), outcome (put, delete, abort, restore), entity tag, the placed indexes as
+--      'number:generation' in order, number of placed indexes, their numbers in the order of KEYS, every entry of the document
 local failure = lost(KEYS[2], 4, #KEYS)
 if failure then return failure end
 local id, rev, write, outcome = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local placed = tonumber(ARGV[7])
+local placed = tonumber(ARGV[8])
 local index_of = {}
-for i = 1, placed do index_of[ARGV[7 + i]] = KEYS[3 + i] end
+for i = 1, placed do index_of[ARGV[8 + i]] = KEYS[3 + i] end
 
 local manifest = read_manifest(KEYS[2], id) or { 0, 0, {}, {}, '' }
 local before = manifest[1]
@@ -34,7 +34,7 @@ local is_left_over = is_older_truth and #manifest[3] > 0
 local leaving, is_needed = {}, {}
 if applies then
   local entries = {}
-  for i = 8 + placed, #ARGV do
+  for i = 9 + placed, #ARGV do
     local entry = ARGV[i]
     table.insert(entries, entry)
     redis.call('ZADD', index_of[string.sub(entry, 1, 4)], 0, string.sub(entry, 5) .. id)
@@ -46,6 +46,7 @@ if applies then
     table.insert(manifest[4], { '', before, manifest[3] })
   end
   manifest[1], manifest[2], manifest[3], manifest[5] = rev, outcome == 'delete' and 1 or 0, entries, ARGV[6]
+  manifest[6] = ARGV[7]
 end
 
 -- An announcement leaves with its own outcome, or once a revision after its base is applied: its put can no longer win.

@@ -27,7 +27,8 @@ local function make(list, first_index, last_index)
   return nil
 end
 
--- A manifest: { applied revision, deleted?, committed entries, pending announcements, entity tag }. A pending
+-- A manifest: { applied revision, deleted?, committed entries, pending announcements, entity tag, the indexes that the
+-- committed entries are all of, 'number:generation' in order }. A pending
 -- announcement: { nonce, base revision, entries }. An entry: 4 bytes of index number, then the value.
 local function read_manifest(bucket, id)
   local stored = redis.call('HGET', bucket, id)

@@ -16,7 +16,7 @@ use crate::{
     db::Session,
     document::{Document, Scalar, Stored},
     error::{Code, Error, Result},
-    operation::profile::trace::Measured,
+    operation::{outage::Fallback, profile::trace::Measured},
     query::{
         Order, Predicate,
         condition::Condition,
@@ -162,6 +162,15 @@ impl<'a, T: Document> FindMany<'a, T> {
     pub fn budget(self, documents: usize) -> Self {
         self.change(|mut selection| {
             selection.budget = Some(documents);
+            Ok(selection)
+        })
+    }
+
+    /// What is done while no index that would find the documents can be used, whatever the database says:
+    /// [`Fallback::Never`] is refused (`SB-INDEX-UNAVAILABLE`) instead of reading every document.
+    pub fn fallback(self, fallback: Fallback) -> Self {
+        self.change(|mut selection| {
+            selection.fallback = Some(fallback);
             Ok(selection)
         })
     }

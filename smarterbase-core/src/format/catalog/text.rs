@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
-use super::{Catalog, Entry, Placement, State};
+use super::{Builder, Catalog, Entry, Placement, State};
 use crate::{
     document::IndexKind,
-    format::{Envelope, definition::kind_name},
+    format::{Envelope, Nonce, definition::kind_name},
     migration::Versions,
 };
 
@@ -26,9 +26,17 @@ pub(super) struct Body {
     embedded_from: BTreeMap<String, u32>,
     instances: BTreeMap<String, String>,
     next_number: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    builder: Option<Run>,
     definitions: BTreeMap<String, Definition>,
     #[serde(flatten)]
     unknown: BTreeMap<String, Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Run {
+    run: Nonce,
+    beat: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,6 +75,10 @@ impl From<&Catalog> for Body {
             embedded_from: catalog.embedded_from.0.clone(),
             instances: catalog.instances.clone(),
             next_number: catalog.next_number,
+            builder: catalog.builder.as_ref().map(|builder| Run {
+                run: builder.run,
+                beat: builder.beat,
+            }),
             definitions: each(&catalog.definitions, |(name, entry)| {
                 (name.clone(), entry.into())
             }),
@@ -86,6 +98,7 @@ impl Body {
             embedded_from: Versions(self.embedded_from),
             instances: self.instances,
             next_number: self.next_number,
+            builder: self.builder.map(|Run { run, beat }| Builder { run, beat }),
             definitions: each(self.definitions, |(name, entry)| (name, entry.into())),
             unknown: self.unknown,
         }

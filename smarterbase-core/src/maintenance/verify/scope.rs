@@ -138,7 +138,7 @@ impl Scope {
     pub(super) fn values(&self, id: &EncodedId, fetched: Option<&Fetched>) -> Result<IndexEntries> {
         fetched.map_or_else(
             || Ok(read::no_entries(&self.collection)),
-            |fetched| (self.collection.values)(&self.collection, id, fetched),
+            |fetched| (self.collection.entries)(&self.collection, id, fetched),
         )
     }
 
