@@ -1,7 +1,7 @@
 //! What a scan costs: plain, with bodies that are kept, and with a snapshot. Requests and virtual time are exact, whatever the
-//! machine; the work of the processor is measured on the memory store.
+//! machine.
 
-use std::{sync::Arc, time::Instant as Wall};
+use std::sync::Arc;
 
 use futures::TryStreamExt;
 use smarterbase::{Db, DbBuilder, Snapshots, prelude::*};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::{
     documents::Plain,
     latency::list,
-    measure::{row, short, table},
+    measure::{row, table},
     paced::PacedStore,
 };
 
@@ -22,7 +22,7 @@ const SCANNED: usize = 10_000;
 const CHANGED: usize = 100;
 const BUDGET: u64 = 64 * 1024 * 1024;
 
-/// Measures and prints scans of one collection, far away and here.
+/// Measures and prints scans of one collection, far away.
 pub(crate) fn measure() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -65,7 +65,7 @@ impl Place {
 }
 
 async fn print(name: &str, db: &Db) -> anyhow::Result<()> {
-    let (before, start, wall) = (db.request_counts().snapshot(), Instant::now(), Wall::now());
+    let (before, start) = (db.request_counts().snapshot(), Instant::now());
     let count = Plain::query(db).scan().count().await?;
     anyhow::ensure!(count as usize == SCANNED, "{name}: {count}");
     let took = start.elapsed();
@@ -75,7 +75,6 @@ async fn print(name: &str, db: &Db) -> anyhow::Result<()> {
         list(&made),
         format!("{} ms", took.as_millis()),
         format!("{:.1} MB", made.bytes_in as f64 / 1e6),
-        short(wall.elapsed()),
     ]);
     Ok(())
 }
@@ -94,7 +93,7 @@ async fn run() -> anyhow::Result<()> {
     }
     table(
         &format!("A scan of {SCANNED} documents (GET 10 ms, LIST 25 ms; virtual time)"),
-        &["Scan", "requests", "after", "read", "work of the processor"],
+        &["Scan", "requests", "after", "read"],
     );
     let plain = place.open(place.builder()).await?;
     print("plain", &plain).await?;
@@ -103,13 +102,11 @@ async fn run() -> anyhow::Result<()> {
     print("… again, nothing changed", &keeping).await?;
     place.change().await?;
     print("… again, 1 % changed", &keeping).await?;
-    let start = Wall::now();
     let packed = place
         .open(place.builder())
         .await?
         .pack_snapshot::<Plain>()
         .await?;
-    let packing = start.elapsed();
     let reading = || place.builder().snapshots(Snapshots::Read);
     let cold = place.open(reading()).await?;
     print("cold, with a snapshot", &cold).await?;
@@ -120,10 +117,9 @@ async fn run() -> anyhow::Result<()> {
     print("… and with a body cache, the first", &both).await?;
     print("… again", &both).await?;
     println!(
-        "\nThe snapshot: {} segments, {:.1} MB, packed with {} of the processor.",
+        "\nThe snapshot: {} segments, {:.1} MB.",
         packed.segments,
         packed.bytes as f64 / 1e6,
-        short(packing),
     );
     Ok(())
 }
