@@ -896,6 +896,9 @@ fn ask() -> impl Strategy<Value = Ask> {
     ]
 }
 
+/// Tags, plan, team, year, score in tenths, level, note.
+type DrawnMember = (u32, bool, bool, u32, u8, i16, bool);
+
 fn drawn_members() -> impl Strategy<Value = Vec<Value>> {
     let one = (
         0..4_u32,
@@ -908,10 +911,8 @@ fn drawn_members() -> impl Strategy<Value = Vec<Value>> {
     );
     prop::collection::vec(one, 1..14).prop_map(|drawn| {
         let drawn = drawn.into_iter().enumerate();
-        let make = |(number, (tag, pro, team, year, score, level, note)): (
-            usize,
-            (u32, bool, bool, u32, u8, i16, bool),
-        )| {
+        let make = |(number, drawn): (usize, DrawnMember)| {
+            let (tag, pro, team, year, score, level, note) = drawn;
             members(
                 &format!("m{number}"),
                 json!({
