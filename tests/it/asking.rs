@@ -10,8 +10,15 @@ use crate::user::User;
 
 /// User `number` of 20: ages upwards, every fourth without a team, every fifth with tag `fifth`.
 fn user(number: u32) -> User {
-    let team = (number % 4 != 0).then(|| if number % 2 == 0 { "even" } else { "odd" }.to_owned());
-    let tags: &[&str] = if number % 5 == 0 {
+    let team = (!number.is_multiple_of(4)).then(|| {
+        if number.is_multiple_of(2) {
+            "even"
+        } else {
+            "odd"
+        }
+        .to_owned()
+    });
+    let tags: &[&str] = if number.is_multiple_of(5) {
         &["all", "fifth"]
     } else {
         &["all"]

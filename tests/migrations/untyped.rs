@@ -896,6 +896,9 @@ fn ask() -> impl Strategy<Value = Ask> {
     ]
 }
 
+/// Tags, plan, team, year, score in tenths, level, note.
+type DrawnMember = (u32, bool, bool, u32, u8, i16, bool);
+
 fn drawn_members() -> impl Strategy<Value = Vec<Value>> {
     let one = (
         0..4_u32,
@@ -908,10 +911,8 @@ fn drawn_members() -> impl Strategy<Value = Vec<Value>> {
     );
     prop::collection::vec(one, 1..14).prop_map(|drawn| {
         let drawn = drawn.into_iter().enumerate();
-        let make = |(number, (tag, pro, team, year, score, level, note)): (
-            usize,
-            (u32, bool, bool, u32, u8, i16, bool),
-        )| {
+        let make = |(number, drawn): (usize, DrawnMember)| {
+            let (tag, pro, team, year, score, level, note) = drawn;
             members(
                 &format!("m{number}"),
                 json!({
@@ -1071,6 +1072,70 @@ async fn a_condition_on_json_reads_what_an_index_names_and_nothing_else() {
         })
         .await;
     assert_eq!(counted.unwrap(), ["m0", "m20", "m30", "new"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn conditions_on_fields_that_a_step_touched_are_scanned_for() {
+    let world = World::new(5);
+    let db = world.open(0).await;
+    OldTask::create(&db, old("a")).await.unwrap();
+    db.close().await;
+    let next = world.open(1).await;
+    for (id, name, hours) in [("b", "Title a", 8), ("c", "Other", 9)] {
+        let task = sealed::Task {
+            id: id.to_owned(),
+            slug: format!("slug-{id}"),
+            name: name.to_owned(),
+            hours,
+            done: false,
+        };
+        sealed::Task::create(&next, task).await.unwrap();
+    }
+    // The type migrates the older document, whose JSON has neither this name nor this number.
+    assert_eq!(
+        sealed::Task::find_by_hours(&next, 8_u32)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+    assert_eq!(
+        sealed::Task::find_by_name(&next, "Title a")
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+    let tool_db = world.open(2).await;
+    let tool = tool_db.collection("tasks").await.unwrap();
+    assert!(
+        tool.list()
+            .eq("slug", &"none")
+            .all()
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let cost = async |query: JsonQuery<'_>| {
+        let before = tool_db.request_counts().snapshot();
+        let found = query.all().await.unwrap();
+        let requests = tool_db.request_counts().snapshot() - before;
+        let ids: String = found.iter().map(JsonDocument::id).collect();
+        (ids, requests.gets, requests.lists)
+    };
+    assert_eq!(
+        cost(tool.list().eq("hours", &8)).await,
+        ("b".to_owned(), 3, 1)
+    );
+    assert_eq!(
+        cost(tool.list().eq("name", &"Title a")).await,
+        ("b".to_owned(), 3, 1)
+    );
+    // What no step touched is in the index as it is in the JSON of every version.
+    assert_eq!(
+        cost(tool.list().eq("slug", &"slug-a")).await,
+        ("a".to_owned(), 2, 0)
+    );
 }
 
 /// Another backend than the one that holds the entries: whoever has only this one scans.
