@@ -97,9 +97,7 @@ impl Opened {
     fn begin_write(&self) -> std::result::Result<WriteTransaction, Failure> {
         match self {
             Self::Writable(database) => Ok(database.begin_write()?),
-            Self::ReadOnly(_) => {
-                Err(IndexError::Refused("the index was opened read-only".to_owned()).into())
-            }
+            Self::ReadOnly(_) => Err(read_only().into()),
         }
     }
 }
@@ -124,6 +122,9 @@ impl File {
 
     /// Makes the file anew after it failed.
     pub(super) fn revive(&self, fresh: Nonce) -> std::result::Result<Facts, IndexError> {
+        if self.opening.read_only {
+            return Err(read_only());
+        }
         let unavailable = |error: Error| IndexError::Unavailable(error.to_string());
         discard(&self.opening.place).map_err(unavailable)?;
         let (database, facts) = open_or_make(&self.opening, fresh).map_err(unavailable)?;
@@ -203,6 +204,10 @@ impl File {
         // Closing a file that failed may panic again.
         drop(catch_unwind(AssertUnwindSafe(|| drop(before))));
     }
+}
+
+fn read_only() -> IndexError {
+    IndexError::Refused("the index was opened read-only".to_owned())
 }
 
 fn write<T>(
