@@ -74,7 +74,9 @@ pub use smarterbase_core::{
         JsonDocument, LockGuard, LockGuards, LockInfo, Sequence, SequenceInfo, Session,
         Transaction, Tx,
     },
-    document::{Document, Field, FieldType, Id, IndexValue, Stored, Timestamp},
+    document::{
+        Document, Field, FieldType, Id, IndexValue, PartialIndex, PartialUnique, Stored, Timestamp,
+    },
     operation::{
         batch::{BatchHandle, ItemState, Progress},
         limits::{IdempotencyLimits, Limits, LockLimits, TransactionLimits},

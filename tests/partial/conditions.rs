@@ -131,6 +131,7 @@ fn tree() -> BoxedStrategy<Tree> {
 #[derive(Clone, Copy, Debug)]
 enum By {
     Id,
+    Age(bool),
     Points(bool),
     Name(bool),
 }
@@ -138,6 +139,7 @@ enum By {
 fn by() -> impl Strategy<Value = By> {
     prop_oneof![
         Just(By::Id),
+        any::<bool>().prop_map(By::Age),
         any::<bool>().prop_map(By::Points),
         any::<bool>().prop_map(By::Name)
     ]
@@ -147,6 +149,8 @@ fn ask<'a>(query: Query<'a, Member>, tree: &Tree, by: By) -> FindMany<'a, Member
     let found = query.scan().filter(|_| tree.predicate());
     match by {
         By::Id => found,
+        By::Age(true) => found.order_by(|member| member.age.desc()),
+        By::Age(false) => found.order_by(|member| member.age.asc()),
         By::Points(true) => found.order_by(|member| member.points.desc()),
         By::Points(false) => found.order_by(|member| member.points.asc()),
         By::Name(true) => found.order_by(|member| member.full_name.desc()),
@@ -160,10 +164,11 @@ fn expected(members: &[Member], tree: &Tree, by: By) -> Vec<String> {
     found.sort_by_key(|member| member.id.clone());
     match by {
         By::Id => {}
+        By::Age(_) => found.sort_by_key(|member| member.age),
         By::Points(_) => found.sort_by_key(|member| member.bonus + member.age),
         By::Name(_) => found.sort_by_key(|member| name(member)),
     }
-    if matches!(by, By::Points(true) | By::Name(true)) {
+    if matches!(by, By::Age(true) | By::Points(true) | By::Name(true)) {
         // Ties are turned around too.
         found.reverse();
     }

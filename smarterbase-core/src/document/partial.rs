@@ -8,8 +8,11 @@ use super::{IndexArg, IndexRange, Scalar};
 /// `C` says whether it is [`Ranged`](super::field::Ranged).
 pub struct PartialIndex<T, V, C> {
     ordinal: u16,
-    types: PhantomData<fn() -> (T, V, C)>,
+    types: Types<T, V, C>,
 }
+
+/// No value of these types is held: a handle is `Send` and `Sync` whatever they are.
+type Types<T, V, C> = PhantomData<fn() -> (T, V, C)>;
 
 /// The handle of a unique value that some documents only hold: `#[unique(where = ..)]`.
 pub struct PartialUnique<T, V> {
@@ -73,6 +76,9 @@ impl<T, V> std::fmt::Debug for PartialUnique<T, V> {
     }
 }
 
+/// The leading components of a range, and the bounds of the next one.
+pub type RangeParts<'a> = (Vec<Scalar<'a>>, (Bound<Scalar<'a>>, Bound<Scalar<'a>>));
+
 /// One value for each component: `"ada"` for `(String,)`, `(Status::Live, 3)` for `(Status, u32)`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no value of an index over `{V}`",
@@ -90,7 +96,7 @@ pub trait IndexArgs<V> {
 )]
 pub trait IndexRanges<V> {
     /// The leading components and the bounds of the last one.
-    fn parts(&self) -> (Vec<Scalar<'_>>, (Bound<Scalar<'_>>, Bound<Scalar<'_>>));
+    fn parts(&self) -> RangeParts<'_>;
 }
 
 impl<V, A: IndexArg<V>> IndexArgs<(V,)> for A {
@@ -100,7 +106,7 @@ impl<V, A: IndexArg<V>> IndexArgs<(V,)> for A {
 }
 
 impl<V, R: IndexRange<V>> IndexRanges<(V,)> for R {
-    fn parts(&self) -> (Vec<Scalar<'_>>, (Bound<Scalar<'_>>, Bound<Scalar<'_>>)) {
+    fn parts(&self) -> RangeParts<'_> {
         (Vec::new(), self.bounds())
     }
 }
@@ -117,7 +123,7 @@ macro_rules! several {
         impl<$($value, $argument: IndexArg<$value>,)+ $last, $range: IndexRange<$last>>
             IndexRanges<($($value,)+ $last)> for ($($argument,)+ $range)
         {
-            fn parts(&self) -> (Vec<Scalar<'_>>, (Bound<Scalar<'_>>, Bound<Scalar<'_>>)) {
+            fn parts(&self) -> RangeParts<'_> {
                 (vec![$(self.$position.argument()),+], self.$end.bounds())
             }
         }

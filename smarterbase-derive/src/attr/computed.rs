@@ -54,7 +54,9 @@ impl ComputedOptions {
     pub(super) fn read(item: Item, errors: &mut Errors) -> Option<Self> {
         let span = item.span();
         let parts = match item.value {
-            Value::List(tokens) => Parts::parse.parse2(tokens).map_err(|error| error.span()),
+            Value::List(tokens) if !tokens.is_empty() => {
+                Parts::parse.parse2(tokens).map_err(|error| error.span())
+            }
             _ => Err(span),
         };
         match parts {

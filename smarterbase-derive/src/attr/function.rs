@@ -53,6 +53,7 @@ impl PredicateOptions {
         let key = item.span();
         let parts = match item.value {
             Value::Equals(value) => of_expression(&value),
+            Value::List(tokens) if tokens.is_empty() => Err(key),
             Value::List(tokens) => Parts::parse.parse2(tokens).map_err(|error| error.span()),
             Value::Nothing => Err(key),
         };
@@ -115,7 +116,7 @@ pub(super) fn read_revision(item: &Item, errors: &mut Errors) -> Option<u32> {
     if value == 0 {
         errors.push(
             span,
-            "revisions count from 1, which is what stands for none\n  help: write `revision = 2` once the function says something else",
+            "revisions count from 1, where every function begins\n  help: write `revision = 2` once the function says something else",
         );
         return None;
     }

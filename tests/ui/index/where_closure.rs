@@ -5,8 +5,8 @@ struct User {
     #[key(auto)]
     id: Id<User>,
     #[index(where = |user| user.name.is_empty())]
-    #[index(where)]
-    #[index(where())]
+    #[index(name = a, where)]
+    #[index(name = b, where())]
     name: String,
 }
 
