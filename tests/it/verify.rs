@@ -467,7 +467,7 @@ async fn d11_sixteen_writers_never_raise_a_false_alarm() {
                 Ok(())
             });
             changed.await.unwrap();
-            if number % 4 == 0 {
+            if number.is_multiple_of(4) {
                 let own = format!("w{writer}-{}", number % 3);
                 User::create(&db, User::new(&own)).await.ok();
                 User::delete(&db, &own).await.ok();

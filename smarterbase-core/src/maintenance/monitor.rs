@@ -15,9 +15,9 @@ use crate::{
     port::Clock,
 };
 
-/// Starts, stops and listens to the health monitor of an open database: see [`Db::monitor`](crate::db::Db::monitor).
+/// Starts, stops and listens to the health monitor of an open database: see `Db::monitor`.
 ///
-/// It is off until [`start`](Self::start), or [`DbBuilder::monitor`](crate::db::DbBuilder::monitor), and ends with the
+/// It is off until [`start`](Self::start), or `DbBuilder::monitor`, and ends with the
 /// database. Any number of processes may run it.
 #[derive(Clone, Debug)]
 pub struct HealthMonitor {
@@ -55,7 +55,7 @@ impl HealthMonitor {
     /// Looks at a sample of every collection now, whether it was started or not; after the run that is under way.
     ///
     /// # Errors
-    /// Those of [`Db::verify_indexes`](crate::db::Db::verify_indexes), of the first collection that could not be looked at.
+    /// Those of `Db::verify_indexes`, of the first collection that could not be looked at.
     pub async fn run_now(&self, settings: MonitorSettings) -> Result<VerifyReport> {
         let round = run(&self.engine, &settings).await;
         round.error.map_or(Ok(round.report), Err)

@@ -1,5 +1,5 @@
 //! The state of the health monitor: its settings, whether it runs, what it did, and who listens. The job itself stands in
-//! [`maintenance`](crate::maintenance).
+//! `maintenance`.
 
 use std::{sync::Mutex, time::Duration};
 
@@ -104,7 +104,7 @@ pub struct MonitorStatus {
     pub last_run: Option<Timestamp>,
 }
 
-/// Listens to the monitor: see [`HealthMonitor::events`](crate::maintenance::monitor::HealthMonitor::events).
+/// Listens to the monitor: see `HealthMonitor::events`.
 #[derive(Debug)]
 pub struct MonitorEvents(broadcast::Receiver<MonitorEvent>);
 
