@@ -147,7 +147,7 @@ fn ten_times(number: usize) -> i64 {
 }
 
 /// The numbers below `count` in an order that looks like chance and is the same every time (Fisher and Yates, with SplitMix64).
-fn shuffled(count: usize, seed: u64) -> Vec<usize> {
+pub(crate) fn shuffled(count: usize, seed: u64) -> Vec<usize> {
     let mut numbers: Vec<usize> = (0..count).collect();
     let mut state = seed;
     for last in (1..count).rev() {

@@ -14,34 +14,45 @@ use crate::measure::{Took, now};
 
 /// How often the disk is asked.
 const SYNCS: usize = 100;
+const BLOCK: usize = 4096;
 
 /// What the reader must know about the machine, one fact each. What cannot be found out is left out.
 pub(crate) fn describe(folder: &Path) -> Vec<String> {
     let cores = thread::available_parallelism().map(|count| format!("{count} virtual cores"));
     let facts = [
-        cores.ok(),
-        first_line_of("/proc/cpuinfo", "model name").map(|model| format!("of {model}")),
-        first_line_of("/proc/meminfo", "MemTotal").map(|memory| format!("{memory} of memory")),
+        cores.ok().map(|cores| format!("{cores}{}", model())),
+        memory(),
         said("uname", &["-sr"]),
         filesystem(folder),
         said("rustc", &["--version"]),
-        fs::read_to_string("/proc/loadavg")
-            .ok()
-            .map(|load| format!("load before the run {}", first_three(&load))),
+        Some(format!("load {} before the run", load())),
     ];
     facts.into_iter().flatten().collect()
 }
 
-/// How long one block takes to the disk: a write to an open file and an fsync, nothing else.
-pub(crate) fn fsync(folder: &Path) -> anyhow::Result<Took> {
-    let path = folder.join("fsync");
+/// How long one block takes to the disk, and nothing else: a write over a block of an open file, with `fdatasync` (a log that is
+/// written over), and with a file that grows and `fsync` (a log that grows, and new files).
+pub(crate) fn disk(folder: &Path) -> anyhow::Result<[Took; 2]> {
+    Ok([sync_blocks(folder, false)?, sync_blocks(folder, true)?])
+}
+
+fn sync_blocks(folder: &Path, grows: bool) -> anyhow::Result<Took> {
+    let path = folder.join("synced");
     let mut file = File::create(&path)?;
+    file.write_all(&[0; BLOCK])?;
+    file.sync_all()?;
     let mut runs = Vec::with_capacity(SYNCS);
     for _ in 0..SYNCS {
         let start = now();
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(&[7; 4096])?;
-        file.sync_all()?;
+        if !grows {
+            file.seek(SeekFrom::Start(0))?;
+        }
+        file.write_all(&[7; BLOCK])?;
+        if grows {
+            file.sync_all()?
+        } else {
+            file.sync_data()?
+        }
         runs.push(start.elapsed());
     }
     fs::remove_file(path)?;
@@ -77,6 +88,17 @@ fn quoted<'a>(package: &'a str, name: &str) -> Option<&'a str> {
     line.strip_suffix('"')
 }
 
+fn model() -> String {
+    first_line_of("/proc/cpuinfo", "model name")
+        .map_or_else(String::new, |model| format!(" of {model}"))
+}
+
+fn memory() -> Option<String> {
+    let total = first_line_of("/proc/meminfo", "MemTotal")?;
+    let kilobytes: u64 = total.strip_suffix(" kB")?.parse().ok()?;
+    Some(format!("{} GiB of memory", kilobytes >> 20))
+}
+
 /// What follows the colon of the first line that begins like this.
 fn first_line_of(path: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
@@ -90,11 +112,15 @@ fn filesystem(folder: &Path) -> Option<String> {
     Some(format!("{kind} below the data"))
 }
 
-fn first_three(load: &str) -> String {
-    load.split_whitespace()
-        .take(3)
-        .collect::<Vec<_>>()
-        .join(", ")
+/// The load of the last minute, the last five and the last fifteen.
+pub(crate) fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load: Vec<_> = text.split_whitespace().take(3).collect();
+    if load.is_empty() {
+        "unknown".into()
+    } else {
+        load.join(", ")
+    }
 }
 
 fn said(program: &str, arguments: &[&str]) -> Option<String> {

@@ -37,10 +37,10 @@ const LOADED_AT_ONCE: usize = 1_000;
 #[derive(Debug, Parser)]
 #[command(name = "bench-peers")]
 struct Arguments {
-    /// How many documents every system holds
-    #[arg(long, default_value_t = 100_000)]
-    documents: usize,
-    /// Few rounds and 2,000 documents unless --documents says otherwise: enough to see that everything runs
+    /// How many documents every system holds; 20,000 by default, 2,000 with --quick
+    #[arg(long)]
+    documents: Option<usize>,
+    /// Few rounds, enough to see that everything runs
     #[arg(long)]
     quick: bool,
     /// Only this system; may be given several times
@@ -56,12 +56,8 @@ struct Arguments {
 
 impl Arguments {
     fn documents(&self) -> usize {
-        let is_default = self.documents == 100_000;
-        if self.quick && is_default {
-            2_000
-        } else {
-            self.documents
-        }
+        let default = if self.quick { 2_000 } else { 20_000 };
+        self.documents.unwrap_or(default)
     }
 
     fn systems(&self) -> Vec<System> {
@@ -105,7 +101,7 @@ async fn compare(
 ) -> anyhow::Result<Report> {
     let start = now();
     let machine = machine::describe(folder);
-    let fsync_before = machine::fsync(folder)?;
+    let disk_before = machine::disk(folder)?;
     let library = Library::new(arguments.documents())?;
     let (mut contestants, described) = prepare(systems, servers, &library, folder).await?;
     machine::sync()?;
@@ -129,10 +125,11 @@ async fn compare(
         documents: library.count(),
         document_bytes: serde_json::to_vec(&library.article(0))?.len(),
         machine,
+        load_after: machine::load(),
         servers: servers.versions()?,
         systems: described,
         rows,
-        fsync: [fsync_before, machine::fsync(folder)?],
+        disk: [disk_before, machine::disk(folder)?],
         compared,
         took: start.elapsed(),
     })
@@ -175,13 +172,17 @@ async fn load(contestant: &mut Contestant, library: &Library) -> anyhow::Result<
 
 async fn describe(contestant: &mut Contestant, loaded: Duration) -> anyhow::Result<Described> {
     let peer = &mut contestant.peer;
-    let notes = operation::ALL
-        .into_iter()
-        .flat_map(|operation| [peer.remark(operation), peer.declines(operation)]);
+    let remarks = operation::ALL.into_iter().flat_map(|operation| {
+        let texts = [peer.remark(operation), peer.declines(operation)];
+        texts
+            .into_iter()
+            .flatten()
+            .map(move |text| (operation, text))
+    });
     Ok(Described {
         system: contestant.system,
         version: peer.version(),
-        remarks: notes.flatten().collect(),
+        remarks: remarks.collect(),
         settings: peer.settings().await?,
         loaded,
     })

@@ -4,12 +4,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-use crate::{article::Library, operation::Operation, systems::Contestant};
+use crate::{
+    article::{Library, shuffled},
+    operation::Operation,
+    systems::Contestant,
+};
 
 /// How long one answer may take.
 const DEADLINE: Duration = Duration::from_secs(120);
 /// A system that has used up its time for an operation has at least this many answers before it sits out.
 const LEAST_RUNS: usize = 3;
+/// The number of a question that is not timed.
+const WARM_UP: usize = 1_000_003;
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
@@ -28,9 +34,11 @@ impl Effort {
         }
     }
 
-    /// How long one system may take for all rounds of an operation.
-    fn budget(self) -> Duration {
-        Duration::from_secs(if self.is_quick { 1 } else { 4 })
+    /// Whether a system has had its time for one operation: enough answers, or so long that few must do.
+    fn is_used_up(self, runs: &[Duration]) -> bool {
+        let budget = Duration::from_secs(if self.is_quick { 1 } else { 4 });
+        let spent: Duration = runs.iter().sum();
+        spent > 4 * budget || (spent > budget && runs.len() >= LEAST_RUNS)
     }
 }
 
@@ -67,20 +75,20 @@ impl Took {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cell {
     Took(Took),
-    /// It was not asked, for this reason.
-    Declined(&'static str),
+    /// It was not asked; the peer says why.
+    Declined,
 }
 
 impl Cell {
     pub(crate) fn took(self) -> Option<Took> {
         match self {
             Self::Took(took) => Some(took),
-            Self::Declined(_) => None,
+            Self::Declined => None,
         }
     }
 }
 
-/// Asks every system, in turns; the one that begins changes from round to round.
+/// Asks every system in every round, in an order that changes.
 pub(crate) async fn measure(
     operation: Operation,
     contestants: &mut [Contestant],
@@ -90,20 +98,17 @@ pub(crate) async fn measure(
     let mut runs: Vec<Vec<Duration>> = vec![Vec::new(); contestants.len()];
     let (rounds, questions) = effort.rounds(operation);
     for round in 0..rounds {
-        for turn in 0..contestants.len() {
-            let who = (round + turn) % contestants.len();
+        // Who leaves work to the disk does not always leave it to the same one.
+        for who in shuffled(contestants.len(), round as u64) {
             let contestant = &mut contestants[who];
-            let is_out = runs[who].len() >= LEAST_RUNS
-                && runs[who].iter().sum::<Duration>() > effort.budget();
+            let is_out = effort.is_used_up(&runs[who]);
             if is_out || contestant.peer.declines(operation).is_some() {
                 continue;
             }
-            let numbers = (0..questions).map(|question| round * questions + question);
-            // The first turn of a system warms up: it is asked once more than it is timed.
-            if round == 0 && !operation.writes() {
-                ask(operation, contestant, library, usize::MAX / 2).await?;
+            if round == 0 && operation.warms_up() {
+                ask(operation, contestant, library, WARM_UP).await?;
             }
-            for number in numbers {
+            for number in round * questions..(round + 1) * questions {
                 runs[who].push(ask(operation, contestant, library, number).await?);
             }
         }
@@ -116,7 +121,7 @@ pub(crate) async fn measure(
 
 fn cell(operation: Operation, contestant: &Contestant, runs: Vec<Duration>) -> Cell {
     match contestant.peer.declines(operation) {
-        Some(reason) => Cell::Declined(reason),
+        Some(_) => Cell::Declined,
         None => Cell::Took(Took::of(runs)),
     }
 }
@@ -184,6 +189,14 @@ mod tests {
         let expected = [2, 3, 4].map(Duration::from_millis);
         assert_eq!([took.lower, took.median, took.upper], expected);
         assert_eq!(took.runs, 5);
+    }
+
+    #[test]
+    fn what_is_slow_sits_out_sooner() {
+        let effort = Effort { is_quick: false };
+        let runs = |seconds: u64, count| vec![Duration::from_secs(seconds); count];
+        assert!(!effort.is_used_up(&runs(2, 2)) && effort.is_used_up(&runs(2, 3)));
+        assert!(effort.is_used_up(&runs(17, 1)) && !effort.is_used_up(&[]));
     }
 
     #[test]

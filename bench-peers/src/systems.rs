@@ -38,6 +38,11 @@ impl System {
         }
     }
 
+    /// Whether a reply to a write means that a disk has it.
+    pub(crate) fn is_durable(self) -> bool {
+        !self.needs_s3()
+    }
+
     fn needs_postgres(self) -> bool {
         matches!(self, Self::Postgres | Self::ToastyPostgres)
     }

@@ -31,7 +31,7 @@ fn all_systems_give_the_same_answers() {
         let compared = verify::same_answers(&mut contestants, &library)
             .await
             .expect("the same answers");
-        assert!(compared > 150, "{compared}");
+        assert!(compared >= 160, "{compared}");
         verify::kept_what_was_written(&mut contestants, &library)
             .await
             .expect_err("nothing was written yet");
@@ -46,12 +46,12 @@ fn all_systems_give_the_same_answers() {
         verify::kept_what_was_written(&mut contestants, &library)
             .await
             .expect("everything is there");
-        // Nothing is left out but the one thing that nobody should ask of S3.
+        // With so few documents nothing is left out but the sort without an index on S3, near and far.
         let left_out = rows
             .iter()
             .flat_map(|row| &row.cells)
             .filter(|cell| cell.took().is_none());
-        assert_eq!(left_out.count(), 1);
+        assert_eq!(left_out.count(), 2);
         for contestant in contestants {
             contestant.peer.close().await.expect("closed");
         }

@@ -28,7 +28,7 @@ pub(crate) async fn same_answers(
         .into_iter()
         .filter(|operation| !operation.writes())
     {
-        for number in 0..QUESTIONS {
+        for number in 0..questions(operation) {
             let expected = truth(&all, &operation.question(library, number, 0));
             for contestant in contestants.iter_mut() {
                 compared +=
@@ -39,6 +39,14 @@ pub(crate) async fn same_answers(
     Ok(compared)
 }
 
+/// Some have only one question.
+fn questions(operation: Operation) -> usize {
+    match operation {
+        Operation::Lowest | Operation::Highest | Operation::Longest => 1,
+        _ => QUESTIONS,
+    }
+}
+
 /// Whether it was asked at all.
 async fn compare(
     contestant: &mut Contestant,
@@ -47,9 +55,7 @@ async fn compare(
     library: &Library,
     expected: &[Article],
 ) -> anyhow::Result<bool> {
-    if contestant.peer.declines(operation).is_some()
-        || (operation == Operation::Longest && number > 0)
-    {
+    if contestant.peer.declines(operation).is_some() {
         return Ok(false);
     }
     let told = || format!("{}, {}", contestant.system.name(), operation.name());
@@ -82,7 +88,6 @@ fn truth(all: &[Article], question: &Question) -> Vec<Article> {
             .cloned()
             .collect()
     };
-    let mut sorted = all.to_vec();
     match question {
         Question::Get(id) => all
             .iter()
@@ -97,20 +102,18 @@ fn truth(all: &[Article], question: &Question) -> Vec<Article> {
             .take(PAGE)
             .cloned()
             .collect(),
-        Question::Lowest => {
-            sorted.sort_by_key(|article| article.score);
-            sorted[..FIRST].to_vec()
-        }
-        Question::Highest => {
-            sorted.sort_by_key(|article| Reverse(article.score));
-            sorted[..FIRST].to_vec()
-        }
-        Question::Longest => {
-            sorted.sort_by_key(|article| Reverse(article.words));
-            sorted[..FIRST].to_vec()
-        }
+        Question::Lowest => first_by(all, |article| article.score),
+        Question::Highest => first_by(all, |article| Reverse(article.score)),
+        Question::Longest => first_by(all, |article| Reverse(article.words)),
         Question::Create(_) | Question::Batch(_) => Vec::new(),
     }
+}
+
+/// The first of all in the order of `key`.
+fn first_by<K: Ord>(all: &[Article], key: impl Fn(&Article) -> K) -> Vec<Article> {
+    let mut sorted: Vec<_> = all.iter().collect();
+    sorted.sort_by_key(|article| key(article));
+    sorted.into_iter().take(FIRST).cloned().collect()
 }
 
 /// What was written while it was timed can be read, and no answer changed by it.

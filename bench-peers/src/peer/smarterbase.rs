@@ -5,6 +5,7 @@ mod distance;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -24,11 +25,16 @@ use crate::{article::Article, operation::Operation};
 
 /// The whole collection may be read by a query that sorts without an index; by default 10,000 documents are the limit.
 const BUDGET: usize = usize::MAX;
+/// With how many documents a folder is still asked for the end of an index.
+const DESCENDS: usize = 5_000;
+/// For replies of Redis, instead of 250 ms: on a busy machine one late reply would make a query read every document.
+const REDIS_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A database of SmarterBase, wherever it lies.
 pub(crate) struct SmarterBase {
     db: Db,
     place: Place,
+    loaded: usize,
 }
 
 enum Place {
@@ -54,6 +60,7 @@ impl SmarterBase {
         Ok(Self {
             db,
             place: Place::Folder(folder),
+            loaded: 0,
         })
     }
 
@@ -70,6 +77,7 @@ impl SmarterBase {
         Ok(Self {
             db: services.open(distance).await?,
             place: Place::Remote { distance, loader },
+            loaded: 0,
         })
     }
 
@@ -101,7 +109,8 @@ impl Services {
             .with_credentials(Credentials::access_key(id, secret))
             .with_http_connector(distance);
         let storage = options.connect()?;
-        let index = RedisIndex::open(RedisOptions::from_url(&self.redis.url())?).await?;
+        let redis = RedisOptions::from_url(&self.redis.url())?;
+        let index = RedisIndex::open(redis.with_deadline(REDIS_DEADLINE)).await?;
         let probed = Arc::new(storage.clone().with_conditional_delete(true));
         let builder = Db::builder().store_chosen_by_probe(probed, move |report| {
             Arc::new(
@@ -133,6 +142,7 @@ impl Peer for SmarterBase {
     }
 
     async fn load(&mut self, articles: Vec<Article>) -> anyhow::Result<()> {
+        self.loaded += articles.len();
         match &self.place {
             Place::Folder(_) => create_many(&self.db, articles).await,
             Place::Remote {
@@ -204,9 +214,17 @@ impl Peer for SmarterBase {
     }
 
     fn declines(&self, operation: Operation) -> Option<&'static str> {
-        (self.is_far() && operation == Operation::Longest).then_some(
-            "One GET of 10 ms for every document, 32 at a time: over half a minute for 100,000 of them. Nobody should ask this of S3.",
-        )
+        match (&self.place, operation) {
+            (Place::Remote { .. }, Operation::Longest) => Some(
+                "SmarterBase on S3 is not asked: one GET for every document. It refuses this above 10,000 documents by default.",
+            ),
+            (Place::Folder(_), Operation::Highest) if self.loaded > DESCENDS => Some(
+                "SmarterBase in a folder is not asked with more than 5,000 documents: the whole index is walked from its lowest entry, every \
+                 page of it reads all names of the folder, and a walk of more than 5 s is not believed. The query then wants to read every document, \
+                 which is refused above 10,000 (`SB-BUDGET`).",
+            ),
+            _ => None,
+        }
     }
 
     fn remark(&self, operation: Operation) -> Option<&'static str> {
@@ -215,7 +233,7 @@ impl Peer for SmarterBase {
                 "SmarterBase's `create_many` is no transaction: 32 creates run at a time, each stands for itself."
             }
             Operation::Longest => {
-                "SmarterBase refuses this above 10,000 documents by default; the program raised the budget."
+                "SmarterBase refuses this above 10,000 documents by default; the budget was raised for the folder."
             }
             _ => return None,
         })
