@@ -121,7 +121,7 @@ fn round(at: Duration) -> String {
 
 /// Every other operation lies on grey.
 fn stripe(out: &mut String, number: usize, top: f64, band: f64) {
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let _ = writeln!(
             out,
             "<rect x=\"10\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{band:.1}\" fill=\"#000\" fill-opacity=\"0.04\"/>",
