@@ -37,9 +37,10 @@
 //! |---|---|---|
 //! | `ep` | STRING | the mark, `<instance nonce>\|<run id of the server>` |
 //! | `g<generation>:i:<number>` | ZSET | the entries of one definition, all with score 0: encoded value, then the id (16 bytes of a UUID, else `<encoded id>.json`); and an empty sentinel |
-//! | `m:<0..255>` | HASH | the manifests: id to MessagePack of revision, deleted, entries, pending announcements, entity tag; and an empty sentinel |
+//! | `m:<0..255>` | HASH | the manifests: id to MessagePack of revision, deleted, entries, pending announcements, entity tag, placed indexes; and an empty sentinel |
 //! | `dirty` | ZSET | ids with unresolved announcements, by the server's time in milliseconds |
 //! | `k` | SET | the ZSET keys that were made; and an empty sentinel |
+//! | `l` | HASH | after an outage: which generations may be gone on with, and which were |
 //!
 //! None has a time to live. The keys are private and may change with the version of this crate; a rebuild makes them anew.
 //!

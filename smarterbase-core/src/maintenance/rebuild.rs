@@ -120,6 +120,16 @@ pub(crate) struct Build {
 }
 
 impl Build {
+    fn over(engine: &Engine, agreement: Arc<Agreement>) -> Self {
+        Self {
+            indexes: BTreeMap::new(),
+            unique: Vec::new(),
+            agreement,
+            run: None,
+            begun_at: engine.clock.elapsed(),
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.indexes.is_empty() && self.unique.is_empty()
     }
@@ -133,7 +143,14 @@ pub(crate) async fn begin(
 ) -> Result<Build> {
     let agreement = agreement::current(engine, collection).await?;
     attach::down_unknown_indexes(engine, collection, agreement).await?;
-    let instances = begin_backends(engine, collection, wish).await?;
+    let current = agreement::fetch(engine, collection)
+        .await?
+        .ok_or_else(|| unborn(collection))?;
+    if wish.is_taken(current.catalog.builder.as_ref()) {
+        // Before the backend is touched: what the other run fills must stay as it is.
+        return Ok(Build::over(engine, Arc::new(current)));
+    }
+    let instances = begin_backends(engine, collection, wish, &current.catalog).await?;
     expect_generations(engine, collection, wish, &instances).await?;
     let run = engine.can_lose_entries().then(|| engine.nonce());
     let mut is_taken = false;
@@ -185,21 +202,19 @@ async fn begin_backends(
     engine: &Engine,
     collection: &Collection,
     wish: &Wish,
+    current: &Catalog,
 ) -> Result<BTreeMap<String, String>> {
-    let current = agreement::fetch(engine, collection)
-        .await?
-        .ok_or_else(|| unborn(collection))?;
     let mut instances = BTreeMap::new();
     let Some(primary) = engine.backends.first() else {
         return Ok(instances);
     };
-    let named = current.catalog.instances.get(primary.name());
+    let named = current.instances.get(primary.name());
     let seen = collection.on(engine.database.id, named.map_or("", String::as_str));
     let alive = primary
         .instance(&seen)
         .await
         .map_err(|error| unavailable(collection, error))?;
-    let keeps = wish.goes_on() || is_ready_anywhere(&current.catalog, primary.name());
+    let keeps = wish.goes_on() || is_ready_anywhere(current, primary.name());
     let instance = match alive {
         // Something in it is whole, or somebody else has just begun.
         Some(instance) if keeps || Some(&instance) != named => instance,
@@ -306,13 +321,7 @@ fn under_way(
     wish: &Wish,
     agreement: Arc<Agreement>,
 ) -> Build {
-    let mut build = Build {
-        indexes: BTreeMap::new(),
-        unique: Vec::new(),
-        agreement: agreement.clone(),
-        run: None,
-        begun_at: engine.clock.elapsed(),
-    };
+    let mut build = Build::over(engine, agreement.clone());
     let is_lost_only = match wish {
         Wish::Everything => false,
         Wish::Lost { building_since, .. } => {

@@ -12,6 +12,9 @@
 //! ```
 
 pub mod rig;
+mod torture;
+
+pub use torture::committed_document_is_never_missed;
 
 use std::{any::Any, sync::Arc};
 
@@ -19,7 +22,10 @@ use futures::future::join_all;
 use smarterbase_core::{
     document::KeyKind,
     format::index_key::{EncodedValue, ValueRange},
-    port::{IndexStore, index::Outcome},
+    port::{
+        IndexError, IndexStore,
+        index::{Outcome, Placed},
+    },
 };
 
 use self::rig::{Live, Rig, all, from, id, text};
@@ -96,6 +102,9 @@ macro_rules! index_contract {
             ids_of_every_kind_come_back,
             sixteen_shards_read_as_one,
             concurrent_writers_lose_nothing,
+            what_is_gone_on_with_is_found_and_known,
+            what_an_index_was_not_kept_for_is_not_known,
+            committed_document_is_never_missed,
         );
     };
     (@tests $module:ident, $factory:expr, $($promise:ident,)*) => {
@@ -615,4 +624,114 @@ pub async fn concurrent_writers_lose_nothing(index: Arc<dyn IndexStore>) {
     .await;
     assert_eq!(users.ids(0, &all()).await, ids);
     assert_eq!(users.count(0, &rig::exactly(&text("round-4"))).await, 40);
+}
+
+/// The indexes of a rig in the next generation.
+fn next_generation(rig: &Rig) -> Vec<Placed> {
+    let next = |placed: &Placed| Placed {
+        generation: placed.generation + 1,
+        ..placed.clone()
+    };
+    rig.placed.iter().map(next).collect()
+}
+
+/// What an outage left is there in the next generation, each document with the tag that it was told with last; and whoever
+/// still speaks to the instance before is told that it is lost. Entries with tags cannot be lost, so nothing is to be gone on
+/// with.
+pub async fn what_is_gone_on_with_is_found_and_known(index: Arc<dyn IndexStore>) {
+    let users = Rig::begin(&index, "users", KeyKind::Text, 16).await;
+    let mut tags = Vec::new();
+    for number in ["1", "2", "3"] {
+        let write = users.write(&id(number), &Live::none(), &[(0, text("ada"))]);
+        users.announce(&write).await;
+        users.commit(&write).await;
+        tags.push(Some(format!("\"{}\"", write.write)));
+    }
+    let fresh = smarterbase_core::format::Nonce::from_random([88; 13]);
+    let before = users.collection.instance.clone();
+    let gone_on = index.go_on(&users.collection, fresh, Some(&before)).await;
+    let Some(instance) = gone_on.expect("an answer") else {
+        assert!(index.uses_tags(), "the backend can lose entries");
+        return;
+    };
+    assert_ne!(instance, before);
+    let again = index.go_on(&users.collection, fresh, Some(&before)).await;
+    assert_eq!(again.expect("an answer").as_ref(), Some(&instance));
+
+    let (old, placed) = (users.collection.clone(), next_generation(&users));
+    let users = Rig::at(&index, &users, instance, placed.clone());
+    index
+        .extend(&users.collection, &placed)
+        .await
+        .expect("extend");
+    index
+        .extend(&users.collection, &placed)
+        .await
+        .expect("once more");
+    let ids = [id("1"), id("2"), id("3"), id("4")];
+    tags.push(None);
+    assert_eq!(users.ids(0, &all()).await, ids[..3]);
+    let known = index.known(&users.collection, &placed, &ids).await;
+    assert_eq!(known.expect("known"), tags);
+    assert!(matches!(
+        index.known(&old, &placed, &ids).await,
+        Err(IndexError::Lost(_))
+    ));
+
+    // A write under the new instance is known as well, and takes its old entry along.
+    let live = Live {
+        rev: 1,
+        entries: Vec::new(),
+    };
+    let write = users.write(&id("1"), &live, &[(0, text("eve"))]);
+    users.announce(&write).await;
+    users.commit(&write).await;
+    tags[0] = Some(format!("\"{}\"", write.write));
+    let known = index.known(&users.collection, &placed, &ids).await;
+    assert_eq!(known.expect("known"), tags);
+    assert_eq!(users.ids(0, &rig::exactly(&text("ada"))).await, ids[1..3]);
+}
+
+/// A document that was told while only some indexes were kept is not known for all of them.
+pub async fn what_an_index_was_not_kept_for_is_not_known(index: Arc<dyn IndexStore>) {
+    if index.uses_tags() {
+        return;
+    }
+    let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
+    users
+        .put(
+            &id("1"),
+            &Live::none(),
+            &[(0, text("ada")), (1, text("pro"))],
+        )
+        .await;
+    let one = Rig::at(
+        &index,
+        &users,
+        users.collection.instance.clone(),
+        users.placed[..1].to_vec(),
+    );
+    one.put(&id("2"), &Live::none(), &[(0, text("eve"))]).await;
+    let ids = [id("1"), id("2")];
+    let known = index
+        .known(&users.collection, &users.placed, &ids)
+        .await
+        .expect("known");
+    assert_eq!(
+        known.iter().map(Option::is_some).collect::<Vec<_>>(),
+        [true, false]
+    );
+    // A generation that begins anew beside the one that stays has nothing.
+    let next = next_generation(&users);
+    index
+        .extend(&users.collection, &next)
+        .await
+        .expect("extend");
+    let known = index
+        .known(&users.collection, &next, &ids)
+        .await
+        .expect("known");
+    assert_eq!(known, [None, None]);
+    let next = Rig::at(&index, &users, users.collection.instance.clone(), next);
+    assert_eq!(next.count(0, &all()).await, 0);
 }

@@ -37,6 +37,13 @@ use crate::{
 /// How many documents are listed, and asked about, at a time.
 const PAGE: usize = 1_000;
 
+/// The pauses before a backend that gave no answer is told again.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+    Duration::from_millis(900),
+];
+
 /// Restores the entries and claims of every document that the backend does not know as it is. Reading goes on while the next
 /// page is listed; memory is bounded by a page and what is read side by side.
 pub(super) async fn restore(
@@ -234,11 +241,22 @@ async fn restore_entries(
         }
     }
     for (site, commit) in commits.into_values() {
-        if let Err(error) = site.backend.commit(&site.collection, &commit).await {
+        if let Err(error) = tell(engine, &site, &commit).await {
             return Err(failed(engine, collection, build, &site, error).await);
         }
     }
     Ok(())
+}
+
+/// Tells what a document has; again after a moment where there was no answer, since the whole run would be in vain.
+async fn tell(engine: &Engine, site: &Site, commit: &Commit) -> Result<(), IndexError> {
+    for pause in PAUSES {
+        match site.backend.commit(&site.collection, commit).await {
+            Err(IndexError::Unavailable(_)) => engine.clock.sleep(pause).await,
+            answered => return answered,
+        }
+    }
+    site.backend.commit(&site.collection, commit).await
 }
 
 /// What was lost again is marked down, so that the next run begins with what is left then.

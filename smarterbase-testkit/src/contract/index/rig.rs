@@ -117,6 +117,26 @@ impl Rig {
         Self::begin_at(&self.index, self.collection.clone(), generation).await
     }
 
+    /// The same collection at another instance, with these indexes, which are there.
+    #[must_use]
+    pub fn at(
+        index: &Arc<dyn IndexStore>,
+        before: &Self,
+        instance: String,
+        placed: Vec<Placed>,
+    ) -> Self {
+        Self {
+            index: index.clone(),
+            collection: IndexedCollection {
+                instance,
+                ..before.collection.clone()
+            },
+            placed,
+            nonces: AtomicU64::new(1_000_000 * (1 + before.nonces.load(Ordering::Relaxed))),
+            live: Mutex::default(),
+        }
+    }
+
     async fn begin_at(
         index: &Arc<dyn IndexStore>,
         mut collection: IndexedCollection,
