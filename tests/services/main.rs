@@ -18,6 +18,8 @@ mod locks;
 mod question;
 mod redis;
 mod redis_sweep;
+#[path = "../it/rounds.rs"]
+mod rounds;
 mod s3;
 #[path = "../it/user.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]

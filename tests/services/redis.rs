@@ -234,3 +234,49 @@ async fn an_index_that_is_lost_while_a_transaction_commits_is_marked_down_first(
     );
     db.close().await;
 }
+
+/// The losses come from somewhere else, while rounds are played.
+#[tokio::test(flavor = "multi_thread")]
+async fn index_and_document_agree_in_300_rounds_while_redis_is_flushed() {
+    let server = RedisServer::start(&[]).unwrap();
+    let store = MemoryStore::new();
+    let dbs = [
+        open(&store, &server.url()).await.unwrap(),
+        open(&store, &server.url()).await.unwrap(),
+    ];
+    crate::rounds::play(&dbs, |round| {
+        if round % 100 == 50 {
+            server.flush().unwrap();
+        }
+    })
+    .await;
+    for db in dbs {
+        db.close().await;
+    }
+}
+
+/// Whatever is asked first after a flush, from whichever process, the answer is whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flushed_redis_comes_back_by_itself_and_never_gives_an_empty_answer() {
+    let server = RedisServer::start(&[]).unwrap();
+    let store = MemoryStore::new();
+    let (one, two) = (
+        open(&store, &server.url()).await.unwrap(),
+        open(&store, &server.url()).await.unwrap(),
+    );
+    Book::create(&one, Book::new("1", "a")).await.unwrap();
+    server.flush().unwrap();
+    let mut is_served = false;
+    for _ in 0..3_000 {
+        let (found, listed) = on_shelf(&two, "a").await;
+        assert_eq!(found, ["1"]);
+        is_served = !listed;
+        if is_served {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(is_served, "Redis does not come back");
+    one.close().await;
+    two.close().await;
+}

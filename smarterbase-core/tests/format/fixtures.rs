@@ -11,7 +11,7 @@ use smarterbase_core::{
     format::{
         Envelope,
         cascade::Begun,
-        catalog::{Catalog, Entry, Placement, State as CatalogState},
+        catalog::{Builder, Catalog, Entry, Placement, State as CatalogState},
         claim::{self, Claim},
         cursor::{CursorKeys, Position},
         database::{Database, ProbeCheck, ProbeReport},
@@ -35,6 +35,10 @@ use crate::{
 
 /// Every fixture and its sha256. A line changes only together with the number of the format.
 const FROZEN: &[(&str, &str)] = &[
+    (
+        "catalog-builder.json",
+        "2844e287a3d92d99b0b322393ea9f7c0778c738f87b8746fb9c50c610e71d8f8",
+    ),
     (
         "catalog-embedded.json",
         "e9dcfc0f978a4520815b31daf0c7f12d781417510a1c0ebe0413e1953365f2a8",
@@ -487,6 +491,22 @@ fn system_envelope() -> Envelope {
 fn the_catalog_opens_and_is_sealed_again_to_the_same_bytes() {
     assert_eq!(Catalog::open(&read("catalog.json")).unwrap(), catalog());
     assert_eq!(catalog().seal(), read("catalog.json"));
+}
+
+#[test]
+fn a_run_that_builds_opens_and_is_sealed_again_to_the_same_bytes() {
+    let run = nonce('v');
+    let building = Catalog {
+        builder: Some(Builder { run, beat: 7 }),
+        ..catalog()
+    };
+    let bytes = read("catalog-builder.json");
+    assert_eq!(Catalog::open(&bytes).unwrap(), building);
+    assert_eq!(building.seal(), bytes);
+    assert!(
+        building.agrees_with(&catalog()),
+        "writers do the same by both"
+    );
 }
 
 #[test]

@@ -303,3 +303,73 @@ async fn dropped_link_leaves_no_connection_and_no_task() {
     }
     panic!("the connection is still there");
 }
+
+/// One row of the failure table: how many calls waited for an answer that did not come, and the slowest one.
+async fn row(situation: &str, link: &RedisLink, calls: u32) -> (u32, u32) {
+    // The machine of a test may stop a process for a moment; waiting for a connection would take seconds, and each time.
+    const STOPPED: Duration = Duration::from_secs(2);
+    let (mut failed, mut waited, mut slowest) = (0, 0, Duration::ZERO);
+    for _ in 0..calls {
+        let (answer, took) = timed_ping(link).await;
+        failed += u32::from(answer.is_err());
+        waited += u32::from(took >= DEADLINE);
+        slowest = slowest.max(took);
+    }
+    eprintln!(
+        "{situation:<28} {calls:>5} calls, {failed:>5} failed, {waited} waited, slowest {slowest:?}"
+    );
+    assert!(slowest < DEADLINE + STOPPED, "{situation}: {slowest:?}");
+    (failed, waited)
+}
+
+/// Every situation in which a client that reconnects inside of its calls makes each of them wait, one after the other on one
+/// link: a call never waits longer than its deadline, only a frozen server makes any wait at all, and the link heals by itself.
+#[tokio::test]
+async fn failure_table() {
+    let mut server = RedisServer::start(&[]).unwrap();
+    server.kill();
+    let link = link_to(&server).await;
+    assert_eq!(row("down at the start", &link, 1_000).await.0, 1_000);
+
+    server.restart().unwrap();
+    reconnected(&link).await;
+    assert_eq!(row("found", &link, 100).await.0, 0);
+
+    server.kill();
+    assert_eq!(row("killed, first call", &link, 1).await.0, 1);
+    assert_eq!(row("killed, following calls", &link, 938).await.0, 938);
+    assert!(link.is_circuit_open());
+
+    server.restart().unwrap();
+    reconnected(&link).await;
+    assert_eq!(row("started again", &link, 100).await.0, 0);
+
+    server.freeze().unwrap();
+    let (failed, waited) = row("frozen", &link, 100).await;
+    assert_eq!(failed, 100);
+    assert!((1..=3).contains(&waited), "{waited} calls waited");
+
+    server.thaw().unwrap();
+    reconnected(&link).await;
+    assert_eq!(row("thawed", &link, 100).await.0, 0);
+
+    server.freeze().unwrap();
+    for _ in 0..5 {
+        let cancelled = timeout(Duration::from_millis(5), link.ping()).await;
+        assert!(cancelled.is_err(), "{cancelled:?}");
+    }
+    assert!(
+        !link.is_circuit_open(),
+        "callers that were cancelled say nothing about the server"
+    );
+    server.thaw().unwrap();
+    assert_eq!(row("five callers were cancelled", &link, 100).await.0, 0);
+
+    let settings = ["SET", "maxmemory-policy", "allkeys-lru"];
+    redis::cmd("CONFIG")
+        .arg(&settings)
+        .exec(&mut server.connect().unwrap())
+        .unwrap();
+    let refused = link_to(&server).await;
+    assert_eq!(row("may evict any key", &refused, 100).await.0, 100);
+}

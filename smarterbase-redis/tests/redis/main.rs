@@ -6,6 +6,7 @@
 )]
 
 mod contract;
+mod left;
 mod link;
 mod lock_queue;
 mod loss;
