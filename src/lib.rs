@@ -79,7 +79,11 @@ pub use smarterbase_core::{
     query::{Cursor, Order, Page, Predicate, Residual},
     schema::{DocumentType, Schema},
 };
-pub use smarterbase_core::{maintenance, operation::profile, port, store};
+pub use smarterbase_core::{
+    maintenance,
+    operation::{outage, profile},
+    port, store,
+};
 pub use smarterbase_derive::{Document, Embedded, schema};
 #[cfg(feature = "redis")]
 pub use smarterbase_redis as redis;

@@ -19,6 +19,9 @@ mod multi_tenant_config;
 mod production_patterns;
 #[path = "examples/program.rs"]
 mod program;
+#[cfg(feature = "redis")]
+#[path = "examples/redis_goes_away.rs"]
+mod redis_goes_away;
 #[path = "examples/schema_migrations.rs"]
 mod schema_migrations;
 #[cfg(all(feature = "s3", feature = "redis"))]

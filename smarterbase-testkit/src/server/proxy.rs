@@ -78,6 +78,8 @@ pub struct Proxy {
 struct Plan {
     /// The mode, and whether it holds for one request only.
     mode: Mutex<(Mode, bool)>,
+    /// Where new connections lead to.
+    upstream: Mutex<SocketAddr>,
     requests: AtomicUsize,
 }
 
@@ -93,10 +95,11 @@ impl Proxy {
         let address = listener.local_addr()?;
         let plan = Arc::new(Plan {
             mode: Mutex::new((Mode::Pass, false)),
+            upstream: Mutex::new(upstream),
             requests: AtomicUsize::new(0),
         });
         let (cuts, cut) = watch::channel(());
-        runtime.spawn(accept(listener, upstream, plan.clone(), cut));
+        runtime.spawn(accept(listener, plan.clone(), cut));
         Ok(Self {
             address,
             plan,
@@ -126,6 +129,16 @@ impl Proxy {
         self.cuts.send_replace(());
     }
 
+    /// Leads new connections to another server, and resets those that stand: a name that follows a failover.
+    pub fn lead_to(&self, upstream: SocketAddr) {
+        *self
+            .plan
+            .upstream
+            .lock()
+            .expect("nothing panics while it holds the address") = upstream;
+        self.cut();
+    }
+
     /// How many requests began.
     #[must_use]
     pub fn requests(&self) -> usize {
@@ -134,6 +147,13 @@ impl Proxy {
 }
 
 impl Plan {
+    fn upstream(&self) -> SocketAddr {
+        *self
+            .upstream
+            .lock()
+            .expect("nothing panics while it holds the address")
+    }
+
     fn set(&self, mode: Mode, once: bool) {
         *self
             .mode
@@ -157,17 +177,12 @@ impl Plan {
 }
 
 /// Takes connections until the runtime ends, and forgets those that are over.
-async fn accept(
-    listener: TcpListener,
-    upstream: SocketAddr,
-    plan: Arc<Plan>,
-    cut: watch::Receiver<()>,
-) {
+async fn accept(listener: TcpListener, plan: Arc<Plan>, cut: watch::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((client, _)) => { connections.spawn(relay(client, upstream, plan.clone(), cut.clone())); }
+                Ok((client, _)) => { connections.spawn(relay(client, plan.clone(), cut.clone())); }
                 // Out of file descriptors, say: give the others a moment to close theirs.
                 Err(_) => sleep(Duration::from_millis(10)).await,
             },
@@ -177,14 +192,9 @@ async fn accept(
 }
 
 /// Passes bytes between `client` and `upstream` until one of them goes away or the plan ends it.
-async fn relay(
-    client: TcpStream,
-    upstream: SocketAddr,
-    plan: Arc<Plan>,
-    mut cut: watch::Receiver<()>,
-) -> io::Result<()> {
+async fn relay(client: TcpStream, plan: Arc<Plan>, mut cut: watch::Receiver<()>) -> io::Result<()> {
     cut.mark_unchanged();
-    let upstream = TcpStream::connect(upstream).await?;
+    let upstream = TcpStream::connect(plan.upstream()).await?;
     client.set_nodelay(true)?;
     upstream.set_nodelay(true)?;
     let mut relay = Relay {
