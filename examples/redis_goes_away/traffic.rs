@@ -135,7 +135,7 @@ impl Writer {
         }
         self.expect(&place, &[&id]).await;
         self.expect(&before, &[]).await;
-        if self.moves % 10 == 0 {
+        if self.moves.is_multiple_of(10) {
             self.expect_all().await;
         }
     }

@@ -135,6 +135,9 @@ impl Db {
     /// Builds every index and unique definition of `T` that is not ready, online. Takes at least 5 s plus the in-flight
     /// bound (65 s by default), since writers must have learned of it before the documents are listed (rule S1).
     ///
+    /// What an outage took out of use is built again without this, and from what is left of it (see
+    /// [`DbBuilder::reconcile`]); this builds it anew, at once, whoever else is at it.
+    ///
     /// Safe to run from several processes and to run again after a crash.
     ///
     /// # Errors

@@ -46,7 +46,7 @@ fn item(number: u32) -> Item {
         id: format!("{number:05}"),
         shelf: format!("shelf-{}", number % 100),
         weight: number,
-        label: (number % 2 == 0).then(|| "even".to_owned()),
+        label: number.is_multiple_of(2).then(|| "even".to_owned()),
     }
 }
 

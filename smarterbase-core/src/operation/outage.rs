@@ -61,7 +61,7 @@ impl Default for Reconcile {
 }
 
 impl Reconcile {
-    /// Nothing is built until somebody calls [`rebuild_indexes`](crate::db::Db::rebuild_indexes).
+    /// Nothing is built until somebody calls `Db::rebuild_indexes`.
     #[must_use]
     pub fn off() -> Self {
         Self {

@@ -82,7 +82,8 @@ measured_request!(impl['a, T: Document] FindOne<'a, T> => Option<Stored<T>>, |th
 /// - [`Invalid`](crate::ErrorKind::Invalid): a value that is asked for cannot be compared (`NaN`).
 /// - [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): a document cannot be read; never
 ///   a shorter answer.
-/// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer. An index that does not answer is no error.
+/// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer. An index that does not answer is no error,
+///   unless [`Fallback::Never`] was asked for.
 #[must_use = "a request does nothing until it is awaited"]
 pub struct FindMany<'a, T> {
     session: Session<'a>,
