@@ -51,6 +51,10 @@ impl Finder {
 
 /// How the documents of a selection are found.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one is made per page, and moved once"
+)]
 pub(crate) enum Plan {
     /// The entries of one range stand in the order of the results.
     InOrder(InOrder),
