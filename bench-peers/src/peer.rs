@@ -11,7 +11,7 @@ use async_trait::async_trait;
 pub(crate) use self::{
     native_db::NativeDb,
     postgres::{Postgres, connect},
-    smarterbase::{Distance, Services, SmarterBase},
+    smarterbase::{Distance, Indexes, Services, SmarterBase},
     sqlite::Sqlite,
     toasty::Toasty,
 };

@@ -165,6 +165,7 @@ fn color(system: System) -> &'static str {
         System::ToastyPostgres => "#95b46a",
         System::NativeDb => "#8d8d8d",
         System::Folder => "#c1121f",
+        System::Local => "#7b0d1e",
         System::S3 => "#f08a24",
         System::S3Far => "#f4c95d",
     }

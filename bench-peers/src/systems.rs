@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use smarterbase_testkit::server::{redis::RedisServer, s3::S3Server};
 
 use crate::{
-    peer::{Distance, NativeDb, Peer, Postgres, Services, SmarterBase, Sqlite, Toasty},
+    peer::{Distance, Indexes, NativeDb, Peer, Postgres, Services, SmarterBase, Sqlite, Toasty},
     servers::{install, postgres::PostgresServer},
 };
 
@@ -20,6 +20,7 @@ pub(crate) enum System {
     ToastyPostgres,
     NativeDb,
     Folder,
+    Local,
     S3,
     S3Far,
 }
@@ -33,6 +34,7 @@ impl System {
             Self::ToastyPostgres => "toasty, PostgreSQL",
             Self::NativeDb => "native_db",
             Self::Folder => "SmarterBase, folder",
+            Self::Local => "SmarterBase, folder, local index",
             Self::S3 => "SmarterBase, S3 0 ms",
             Self::S3Far => "SmarterBase, S3 10/20 ms",
         }
@@ -104,7 +106,14 @@ impl Servers {
             System::ToastySqlite => Box::new(Toasty::on_sqlite(folder).await?),
             System::ToastyPostgres => Box::new(Toasty::on_postgres(self.postgres()?).await?),
             System::NativeDb => Box::new(NativeDb::open(folder)?),
-            System::Folder => Box::new(SmarterBase::in_folder(folder.join("smarterbase")).await?),
+            System::Folder => {
+                let folder = folder.join("smarterbase");
+                Box::new(SmarterBase::in_folder(folder, Indexes::Objects).await?)
+            }
+            System::Local => {
+                let folder = folder.join("smarterbase-local");
+                Box::new(SmarterBase::in_folder(folder, Indexes::Local).await?)
+            }
             System::S3 => Box::new(SmarterBase::on(self.services()?, Distance::Near, true).await?),
             System::S3Far => {
                 // What the near one loads is there for the far one too.

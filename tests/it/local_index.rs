@@ -314,6 +314,21 @@ async fn removed_index_is_rebuilt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_index_that_is_not_believed_is_built_again_by_itself() {
+    let home = Home::filled(&["1", "2"]).await;
+    fs::remove_file(home.index()).unwrap();
+    let db = home.open(With::Local).await;
+    let mut seconds = 0;
+    while pro(&db).await != (ids_of(&["1", "2"]), false) {
+        assert_eq!(pro(&db).await.0, ids_of(&["1", "2"]), "meanwhile");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        seconds += 1;
+        assert!(seconds < 60, "nobody builds it");
+    }
+    db.close().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn damaged_index_is_rebuilt_and_nothing_is_lost() {
     for (begin, end) in [(4_096, usize::MAX), (0, 9), (64, 512)] {
         let home = Home::filled(&["1", "2"]).await;

@@ -1,4 +1,5 @@
-//! SmarterBase: in a folder of this disk, and on S3 with its indexes in Redis.
+//! SmarterBase: in a folder of this disk, with its indexes as files beside the documents or in one file, and on S3 with its
+//! indexes in Redis.
 
 mod distance;
 
@@ -10,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use smarterbase::{
-    Db,
+    Db, LocalIndex, LocalOptions,
     prelude::{DocumentExt, Stored},
     store::{FileOptions, FileStore},
 };
@@ -38,13 +39,22 @@ pub(crate) struct SmarterBase {
 }
 
 enum Place {
-    /// Indexes are objects beside the documents; no service.
-    Folder(PathBuf),
+    /// No service.
+    Folder(PathBuf, Indexes),
     /// An S3 server and a Redis. `loader` is a near connection to the same store; without one, another peer loads it.
     Remote {
         distance: Distance,
         loader: Option<Db>,
     },
+}
+
+/// Where a database in a folder keeps its indexes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Indexes {
+    /// Empty files beside the documents, the default.
+    Objects,
+    /// One file: `index=local`.
+    Local,
 }
 
 /// The services of a remote database.
@@ -55,11 +65,11 @@ pub(crate) struct Services {
 
 impl SmarterBase {
     /// Opens a folder without fsync, to be loaded; [`settle`](Peer::settle) switches it on.
-    pub(crate) async fn in_folder(folder: PathBuf) -> anyhow::Result<Self> {
-        let db = open_folder(&folder, false).await?;
+    pub(crate) async fn in_folder(folder: PathBuf, indexes: Indexes) -> anyhow::Result<Self> {
+        let db = open_folder(&folder, indexes, false).await?;
         Ok(Self {
             db,
-            place: Place::Folder(folder),
+            place: Place::Folder(folder, indexes),
             loaded: 0,
         })
     }
@@ -92,13 +102,19 @@ impl SmarterBase {
     }
 }
 
-async fn open_folder(folder: &Path, fsync: bool) -> anyhow::Result<Db> {
+async fn open_folder(folder: &Path, indexes: Indexes, fsync: bool) -> anyhow::Result<Db> {
     let options = FileOptions {
         fsync,
         ..FileOptions::default()
     };
     let store = FileStore::open(folder.to_owned(), options).await?;
-    Ok(Db::builder().store(Arc::new(store)).open().await?)
+    let mut builder = Db::builder().store(Arc::new(store));
+    if indexes == Indexes::Local {
+        let file = folder.join(".sb/index.redb");
+        let index = LocalIndex::open(file, LocalOptions::default()).await?;
+        builder = builder.index(Arc::new(index));
+    }
+    Ok(builder.open().await?)
 }
 
 impl Services {
@@ -131,8 +147,11 @@ impl Peer for SmarterBase {
 
     async fn settings(&mut self) -> anyhow::Result<String> {
         Ok(match self.place {
-            Place::Folder(_) => {
+            Place::Folder(_, Indexes::Objects) => {
                 "fsync on, the default: of every file and of the folder that names it"
+            }
+            Place::Folder(_, Indexes::Local) => {
+                "fsync on, the default, for documents; the index is synced once a second, and made anew after a crash"
             }
             Place::Remote { .. } => {
                 "none: the S3 server keeps its objects in memory, and Redis does not persist"
@@ -144,7 +163,7 @@ impl Peer for SmarterBase {
     async fn load(&mut self, articles: Vec<Article>) -> anyhow::Result<()> {
         self.loaded += articles.len();
         match &self.place {
-            Place::Folder(_) => create_many(&self.db, articles).await,
+            Place::Folder(..) => create_many(&self.db, articles).await,
             Place::Remote {
                 loader: Some(near), ..
             } => create_many(near, articles).await,
@@ -154,9 +173,10 @@ impl Peer for SmarterBase {
 
     async fn settle(&mut self) -> anyhow::Result<()> {
         match &mut self.place {
-            Place::Folder(folder) => {
-                let durable = open_folder(folder, true).await?;
-                std::mem::replace(&mut self.db, durable).close().await;
+            Place::Folder(folder, indexes) => {
+                // First, since one at a time has the file of the index.
+                self.db.close().await;
+                self.db = open_folder(folder, *indexes, true).await?;
             }
             Place::Remote { loader, .. } => {
                 if let Some(near) = loader.take() {
@@ -218,11 +238,13 @@ impl Peer for SmarterBase {
             (Place::Remote { .. }, Operation::Longest) => Some(
                 "SmarterBase on S3 is not asked: one GET for every document. It refuses this above 10,000 documents by default.",
             ),
-            (Place::Folder(_), Operation::Highest) if self.loaded > DESCENDS => Some(
-                "SmarterBase in a folder is not asked with more than 5,000 documents: the whole index is walked from its lowest entry, every \
+            (Place::Folder(_, Indexes::Objects), Operation::Highest) if self.loaded > DESCENDS => {
+                Some(
+                    "SmarterBase in a folder is not asked with more than 5,000 documents: the whole index is walked from its lowest entry, every \
                  page of it reads all names of the folder, and a walk of more than 5 s is not believed. The query then wants to read every document, \
                  which is refused above 10,000 (`SB-BUDGET`).",
-            ),
+                )
+            }
             _ => None,
         }
     }

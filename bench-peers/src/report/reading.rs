@@ -28,6 +28,7 @@ pub(super) fn write(report: &Report, out: &mut String) {
     write_losses(&losses, out);
     write_unanswered(report, out);
     write_wins(&wins, out);
+    write_local(report, out);
     write_distance(report, out);
     write_limits(out);
 }
@@ -92,6 +93,28 @@ fn write_wins(wins: &[Standing<'_>], out: &mut String) {
         .map(|standing| standing.row.operation.name())
         .collect();
     let _ = writeln!(out, "It is the fastest in: {}.\n", names.join("; "));
+}
+
+/// What one file for the indexes changes.
+fn write_local(report: &Report, out: &mut String) {
+    let pairs = report.rows.iter().filter_map(|row| {
+        let local = short(row.of(&report.systems, System::Local)?.median);
+        let name = row.operation.name();
+        Some(match row.of(&report.systems, System::Folder) {
+            Some(objects) => format!("{name} {local} instead of {}", short(objects.median)),
+            None => format!("{name} {local}"),
+        })
+    });
+    let pairs: Vec<_> = pairs.collect();
+    if pairs.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "## With the local index\n\n\
+         The same folder with `index=local`, which one process at a time has to itself: {}.\n",
+        pairs.join("; "),
+    );
 }
 
 fn write_distance(report: &Report, out: &mut String) {
