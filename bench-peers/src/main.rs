@@ -37,7 +37,7 @@ const LOADED_AT_ONCE: usize = 1_000;
 #[derive(Debug, Parser)]
 #[command(name = "bench-peers")]
 struct Arguments {
-    /// How many documents every system holds; 20,000 by default, 2,000 with --quick
+    /// How many documents every system holds; 100,000 by default, 2,000 with --quick
     #[arg(long)]
     documents: Option<usize>,
     /// Few rounds, enough to see that everything runs
@@ -56,7 +56,7 @@ struct Arguments {
 
 impl Arguments {
     fn documents(&self) -> usize {
-        let default = if self.quick { 2_000 } else { 20_000 };
+        let default = if self.quick { 2_000 } else { 100_000 };
         self.documents.unwrap_or(default)
     }
 

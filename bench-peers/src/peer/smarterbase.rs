@@ -175,7 +175,7 @@ impl Peer for SmarterBase {
         match &mut self.place {
             Place::Folder(folder, indexes) => {
                 // First, since one at a time has the file of the index.
-                self.db.close().await;
+                self.db.clone().close().await;
                 self.db = open_folder(folder, *indexes, true).await?;
             }
             Place::Remote { loader, .. } => {
