@@ -1,19 +1,14 @@
 //! Listing objects in the byte order of their whole paths.
 //!
 //! A folder counts as its name with `/`, so that `a.json` comes before `a/x` and after `a-b/x`, as in an object store.
-//! Memory is bounded: of every folder on the way down, at most the page's number of names is kept, the smallest ones;
-//! a folder is read again where that was not enough. A page thus reads every name of the folders that it touches.
+//! A page reads every name of the folders that it touches, unless they are known from the page before it (`names`). Memory is
+//! bounded: of a folder with too many names, at most the page's number is kept, the smallest ones, and it is read again
+//! where that was not enough.
 
-use std::{
-    collections::BTreeSet,
-    fs::{self, DirEntry},
-    io,
-};
+use std::{collections::BTreeSet, io};
 
 use super::{
-    Files,
-    place::OWN,
-    read,
+    Files, names, read,
     version::{hint, modified, timestamp},
 };
 use crate::{
@@ -104,12 +99,41 @@ impl Walk<'_> {
 
     /// The smallest paths directly in a folder that are greater than `last` and may lead to something wanted.
     fn smallest(&self, folder: &str, last: Option<&str>) -> io::Result<Vec<String>> {
+        match self.files.names(folder)? {
+            Some(names) => Ok(self.smallest_of(&names, folder, last)),
+            None => self.smallest_in(folder, last),
+        }
+    }
+
+    fn smallest_of(&self, names: &[Box<str>], folder: &str, last: Option<&str>) -> Vec<String> {
+        let bound = self.bound(folder, last);
+        let begin = names.partition_point(|name| **name < *bound);
+        names[begin..]
+            .iter()
+            .map(|name| format!("{folder}{name}"))
+            .filter(|path| self.is_wanted(path) && last.is_none_or(|last| **path > *last))
+            .take(self.want)
+            .collect()
+    }
+
+    /// No name in the folder that is below this one leads to something wanted.
+    fn bound<'a>(&'a self, folder: &str, last: Option<&'a str>) -> &'a str {
+        let within = |path: &'a str| path.strip_prefix(folder).unwrap_or_default();
+        let after = within(self.after.unwrap_or_default());
+        // The folder that holds `after` is below it, and holds what comes after it.
+        let after = after.split_inclusive('/').next().unwrap_or_default();
+        after.max(within(last.unwrap_or_default()))
+    }
+
+    /// The same of a folder of too many names, which are read, and all but the smallest forgotten.
+    fn smallest_in(&self, folder: &str, last: Option<&str>) -> io::Result<Vec<String>> {
         // A set, because a name that is replaced while the folder is read may be seen twice.
         let mut kept = BTreeSet::new();
-        for entry in entries(&self.files.root.join(folder))? {
-            let Some(path) = path(folder, &entry?)? else {
+        for entry in names::entries(&self.files.root.join(folder))? {
+            let Some(name) = names::name(folder, &entry?)? else {
                 continue;
             };
+            let path = format!("{folder}{name}");
             if !self.is_wanted(&path) || last.is_some_and(|last| *path <= *last) {
                 continue;
             }
@@ -142,41 +166,4 @@ impl Walk<'_> {
             last_modified: timestamp(modified(&metadata)),
         }))
     }
-}
-
-/// The names in a folder; none when it vanished (S17).
-fn entries(folder: &std::path::Path) -> io::Result<impl Iterator<Item = io::Result<DirEntry>>> {
-    match fs::read_dir(folder) {
-        Ok(entries) => Ok(Some(entries).into_iter().flatten()),
-        Err(error) if is_gone(&error) => Ok(None.into_iter().flatten()),
-        Err(error) => Err(error),
-    }
-}
-
-/// The path of an entry, ending in `/` for a folder; `None` for what can be no object: our own files, names that are
-/// not UTF-8, links, devices.
-fn path(folder: &str, entry: &DirEntry) -> io::Result<Option<String>> {
-    let name = entry.file_name();
-    let Some(name) = name.to_str() else {
-        return Ok(None);
-    };
-    if folder.is_empty() && name == OWN {
-        return Ok(None);
-    }
-    let kind = match entry.file_type() {
-        Err(error) if is_gone(&error) => return Ok(None),
-        other => other?,
-    };
-    Ok(match (kind.is_dir(), kind.is_file()) {
-        (true, _) => Some(format!("{folder}{name}/")),
-        (_, true) => Some(format!("{folder}{name}")),
-        _ => None,
-    })
-}
-
-fn is_gone(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
 }

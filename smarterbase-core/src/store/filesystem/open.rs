@@ -12,6 +12,7 @@ use super::{
     FileOptions, Files,
     disk::Disk,
     kind::{self, Kind},
+    names::Names,
     place::OWN,
     version::{Modified, from_timestamp, modified, set_modified},
 };
@@ -29,12 +30,15 @@ pub(super) fn open(root: &Path, options: FileOptions, disk: Arc<dyn Disk>) -> Re
         make(root, options.fsync, &*disk).map_err(|error| failed(root, error))?;
     }
     let root = fs::canonicalize(root).map_err(|error| failed(root, error))?;
-    check_kind(&root, &options)?;
+    let kind = kind::of(&root).map_err(|error| failed(&root, error))?;
+    check_kind(&root, kind, &options)?;
     let mut files = Files {
         root,
         tick: 1,
         fsync: options.fsync,
         read_only: options.read_only,
+        trusts_folder_times: false,
+        names: Names::default(),
         is_broken: AtomicBool::new(false),
         doubtful: Mutex::default(),
         clock: options.clock,
@@ -46,6 +50,7 @@ pub(super) fn open(root: &Path, options: FileOptions, disk: Arc<dyn Disk>) -> Re
             .prepare()
             .map_err(|error| failed(&files.root, error))?;
         files.tick = files.measure_tick()?;
+        files.trusts_folder_times = kind == Kind::Local && files.tick == 1;
     }
     Ok(files)
 }
@@ -68,8 +73,7 @@ fn make(folder: &Path, fsync: bool, disk: &dyn Disk) -> io::Result<()> {
     }
 }
 
-fn check_kind(root: &Path, options: &FileOptions) -> Result<()> {
-    let kind = kind::of(root).map_err(|error| failed(root, error))?;
+fn check_kind(root: &Path, kind: Kind, options: &FileOptions) -> Result<()> {
     if kind == Kind::Local || options.read_only || options.allow_network_filesystem {
         return Ok(());
     }

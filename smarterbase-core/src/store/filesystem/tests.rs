@@ -5,6 +5,7 @@ use std::{
     io::{self, ErrorKind},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -302,4 +303,89 @@ async fn without_fsync_nothing_waits_for_the_disk() {
         .unwrap();
     assert!(is_applied(&create(&store, "a/b/1.json").await));
     assert_eq!(disk.take_steps(), ["Write", "Rename 1.json"]);
+}
+
+/// A folder with as many names, put there behind the store's back.
+fn fill(folder: &TempDir, names: usize) {
+    let users = folder.path().join("root/users");
+    fs::create_dir_all(&users).unwrap();
+    for name in 0..names {
+        fs::write(users.join(format!("{name:06}.json")), "{}").unwrap();
+    }
+}
+
+/// All names, in pages of 500.
+async fn walk(store: &FileStore) -> Vec<String> {
+    let (prefix, mut names, mut after) = (Prefix::new("users/"), Vec::new(), None);
+    loop {
+        let page = store.list(&prefix, after.as_ref(), 500).await.unwrap();
+        names.extend(
+            page.objects
+                .iter()
+                .map(|listed| listed.key.as_str().to_owned()),
+        );
+        after = page
+            .objects
+            .into_iter()
+            .next_back()
+            .map(|listed| listed.key);
+        if !page.has_more {
+            return names;
+        }
+    }
+}
+
+#[tokio::test]
+async fn names_of_a_large_quiet_folder_are_kept_until_one_comes_or_goes() {
+    let (store, _disk, folder) = open().await;
+    fill(&folder, 1_200);
+    assert_eq!(walk(&store).await.len(), 1_200);
+    assert_eq!(store.files.names.folders(), 0, "it was changed just now");
+
+    tokio::time::sleep(Duration::from_millis(3_100)).await;
+    assert_eq!(walk(&store).await.len(), 1_200);
+    assert_eq!(store.files.names.folders(), 1);
+    for round in 0..40 {
+        let path = format!("users/{round:06}-again.json");
+        assert!(is_applied(&create(&store, &path).await));
+        assert!(walk(&store).await.contains(&path), "{path}");
+        fs::remove_file(folder.path().join("root").join(&path)).unwrap();
+        assert!(!walk(&store).await.contains(&path), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn walk_through_kept_names_begins_anywhere() {
+    let (store, _disk, folder) = open().await;
+    fill(&folder, 1_200);
+    let below = folder.path().join("root/users/000300");
+    fs::create_dir(&below).unwrap();
+    fs::write(below.join("x.json"), "{}").unwrap();
+    tokio::time::sleep(Duration::from_millis(3_100)).await;
+    let names = walk(&store).await;
+    assert_eq!(names.len(), 1_201);
+    assert_eq!(store.files.names.folders(), 1);
+    for position in [0, 1, 299, 300, 301, 302, 1_198, 1_199] {
+        let after = key(&names[position]);
+        let page = store.list(&Prefix::new("users/"), Some(&after), 2).await;
+        let found = page.unwrap().objects.into_iter().map(|listed| listed.key);
+        let wanted = names
+            .iter()
+            .skip(position + 1)
+            .take(2)
+            .map(|name| key(name));
+        assert!(found.eq(wanted), "after {after:?}");
+    }
+}
+
+#[tokio::test]
+async fn folder_with_too_many_names_is_read_in_pieces() {
+    let (store, _disk, folder) = open().await;
+    fill(&folder, 1_200);
+    let names = walk(&store).await;
+    // As if somebody else held the names of a large folder.
+    let turn = store.files.names.take_turn();
+    assert_eq!(walk(&store).await, names);
+    assert_eq!(store.files.names.folders(), 0);
+    drop(turn);
 }
