@@ -27,7 +27,7 @@ use crate::{article::Article, operation::Operation};
 /// The whole collection may be read by a query that sorts without an index; by default 10,000 documents are the limit.
 const BUDGET: usize = usize::MAX;
 /// With how many documents a folder is still asked for the end of an index.
-const DESCENDS: usize = 5_000;
+const DESCENDS: usize = 200_000;
 /// For replies of Redis, instead of 250 ms: on a busy machine one late reply would make a query read every document.
 const REDIS_DEADLINE: Duration = Duration::from_secs(5);
 
