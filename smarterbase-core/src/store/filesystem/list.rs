@@ -75,10 +75,10 @@ impl Walk<'_> {
         loop {
             let paths = self.smallest(folder, last.as_deref())?;
             for path in &paths {
+                self.visit(path)?;
                 if self.found.len() == self.want {
                     return Ok(());
                 }
-                self.visit(path)?;
             }
             if paths.len() < self.want {
                 return Ok(());
