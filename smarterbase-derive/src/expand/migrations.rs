@@ -33,7 +33,7 @@ impl<'a> Subject<'a> {
             crate_path: &model.crate_path,
             options: &model.options,
             history: &model.history,
-            parts: history::of_document(model).1,
+            parts: history::parts(model),
         }
     }
 

@@ -1,13 +1,13 @@
 //! The static `DocumentSpec`: plain data.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens as _, quote, quote_spanned};
-use smarterbase_schema::Type;
+use quote::{quote, quote_spanned};
+use smarterbase_schema::types;
 
 use super::{components, migrations, policy, references};
 use crate::{
     attr::Unknown,
-    model::{Computed, Definition, DocumentModel, FieldModel, Kind, span_of},
+    model::{Computed, Definition, DocumentModel, FieldModel, Kind, span_of_type},
     names,
 };
 
@@ -57,7 +57,7 @@ pub(super) fn expand(model: &DocumentModel, past: &migrations::Subject<'_>) -> T
 /// document that is not of std.
 pub(super) fn names(model: &DocumentModel) -> Option<TokenStream> {
     let mut stored = model.stored().filter(|field| field.opaque.is_none());
-    stored.find(|field| !Type::parse(&field.ty.to_token_stream().to_string()).is_known())?;
+    stored.find(|field| !types::is_known(&crate::history::text(&field.ty, false)))?;
     let type_name = names::plain(&model.ident);
     let span = Span::mixed_site().located_at(model.ident.span());
     Some(quote_spanned! {span=>
@@ -103,7 +103,7 @@ pub(super) fn shape(ty: &syn::Type, opaque: bool) -> TokenStream {
     if opaque {
         return quote!(&__sb::Shape::Opaque);
     }
-    let span = span_of(ty);
+    let span = span_of_type(ty);
     quote_spanned!(span=> <#ty as __sb::FieldType>::SHAPE)
 }
 

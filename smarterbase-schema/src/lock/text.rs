@@ -307,8 +307,12 @@ fn fact(text: &str) -> Option<(String, String)> {
     let (name, rest) = match text.starts_with('"') {
         true => unquoted(text)?,
         false => {
-            let end = text.find([' ', '='])?;
-            (text[..end].to_owned(), &text[end..])
+            let end = text.find('=')?;
+            let name = text[..end].trim_end_matches(' ');
+            if name.contains(' ') {
+                return None;
+            }
+            (name.to_owned(), &text[end..])
         }
     };
     let value = rest.trim_start().strip_prefix('=')?.trim_start();
@@ -319,6 +323,15 @@ fn fact(text: &str) -> Option<(String, String)> {
 
 /// The content of a basic string at the front of `text`, and what follows it.
 fn unquoted(text: &str) -> Option<(String, &str)> {
+    let (content, rest) = text.strip_prefix('"')?.split_once('"')?;
+    if content.contains('\\') {
+        return unescaped(text);
+    }
+    Some((content.to_owned(), rest))
+}
+
+/// The same letter by letter, of a string with escapes.
+fn unescaped(text: &str) -> Option<(String, &str)> {
     let mut content = String::new();
     let mut letters = text.strip_prefix('"')?.char_indices();
     while let Some((position, letter)) = letters.next() {
