@@ -297,9 +297,10 @@ fn is_plain(ty: &syn::Type) -> bool {
         .iter()
         .all(|segment| match &segment.arguments {
             syn::PathArguments::None => segment.ident != "Self",
-            syn::PathArguments::AngleBracketed(list) => list.args.iter().all(
-                |argument| matches!(argument, syn::GenericArgument::Type(ty) if is_plain(ty)),
-            ),
+            syn::PathArguments::AngleBracketed(list) => list
+                .args
+                .iter()
+                .all(|argument| matches!(argument, syn::GenericArgument::Type(ty) if is_plain(ty))),
             syn::PathArguments::Parenthesized(_) => false,
         })
 }

@@ -89,12 +89,13 @@ fn constant(model: &DocumentModel, component: &Component) -> TokenStream {
         quote!(__sb::None)
     };
     let assertion = component.lower.then(|| {
+        // The whole call is where rustc points.
+        let located = Ident::new(&name.to_string(), span);
         quote_spanned! {span=>
-            const _: () = __sb::assert!(#name.is_text(), "`lower` folds text, and this field is not text");
+            const _: () = #located.must_be_text();
         }
     });
     quote! {
-        #[allow(non_upper_case_globals)]
         const #name: __sb::Component<#ty> = #call(#stored, #lower, #origin, #touched)#computed;
         #assertion
     }

@@ -39,10 +39,8 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
             #stamp
             #revision
 
-            fn check_rules(&self) -> __sb::Result<(), __sb::Vec<__sb::Violation>> {
-                #[allow(unused_imports)]
-                use __sb::{NotValidated as _, Validated as _};
-                (&__sb::Probe(self)).violations()
+            fn check_rules(&self) -> __sb::Rules {
+                __sb::Probe(self).violations()
             }
         }
     }
@@ -59,10 +57,7 @@ fn key(model: &DocumentModel) -> (TokenStream, TokenStream) {
 /// The stored fields by their positions: what queries compare. One array costs the compiler less than an arm for each.
 fn values(model: &DocumentModel) -> TokenStream {
     let idents = model.stored().map(|field| &field.ident);
-    quote! {
-        let __sb_fields: &[&dyn __sb::Any] = &[#(&self.#idents),*];
-        __sb_fields[__sb_position as usize]
-    }
+    quote!(__sb::field_at(&[#(&self.#idents),*], __sb_position))
 }
 
 /// Nothing for a model without definitions: a body costs the compiler something also when it is empty.

@@ -6,7 +6,9 @@ use smarterbase_schema::{Form, Part as SealedPart, Representation, Shape, Type, 
 use super::PartTokens;
 use crate::{
     attr::serde,
-    model::{Body, DocumentModel, EmbeddedModel, FieldModel, Part, Variant, VariantFields, path_of},
+    model::{
+        Body, DocumentModel, EmbeddedModel, FieldModel, Part, Variant, VariantFields, path_of,
+    },
 };
 
 /// The shape of a document, and where its fields stand.
