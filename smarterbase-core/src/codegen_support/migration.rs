@@ -208,20 +208,25 @@ pub const fn hold_lock(bytes: &'static [u8], seal_line: &str) -> &'static [u8] {
     bytes
 }
 
-/// Only the first line is compared, which changes with every other one.
+/// Only the digits of the seal are compared, which change with everything else: sixteen bytes as one number, because the
+/// compiler interprets this for every type. A first line that is no seal was reported by the derive.
 const fn is_lock(bytes: &[u8], seal_line: &str) -> bool {
-    let seal = seal_line.as_bytes();
-    if bytes.len() < seal.len() {
-        return false;
+    match (digits(seal_line.as_bytes()), digits(bytes)) {
+        (Some(wanted), Some(found)) => wanted == found,
+        (Some(_), None) => false,
+        (None, _) => true,
     }
-    let mut position = 0;
-    while position < seal.len() {
-        if bytes[position] != seal[position] {
-            return false;
+}
+
+/// What follows `# seal `.
+#[rustfmt::skip]
+const fn digits(line: &[u8]) -> Option<u128> {
+    match *line {
+        [_, _, _, _, _, _, _, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] => {
+            Some(u128::from_ne_bytes([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]))
         }
-        position += 1;
+        _ => None,
     }
-    true
 }
 
 /// Refuses a draft while the program is compiled where `SMARTERBASE_DRAFTS=deny`. The second variable only makes cargo expand
@@ -252,4 +257,31 @@ pub const fn draft(
 ) -> Standing {
     allow_draft(drafts, seal_out, message);
     Standing::Draft(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_lock;
+
+    #[test]
+    fn a_lock_is_known_by_the_digits_of_its_seal() {
+        let line = "# seal 0123456789abcdef";
+        let text = "# seal 0123456789abcdef\nkind = \"document\"\n";
+        assert!(is_lock(text.as_bytes(), line));
+        for position in 7..line.len() {
+            let mut edited = text.as_bytes().to_vec();
+            edited[position] ^= 1;
+            assert!(!is_lock(&edited, line), "byte {position}");
+            let cut = &text.as_bytes()[..position];
+            assert!(!is_lock(cut, line), "{position} bytes");
+        }
+    }
+
+    #[test]
+    fn a_first_line_that_is_no_seal_is_one_error_and_not_two() {
+        assert!(is_lock(
+            b"kind = \"document\"\n# and more text",
+            "kind = \"document\""
+        ));
+    }
 }
