@@ -302,8 +302,22 @@ fn bits(hex: &str) -> Option<u64> {
         .filter(|bits| digest::hex(*bits) == hex)
 }
 
+/// `name = "value"` just as [`line`] writes it, without escapes. The derive, which is built without optimization, reads most
+/// lines in this way at a third of the cost.
+fn plain_fact(text: &str) -> Option<(&str, &str)> {
+    let end = text.bytes().position(|byte| byte == b' ')?;
+    let (name, rest) = text.split_at(end);
+    let value = rest.strip_prefix(" = \"")?.strip_suffix('"')?;
+    let has = |text: &str, byte| text.as_bytes().contains(&byte);
+    let is_odd = has(name, b'"') || has(name, b'=') || has(value, b'"') || has(value, b'\\');
+    (!is_odd).then_some((name, value))
+}
+
 /// `name = "value"`.
 fn fact(text: &str) -> Option<(String, String)> {
+    if let Some((name, value)) = plain_fact(text) {
+        return Some((name.to_owned(), value.to_owned()));
+    }
     let (name, rest) = match text.starts_with('"') {
         true => unquoted(text)?,
         false => {
