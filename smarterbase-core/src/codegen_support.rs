@@ -5,6 +5,8 @@ pub mod component;
 pub mod migration;
 pub mod newtype;
 
+use std::ops::Deref;
+
 pub use std::{
     any::Any,
     assert,
@@ -29,7 +31,8 @@ pub use crate::format::lower::LATEST as LOWER;
 pub use automatic::{AutomaticKey, AutomaticRevision, AutomaticTime, revision_of};
 pub use component::{Component, component};
 pub use migration::{
-    StepOutput, Untracked, added, converted, custom, hold_lock, may_be_draft, split,
+    StepOutput, Untracked, added, allow_draft, arguments, converted, custom, draft, hold_lock,
+    split,
 };
 pub use newtype::{InnerAutomaticKey, InnerIndexValue, InnerKey, InnerPresentValue, KeyNewtype};
 pub use serde;
@@ -49,7 +52,7 @@ pub use crate::{
         index_value::{Encoding, PresentValue},
     },
     error::{Error, Violation},
-    migration::{Change, Migration, Representation, Step as MigrationStep, VariantChange},
+    migration::{Change, Migration, Names, Representation, Step as MigrationStep, VariantChange},
     schema::{
         DocumentType, Schema, chore,
         closed_world::{
@@ -65,6 +68,24 @@ pub fn boxed<Output>(
     future: impl Future<Output = Output> + Send + 'static,
 ) -> futures::future::BoxFuture<'static, Output> {
     Box::pin(future)
+}
+
+/// The other names of a field that has none. An empty list in place would be a constant of its own.
+pub const NO_NAMES: &[&str] = &[];
+
+/// The handle of a stored field. A function and not a method: its name is found at once.
+#[must_use]
+pub const fn handle<T, V, C>(name: &'static str) -> Field<T, V, C> {
+    Field::new(name)
+}
+
+/// The field at `position`.
+///
+/// # Panics
+/// There is none.
+#[must_use]
+pub fn field_at<'a>(fields: &[&'a dyn Any], position: u16) -> &'a dyn Any {
+    fields[usize::from(position)]
 }
 
 /// The form of the keys of `T`.
@@ -91,6 +112,42 @@ pub fn find_many<'a, T: Document>(
     FindMany::new(session.into(), ordinal, prefix, None)
 }
 
+/// As [`find_one`] of a definition over one component of the type `V`.
+pub fn find_one_by<'a, T: Document, V>(
+    session: impl Into<Session<'a>>,
+    ordinal: u16,
+    value: &impl IndexArg<V>,
+) -> FindOne<'a, T> {
+    find_one(session, ordinal, &[value.argument()])
+}
+
+/// As [`find_many`] of a definition over one component of the type `V`.
+pub fn find_many_by<'a, T: Document, V>(
+    session: impl Into<Session<'a>>,
+    ordinal: u16,
+    value: &impl IndexArg<V>,
+) -> FindMany<'a, T> {
+    find_many(session, ordinal, &[value.argument()])
+}
+
+/// The count of what [`find_many_by`] finds.
+pub fn count_by<'a, T: Document, V>(
+    session: impl Into<Session<'a>>,
+    ordinal: u16,
+    value: &impl IndexArg<V>,
+) -> Count<'a, T> {
+    find_many_by::<T, V>(session, ordinal, value).count()
+}
+
+/// Deletes what [`find_many_by`] finds.
+pub fn delete_by<'a, T: Document, V>(
+    session: impl Into<Session<'a>>,
+    ordinal: u16,
+    value: &impl IndexArg<V>,
+) -> DeleteMany<'a, T> {
+    find_many_by::<T, V>(session, ordinal, value).delete()
+}
+
 /// The request of a range finder: `prefix` is equal, and the next component lies in `range`.
 pub fn find_range<'a, T: Document, V>(
     session: impl Into<Session<'a>>,
@@ -101,30 +158,44 @@ pub fn find_range<'a, T: Document, V>(
     FindMany::new(session.into(), ordinal, prefix, Some(range.bounds()))
 }
 
-/// Runs the rules of `validator`, when the type has them (see [`Validated`] and [`NotValidated`]).
+/// What comes of the rules of a type.
+pub type Rules = Result<(), Vec<Violation>>;
+
+/// Runs the rules of `validator`, when the type has them; else it is taken for [`NotValidated`].
 #[derive(Debug)]
 pub struct Probe<'a, T>(pub &'a T);
 
-/// Chosen by method resolution for types that implement `validator::Validate`.
-pub trait Validated {
+impl<T: validator::Validate> Probe<'_, T> {
+    /// Chosen by method resolution, which dereferences last, for types that implement `validator::Validate`.
+    ///
+    /// # Errors
     /// The violations.
-    fn violations(&self) -> Result<(), Vec<Violation>>;
+    pub fn violations(&self) -> Rules {
+        self.0.validate().map_err(|errors| flatten("", &errors))
+    }
 }
 
-/// Chosen, one reference further out, for all other types.
-pub trait NotValidated {
-    /// No violations.
-    fn violations(&self) -> Result<(), Vec<Violation>> {
+/// A type without rules.
+#[derive(Debug)]
+pub struct NotValidated;
+
+impl NotValidated {
+    /// Chosen for all other types.
+    ///
+    /// # Errors
+    /// Never.
+    pub const fn violations(&self) -> Rules {
         Ok(())
     }
 }
 
-impl<T: validator::Validate> Validated for Probe<'_, T> {
-    fn violations(&self) -> Result<(), Vec<Violation>> {
-        self.0.validate().map_err(|errors| flatten("", &errors))
+impl<T> Deref for Probe<'_, T> {
+    type Target = NotValidated;
+
+    fn deref(&self) -> &NotValidated {
+        &NotValidated
     }
 }
-impl<T> NotValidated for &Probe<'_, T> {}
 
 /// Every violation, with the path of its field. The parameters of a rule are left out: they hold the value.
 fn flatten(path: &str, errors: &validator::ValidationErrors) -> Vec<Violation> {

@@ -11,4 +11,4 @@ pub mod variant;
 
 pub use failure::Failure;
 pub use object::{Object, Raw};
-pub use step::{Change, Migration, Representation, Step, VariantChange, Versions};
+pub use step::{Change, Migration, Names, Representation, Step, VariantChange, Versions};

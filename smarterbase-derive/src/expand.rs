@@ -35,36 +35,42 @@ pub(crate) fn document(input: &DeriveInput) -> TokenStream {
         }
         None => fallback::document(input),
     };
-    let errors = errors.into_tokens();
-    quote!(#output #errors)
+    [output, errors.into_tokens()].into_iter().collect()
 }
 
 fn expand(model: &DocumentModel) -> TokenStream {
     let subject = migrations::Subject::of_document(model);
-    let tracking = migrations::tracking(&model.history);
-    let past = migrations::past_structs(&subject);
-    let spec = spec::expand(model, &subject);
-    let names = spec::names(model);
-    let components = components::expand(model);
-    let functions = functions::expand(model);
-    let fields = fields::expand(model);
-    let partial = partial::expand(model);
-    let document_impl = document_impl::expand(model);
-    let finders = finders::expand(model);
-    let references = references::expand(model);
-    let new_struct = new_struct::structure(model);
-    let new_impl = new_struct::implementation(model);
-    let wrapped = wrap(
-        &model.crate_path,
-        &quote!(#tracking #functions #components #spec #names #fields #document_impl #finders #partial #references #new_impl),
-    );
-    quote!(#new_struct #past #wrapped)
+    // Joined at once: every interpolation into a `quote!` is a conversation with the compiler.
+    let items = [
+        migrations::tracking(&model.history),
+        functions::expand(model),
+        components::expand(model),
+        spec::expand(model, &subject),
+        spec::names(model).unwrap_or_default(),
+        fields::expand(model),
+        document_impl::expand(model),
+        finders::expand(model),
+        partial::expand(model),
+        references::expand(model),
+        new_struct::implementation(model).unwrap_or_default(),
+    ];
+    let outside = [
+        new_struct::structure(model).unwrap_or_default(),
+        migrations::past_structs(&subject).unwrap_or_default(),
+        wrap(&model.crate_path, &items.into_iter().collect()),
+    ];
+    outside.into_iter().collect()
 }
 
-/// Wraps items so that no name of ours enters the user's module.
+/// Wraps items so that no name of ours enters the user's module. What lints would say of any of them is allowed here: once
+/// costs less than at each item.
 fn wrap(crate_path: &syn::Path, items: &TokenStream) -> TokenStream {
     quote! {
         #[doc(hidden)]
+        #[allow(
+            dead_code, missing_debug_implementations, non_upper_case_globals, private_bounds, private_interfaces,
+            unreachable_pub
+        )]
         const _: () = {
             use #crate_path::__private as __sb;
             #items

@@ -7,7 +7,7 @@ mod shape;
 mod source;
 
 pub(crate) use check::check;
-pub(crate) use shape::{of_document, of_embedded};
+pub(crate) use shape::{of_document, of_embedded, parts, text};
 pub(crate) use source::{Source, write_block, write_marker};
 
 use proc_macro2::{Span, TokenStream};

@@ -271,6 +271,40 @@ fn shards(options: &DocumentOptions, errors: &mut Errors) -> u8 {
     }
 }
 
+/// The type with every `Self` replaced; most types hold none, and need not be taken apart.
+pub(crate) fn named(ty: &syn::Type, ident: &Ident) -> syn::Type {
+    if is_plain(ty) {
+        ty.clone()
+    } else {
+        without_self(ty, ident)
+    }
+}
+
+/// The path of a type that is one and nothing else.
+pub(crate) fn path_of(ty: &syn::Type) -> Option<&Path> {
+    match ty {
+        syn::Type::Path(ty) if ty.qself.is_none() && ty.attrs.is_empty() => Some(&ty.path),
+        _ => None,
+    }
+}
+
+/// Whether a type is a path of names other than `Self`, with parameters that are such types.
+fn is_plain(ty: &syn::Type) -> bool {
+    let Some(path) = path_of(ty) else {
+        return false;
+    };
+    path.segments
+        .iter()
+        .all(|segment| match &segment.arguments {
+            syn::PathArguments::None => segment.ident != "Self",
+            syn::PathArguments::AngleBracketed(list) => list
+                .args
+                .iter()
+                .all(|argument| matches!(argument, syn::GenericArgument::Type(ty) if is_plain(ty))),
+            syn::PathArguments::Parenthesized(_) => false,
+        })
+}
+
 /// `type` with every `Self` replaced by the type's name: field types also stand where there is no `Self`.
 pub(crate) fn without_self<T: quote::ToTokens + syn::parse::Parse + Clone>(
     ty: &T,
@@ -295,6 +329,14 @@ pub(crate) fn without_self<T: quote::ToTokens + syn::parse::Parse + Clone>(
     }
     let tokens = replace(quote!(#ty), ident);
     syn::parse2(tokens).unwrap_or_else(|_| ty.clone())
+}
+
+/// As [`span_of`]; most types are one name, and need not be written as tokens to find it.
+pub(crate) fn span_of_type(ty: &syn::Type) -> Span {
+    match path_of(ty).and_then(Path::get_ident) {
+        Some(name) => Span::call_site().located_at(name.span()),
+        None => span_of(ty),
+    }
 }
 
 /// The place of `tokens`, for what is generated about them. Names resolve as the rest of the expansion does, also when the

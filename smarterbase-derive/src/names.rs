@@ -2,11 +2,14 @@
 
 use heck::ToKebabCase;
 use proc_macro2::Ident;
-use syn::ext::IdentExt;
 
 /// The name of an identifier, without `r#`.
 pub(crate) fn plain(ident: &Ident) -> String {
-    ident.unraw().to_string()
+    let text = ident.to_string();
+    match text.strip_prefix("r#") {
+        Some(plain) => plain.to_owned(),
+        None => text,
+    }
 }
 
 /// `BlogPost` and `blog_post` become `blog-post`.

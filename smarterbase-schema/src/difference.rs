@@ -30,7 +30,7 @@ pub enum Alike {
 /// Compares two parts by the names of their types.
 #[must_use]
 pub fn compare(form: Form, before: &Part, after: &Part) -> Alike {
-    if before.canonical() == after.canonical() {
+    if before.ty == after.ty || before.canonical() == after.canonical() {
         Alike::Yes
     } else if form == Form::Enum
         || before.is_opaque()

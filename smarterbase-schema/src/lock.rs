@@ -2,7 +2,7 @@
 
 mod text;
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use crate::{
     digest,
@@ -157,8 +157,12 @@ fn split_seal(text: &str) -> Option<(&str, &str)> {
 }
 
 /// A checkout may have made other line ends of ours.
-fn normalized(body: &str) -> String {
-    body.replace("\r\n", "\n")
+fn normalized(body: &str) -> Cow<'_, str> {
+    if body.contains('\r') {
+        body.replace("\r\n", "\n").into()
+    } else {
+        body.into()
+    }
 }
 
 impl Sealed {

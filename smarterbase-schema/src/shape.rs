@@ -1,6 +1,9 @@
 //! What one version of a type looks like: names and types, and how serde writes variants.
 
-use crate::{digest::Digest, types::Type};
+use crate::{
+    digest::Digest,
+    types::{self, Type},
+};
 
 /// One version of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +122,9 @@ impl Part {
     /// The type in the form in which types are compared.
     #[must_use]
     pub fn canonical(&self) -> String {
+        if types::is_known_word(&self.ty) {
+            return self.ty.clone();
+        }
         if self.ty.starts_with('{') {
             return canonical_members(&self.ty);
         }
@@ -134,7 +140,7 @@ impl Part {
     /// Whether the shape of the type is not tracked.
     #[must_use]
     pub fn is_opaque(&self) -> bool {
-        self.ty == crate::types::OPAQUE
+        self.ty == types::OPAQUE
     }
 }
 

@@ -35,7 +35,7 @@ const ALIKE: &[(&str, &str)] = &[
 /// Paths whose last segment says everything.
 const PLAIN_ROOTS: &[&str] = &["std", "core", "alloc", "smarterbase", "uuid"];
 
-/// The types that every lock means the same by.
+/// The types that every lock means the same by. Each is written in the form in which types are compared.
 const KNOWN: &[&str] = &[
     "bool",
     "char",
@@ -70,6 +70,18 @@ const KNOWN: &[&str] = &[
     "Map",
     "Box",
 ];
+
+/// Whether a text is one known type without parameters: then it is compared as it is written.
+#[must_use]
+pub fn is_known_word(text: &str) -> bool {
+    KNOWN.contains(&text)
+}
+
+/// As [`Type::is_known`], of a text.
+#[must_use]
+pub fn is_known(text: &str) -> bool {
+    is_known_word(text) || Type::parse(text).is_known()
+}
 
 impl Type {
     /// Reads the text of a type. What is not understood is kept as it is, without white space.
@@ -346,6 +358,13 @@ mod tests {
     fn canonical_text_is_canonical() {
         for text in ["Map<String, u32>", "[u8]", "(A, B)", "Json", "opaque", "Id"] {
             assert_eq!(canonical(text), text);
+        }
+    }
+
+    #[test]
+    fn known_types_are_compared_as_they_are_written() {
+        for known in super::KNOWN {
+            assert_eq!(canonical(known), *known);
         }
     }
 

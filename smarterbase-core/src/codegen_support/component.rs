@@ -46,10 +46,16 @@ impl<V> Component<V> {
         self
     }
 
-    /// Whether the component is text, so that it can be folded to lower case.
-    #[must_use]
-    pub const fn is_text(&self) -> bool {
+    /// Refuses, while the program is compiled, a component that is no text and so cannot be folded to lower case.
+    ///
+    /// # Panics
+    /// It is no text.
+    #[track_caller]
+    pub const fn must_be_text(&self) {
         let Encoding { name, .. } = self.spec.encoding;
-        matches!(name.as_bytes(), b"string")
+        assert!(
+            matches!(name.as_bytes(), b"string"),
+            "`lower` folds text, and this field is not text"
+        );
     }
 }

@@ -4,7 +4,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::to_raw_value;
 
 use crate::{
-    document::{FieldType, Shape, upgrade},
+    document::{FieldType, Shape, Standing, upgrade},
     migration::{
         Object, Raw, Versions,
         failure::Cause,
@@ -137,42 +137,35 @@ pub fn added<New: Serialize>(value: &New) -> Result<Vec<Raw>, Cause> {
     encode(value).map(|value| vec![value])
 }
 
-/// Runs a function with one result: `convert`, `merge` and `remove_variant`.
+/// The arguments of a step's function.
 ///
 /// # Errors
-/// An argument is not what its version says, or the function returned an error.
-pub fn converted<Old: Arguments, New: Serialize, Out: StepOutput<New>>(
-    call: &Call<'_>,
-    function: fn(Old) -> Out,
-) -> Result<Vec<Raw>, Cause> {
-    let new = run(call, function)?;
+/// An argument is not what its version says.
+pub fn arguments<Old: Arguments>(call: &Call<'_>) -> Result<Old, Cause> {
+    Old::decode(call)
+}
+
+/// What a function with one result returned: `convert`, `merge` and `remove_variant`.
+///
+/// # Errors
+/// The function returned an error, or the value is not JSON.
+pub fn converted<New: Serialize, Out: StepOutput<New>>(result: Out) -> Result<Vec<Raw>, Cause> {
+    let new = result.into_step().map_err(Cause::Refused)?;
     encode(&new).map(|value| vec![value])
 }
 
-/// Runs a function with several results: `split`.
+/// What a function with several results returned: `split`.
 ///
 /// # Errors
 /// As [`converted`].
-pub fn split<Old: Arguments, New: Results, Out: StepOutput<New>>(
-    call: &Call<'_>,
-    function: fn(Old) -> Out,
-) -> Result<Vec<Raw>, Cause> {
-    run(call, function)?.encode()
-}
-
-fn run<Old: Arguments, New, Out: StepOutput<New>>(
-    call: &Call<'_>,
-    function: fn(Old) -> Out,
-) -> Result<New, Cause> {
-    function(Old::decode(call)?)
-        .into_step()
-        .map_err(Cause::Refused)
+pub fn split<New: Results, Out: StepOutput<New>>(result: Out) -> Result<Vec<Raw>, Cause> {
+    result.into_step().map_err(Cause::Refused)?.encode()
 }
 
 /// Runs a function that takes and returns a whole struct: `custom`. What it keeps stays as it is.
 ///
 /// # Errors
-/// As [`converted`].
+/// An argument is not what its version says, or the function returned an error.
 pub fn custom<Old: DeserializeOwned, New: Serialize, Out: StepOutput<New>>(
     call: &Call<'_>,
     shapes: &[&Shape],
@@ -206,6 +199,7 @@ pub fn custom<Old: DeserializeOwned, New: Serialize, Out: StepOutput<New>>(
 /// # Panics
 /// When it is another one now.
 #[must_use]
+#[track_caller]
 pub const fn hold_lock(bytes: &'static [u8], seal_line: &str) -> &'static [u8] {
     assert!(
         is_lock(bytes, seal_line),
@@ -214,28 +208,80 @@ pub const fn hold_lock(bytes: &'static [u8], seal_line: &str) -> &'static [u8] {
     bytes
 }
 
-/// Only the first line is compared, which changes with every other one.
+/// Only the digits of the seal are compared, which change with everything else: sixteen bytes as one number, because the
+/// compiler interprets this for every type. A first line that is no seal was reported by the derive.
 const fn is_lock(bytes: &[u8], seal_line: &str) -> bool {
-    let seal = seal_line.as_bytes();
-    if bytes.len() < seal.len() {
-        return false;
+    match (digits(seal_line.as_bytes()), digits(bytes)) {
+        (Some(wanted), Some(found)) => wanted == found,
+        (Some(_), None) => false,
+        (None, _) => true,
     }
-    let mut position = 0;
-    while position < seal.len() {
-        if bytes[position] != seal[position] {
-            return false;
-        }
-        position += 1;
-    }
-    true
 }
 
-/// Whether a draft may be compiled: not where `SMARTERBASE_DRAFTS=deny`. The second variable only makes cargo expand drafts
-/// again when it is set: then the derive writes what `seal` collects.
+/// What follows `# seal `.
+#[rustfmt::skip]
+const fn digits(line: &[u8]) -> Option<u128> {
+    match *line {
+        [_, _, _, _, _, _, _, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] => {
+            Some(u128::from_ne_bytes([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]))
+        }
+        _ => None,
+    }
+}
+
+/// Refuses a draft while the program is compiled where `SMARTERBASE_DRAFTS=deny`. The second variable only makes cargo expand
+/// drafts again when it is set: then the derive writes what `seal` collects.
+///
+/// # Panics
+/// With `message`, where drafts are denied.
+#[track_caller]
+pub const fn allow_draft(drafts: Option<&str>, _seal_out: Option<&str>, message: &str) {
+    if let Some(drafts) = drafts
+        && matches!(drafts.as_bytes(), b"deny")
+    {
+        panic!("{}", message)
+    }
+}
+
+/// The standing of a document that is a draft.
+///
+/// # Panics
+/// As [`allow_draft`].
 #[must_use]
-pub const fn may_be_draft(drafts: Option<&str>, _seal_out: Option<&str>) -> bool {
-    match drafts {
-        Some(drafts) => !matches!(drafts.as_bytes(), b"deny"),
-        None => true,
+#[track_caller]
+pub const fn draft(
+    digest: u64,
+    drafts: Option<&str>,
+    seal_out: Option<&str>,
+    message: &str,
+) -> Standing {
+    allow_draft(drafts, seal_out, message);
+    Standing::Draft(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_lock;
+
+    #[test]
+    fn a_lock_is_known_by_the_digits_of_its_seal() {
+        let line = "# seal 0123456789abcdef";
+        let text = "# seal 0123456789abcdef\nkind = \"document\"\n";
+        assert!(is_lock(text.as_bytes(), line));
+        for position in 7..line.len() {
+            let mut edited = text.as_bytes().to_vec();
+            edited[position] ^= 1;
+            assert!(!is_lock(&edited, line), "byte {position}");
+            let cut = &text.as_bytes()[..position];
+            assert!(!is_lock(cut, line), "{position} bytes");
+        }
+    }
+
+    #[test]
+    fn a_first_line_that_is_no_seal_is_one_error_and_not_two() {
+        assert!(is_lock(
+            b"kind = \"document\"\n# and more text",
+            "kind = \"document\""
+        ));
     }
 }

@@ -12,7 +12,7 @@ use crate::migration::{Migration, Representation};
 
 /// A handle of one field: `User::FIELDS.email`. `C` says what the field can be asked: [`Unindexed`], [`Indexed`],
 /// [`Ranged`].
-pub struct Field<T, V, C> {
+pub struct Field<T, V, C = Unindexed> {
     name: &'static str,
     types: Types<T, V, C>,
 }

@@ -38,6 +38,26 @@ pub struct DocumentSpec {
     pub history: History,
 }
 
+impl DocumentSpec {
+    /// What goes without saying, so that the derive need not say it.
+    #[doc(hidden)]
+    pub const PLAIN: Self = Self {
+        type_name: "",
+        collection: "",
+        schema_version: 1,
+        shards: 1,
+        key_field: "",
+        key_kind: KeyKind::Text,
+        fields: &[],
+        computed: &[],
+        indexes: &[],
+        references: &[],
+        unknown: UnknownMembers::Keep,
+        keeps_history: false,
+        history: History::none(1),
+    };
+}
+
 /// Where a type comes from: the steps from older versions.
 #[derive(Clone, Copy, Debug)]
 pub struct History {
@@ -121,6 +141,24 @@ pub struct IndexSpec {
 }
 
 impl IndexSpec {
+    /// What goes without saying of an index, for the derive.
+    #[doc(hidden)]
+    pub const INDEX: Self = Self {
+        name: "",
+        kind: IndexKind::Index,
+        each: false,
+        range: false,
+        components: &[],
+        predicate: None,
+    };
+
+    /// The same of a unique value.
+    #[doc(hidden)]
+    pub const UNIQUE: Self = Self {
+        kind: IndexKind::Unique,
+        ..Self::INDEX
+    };
+
     /// Whether some documents have neither entries nor claims, so that only who asks for this definition may use it.
     #[must_use]
     pub const fn is_partial(&self) -> bool {

@@ -48,25 +48,18 @@ fn apply(step: &Step, versions: &Versions, object: &mut Object) -> Result<(), Ca
 }
 
 fn apply_change(change: &Change, versions: &Versions, object: &mut Object) -> Result<(), Cause> {
-    let inputs: Vec<Input> = change
-        .takes
-        .iter()
-        .map(|name| input(object, name))
-        .collect();
+    let (takes, gives) = (change.takes.as_slice(), change.gives.as_slice());
+    let inputs: Vec<Input> = takes.iter().map(|name| input(object, name)).collect();
     let results = (change.run)(&Call {
         versions,
-        names: change.takes,
+        names: takes,
         inputs: &inputs,
     })?;
-    for name in change
-        .takes
-        .iter()
-        .filter(|name| !change.gives.contains(name))
-    {
+    for name in takes.iter().filter(|name| !gives.contains(name)) {
         object.take(name);
     }
-    for (name, value) in change.gives.iter().zip(results) {
-        if !change.takes.contains(name) {
+    for (name, value) in gives.iter().zip(results) {
+        if !takes.contains(name) {
             vacant(object, name)?;
         }
         object.set(name, value, true);

@@ -36,11 +36,32 @@ pub struct Change {
     /// The step as it was written, `convert(age)`, for errors.
     pub step: &'static str,
     /// The members that it takes. One that is missing is passed as null.
-    pub takes: &'static [&'static str],
+    pub takes: Names,
     /// The members that it gives, in the order of its results.
-    pub gives: &'static [&'static str],
+    pub gives: Names,
     /// The function.
     pub run: fn(&Call<'_>) -> Result<Vec<Raw>, Cause>,
+}
+
+/// The stored names of members. Most steps have one: a slice of it would be a constant of its own, which costs the compiler
+/// more than the name.
+#[derive(Clone, Copy, Debug)]
+pub enum Names {
+    /// One name.
+    One(&'static str),
+    /// Any number of names.
+    Several(&'static [&'static str]),
+}
+
+impl Names {
+    /// The names, in their order.
+    #[must_use]
+    pub const fn as_slice(&self) -> &[&'static str] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Several(names) => names,
+        }
+    }
 }
 
 /// A function for the content of one variant.
@@ -130,7 +151,10 @@ impl Step {
         match self {
             Self::Rename(from, _) => *from == name,
             Self::Remove(removed) => *removed == name,
-            Self::Change(change) => change.takes.contains(&name) && !change.gives.contains(&name),
+            Self::Change(change) => {
+                let has = |names: &Names| names.as_slice().contains(&name);
+                has(&change.takes) && !has(&change.gives)
+            }
             Self::RenameVariant(..) | Self::ReplaceVariant(_) | Self::Represent(..) => false,
         }
     }

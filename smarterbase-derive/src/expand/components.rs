@@ -5,7 +5,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use smarterbase_schema::Origin;
 
-use crate::model::{Definition, DocumentModel, Source, span_of};
+use crate::model::{Definition, DocumentModel, Source, span_of_type};
 
 /// The constants of a model.
 pub(super) fn expand(model: &DocumentModel) -> TokenStream {
@@ -44,7 +44,7 @@ pub(super) fn name(model: &DocumentModel, component: Component) -> Ident {
 pub(super) fn value_type(model: &DocumentModel, component: Component) -> TokenStream {
     let ty = model.sources().get(component.position).ty();
     if component.each {
-        let span = span_of(ty);
+        let span = span_of_type(ty);
         quote_spanned!(span=> <#ty as __sb::IndexList>::Element)
     } else {
         quote!(#ty)
@@ -65,7 +65,7 @@ fn constant(model: &DocumentModel, component: &Component) -> TokenStream {
     let name = name(model, *component);
     let ty = value_type(model, *component);
     let part = model.sources().get(component.position);
-    let span = span_of(part.ty());
+    let span = span_of_type(part.ty());
     let stored = part.stored();
     let (origin, touched, computed) = match part {
         Source::Field(field) => {
@@ -89,12 +89,13 @@ fn constant(model: &DocumentModel, component: &Component) -> TokenStream {
         quote!(__sb::None)
     };
     let assertion = component.lower.then(|| {
+        // The whole call is where rustc points.
+        let located = Ident::new(&name.to_string(), span);
         quote_spanned! {span=>
-            const _: () = __sb::assert!(#name.is_text(), "`lower` folds text, and this field is not text");
+            const _: () = #located.must_be_text();
         }
     });
     quote! {
-        #[allow(non_upper_case_globals)]
         const #name: __sb::Component<#ty> = #call(#stored, #lower, #origin, #touched)#computed;
         #assertion
     }

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
 use super::{components, fields, functions};
-use crate::model::{Definition, DocumentModel, FieldModel, Role, Source, span_of};
+use crate::model::{Definition, DocumentModel, FieldModel, Role, Source, span_of_type};
 
 pub(super) fn expand(model: &DocumentModel) -> TokenStream {
     let ident = &model.ident;
@@ -39,10 +39,8 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
             #stamp
             #revision
 
-            fn check_rules(&self) -> __sb::Result<(), __sb::Vec<__sb::Violation>> {
-                #[allow(unused_imports)]
-                use __sb::{NotValidated as _, Validated as _};
-                (&__sb::Probe(self)).violations()
+            fn check_rules(&self) -> __sb::Rules {
+                __sb::Probe(self).violations()
             }
         }
     }
@@ -59,10 +57,7 @@ fn key(model: &DocumentModel) -> (TokenStream, TokenStream) {
 /// The stored fields by their positions: what queries compare. One array costs the compiler less than an arm for each.
 fn values(model: &DocumentModel) -> TokenStream {
     let idents = model.stored().map(|field| &field.ident);
-    quote! {
-        let __sb_fields: &[&dyn __sb::Any] = &[#(&self.#idents),*];
-        __sb_fields[__sb_position as usize]
-    }
+    quote!(__sb::field_at(&[#(&self.#idents),*], __sb_position))
 }
 
 /// Nothing for a model without definitions: a body costs the compiler something also when it is empty.
@@ -124,7 +119,7 @@ fn stamp(model: &DocumentModel) -> Option<TokenStream> {
     let key = model.key().filter(|key| key.automatic_key).map(|key| {
         let ident = &key.ident;
         // The argument's type decides where rustc points when the type cannot be made.
-        let span = span_of(&key.ty);
+        let span = span_of_type(&key.ty);
         let ty = &key.ty;
         quote_spanned!(span=> <#ty as __sb::AutomaticKey>::fill(&mut self.#ident, __sb_moment);)
     });
@@ -144,7 +139,7 @@ fn stamp(model: &DocumentModel) -> Option<TokenStream> {
 fn times(model: &DocumentModel, role: Role) -> TokenStream {
     let set = |field: &FieldModel| {
         let (ident, ty) = (&field.ident, &field.ty);
-        let span = span_of(ty);
+        let span = span_of_type(ty);
         quote_spanned!(span=> self.#ident = <#ty as __sb::AutomaticTime>::at(__sb_moment.now);)
     };
     model
@@ -161,7 +156,7 @@ fn revision(model: &DocumentModel) -> Option<TokenStream> {
         .iter()
         .find(|field| field.role() == Some(Role::Revision))?;
     let ident = &field.ident;
-    let span = span_of(&field.ty);
+    let span = span_of_type(&field.ty);
     let ty = &field.ty;
     let set = quote_spanned!(span=> <#ty as __sb::AutomaticRevision>::set(&mut self.#ident, __sb_revision););
     Some(quote! {

@@ -38,8 +38,14 @@ fn expand(model: &EmbeddedModel) -> TokenStream {
             .unwrap_or_default(),
     };
     let past = migrations::past_structs(&migrations::Subject::of_embedded(model));
+    let lock = migrations::lock(&model.history).map(|lock| quote!(const _: &[u8] = #lock;));
+    let draft = migrations::draft(&model.history)
+        .map(|draft| quote!(const _: () = __sb::allow_draft(#draft);));
     let tracking = migrations::tracking(&model.history);
-    let wrapped = super::wrap(&model.crate_path, &quote!(#tracking #field_type #values));
+    let wrapped = super::wrap(
+        &model.crate_path,
+        &quote!(#lock #draft #tracking #field_type #values),
+    );
     quote!(#past #wrapped)
 }
 
@@ -175,7 +181,6 @@ fn conditional(
     let (implement, arguments, conditions) = generics.split_for_impl();
     quote! {
         #[automatically_derived]
-        #[allow(private_bounds)]
         impl #implement __sb::#name for #ident #arguments #conditions { #items }
     }
 }

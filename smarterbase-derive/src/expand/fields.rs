@@ -15,15 +15,15 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
     let document = &model.ident;
     let name = name(model);
     let about = docs::handles(model);
-    let members = handles(model).map(|(position, part)| {
+    let members = handles(model).map(|(position, part)| -> TokenStream {
         let (ident, about) = (part.ident(), docs::handle(model, position));
         let (value, capability) = (part.ty(), capability(model, position));
-        quote!(#[doc = #about] pub #ident: __sb::Field<#document, #value, __sb::#capability>)
+        quote!(#[doc = #about] pub #ident: __sb::Field<#document, #value #capability>,)
     });
+    let members: TokenStream = members.collect();
     quote! {
         #[doc = #about]
-        #[allow(private_interfaces, unreachable_pub, dead_code, missing_debug_implementations)]
-        #visibility struct #name { #(#members),* }
+        #visibility struct #name { #members }
     }
 }
 
@@ -37,9 +37,10 @@ pub(super) fn values(model: &DocumentModel) -> TokenStream {
     let name = name(model);
     let members = handles(model).map(|(_, part)| {
         let (ident, stored) = (part.ident(), part.stored());
-        quote!(#ident: __sb::Field::new(#stored))
+        quote!(#ident: __sb::handle(#stored),)
     });
-    quote!(#name { #(#members),* })
+    let members: TokenStream = members.collect();
+    quote!(#name { #members })
 }
 
 /// What has a handle, by its position: the stored fields, then what methods compute.
@@ -65,13 +66,13 @@ pub(super) fn serving(model: &DocumentModel, position: usize) -> Option<&Definit
     model.definitions.iter().filter(alone).min_by_key(rank)
 }
 
-/// What the value can be asked.
-fn capability(model: &DocumentModel, position: usize) -> TokenStream {
+/// What the value can be asked, where it is more than every field can.
+fn capability(model: &DocumentModel, position: usize) -> Option<TokenStream> {
     match serving(model, position) {
-        Some(definition) if definition.range.is_some() => quote!(Ranged),
-        Some(_) => quote!(Indexed),
-        None if leads(model, position) => quote!(Indexed),
-        None => quote!(Unindexed),
+        Some(definition) if definition.range.is_some() => Some(quote!(, __sb::Ranged)),
+        Some(_) => Some(quote!(, __sb::Indexed)),
+        None if leads(model, position) => Some(quote!(, __sb::Indexed)),
+        None => None,
     }
 }
 

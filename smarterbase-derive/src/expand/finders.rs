@@ -12,17 +12,17 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
     let ident = &model.ident;
     let visibility = &model.visibility;
     let about = docs::handles(model);
-    let finders = model
+    let finders: TokenStream = model
         .definitions
         .iter()
         .enumerate()
-        .map(|(ordinal, definition)| Finder::new(model, ordinal, definition).expand());
+        .flat_map(|(ordinal, definition)| Finder::new(model, ordinal, definition).expand())
+        .collect();
     quote! {
-        #[allow(dead_code, private_interfaces, private_bounds, unreachable_pub)]
         impl #ident {
             #[doc = #about]
             #visibility const FIELDS: <#ident as __sb::Document>::Fields = <#ident as __sb::Document>::HANDLES;
-            #(#finders)*
+            #finders
         }
     }
 }
@@ -45,6 +45,47 @@ fn located(visibility: &Visibility, span: Span) -> TokenStream {
         })
         .collect()
 }
+
+/// A method that asks for equality.
+struct Verb {
+    prefix: &'static str,
+    /// The function for a definition over one component.
+    of_one: &'static str,
+    /// The function for one over several, and the method that is called on its result.
+    of_several: &'static str,
+    then: Option<&'static str>,
+    /// What the method returns.
+    request: &'static str,
+}
+
+const FIND_ONE: Verb = Verb {
+    prefix: "find_by_",
+    of_one: "find_one_by",
+    of_several: "find_one",
+    then: None,
+    request: "FindOne",
+};
+const FIND_MANY: Verb = Verb {
+    prefix: "find_by_",
+    of_one: "find_many_by",
+    of_several: "find_many",
+    then: None,
+    request: "FindMany",
+};
+const COUNT: Verb = Verb {
+    prefix: "count_by_",
+    of_one: "count_by",
+    of_several: "find_many",
+    then: Some("count"),
+    request: "Count",
+};
+const DELETE: Verb = Verb {
+    prefix: "delete_by_",
+    of_one: "delete_by",
+    of_several: "find_many",
+    then: Some("delete"),
+    request: "DeleteMany",
+};
 
 /// The methods of one definition.
 struct Finder<'a> {
@@ -80,80 +121,51 @@ impl<'a> Finder<'a> {
         }
     }
 
-    fn expand(&self) -> TokenStream {
-        match self.definition.kind {
-            Kind::Unique => self.find_one(),
-            Kind::Index => {
-                let find = self.method(
-                    "find_by_",
-                    "",
-                    "find_many",
-                    "FindMany",
-                    "",
-                    &docs::find_many(self.model, self.definition),
-                );
-                let count = self.method(
-                    "count_by_",
-                    "",
-                    "find_many",
-                    "Count",
-                    ".count()",
-                    &docs::count(self.model, self.definition),
-                );
-                let delete = self.method(
-                    "delete_by_",
-                    "",
-                    "find_many",
-                    "DeleteMany",
-                    ".delete()",
-                    &docs::delete(self.model, self.definition),
-                );
-                let range = self.definition.range.map(|_| self.find_range());
-                quote!(#find #range #count #delete)
-            }
+    fn expand(&self) -> Vec<TokenStream> {
+        let (model, definition) = (self.model, self.definition);
+        if definition.kind == Kind::Unique {
+            return vec![self.method(&FIND_ONE, &docs::find_one(model, definition))];
         }
-    }
-
-    fn find_one(&self) -> TokenStream {
-        self.method(
-            "find_by_",
-            "",
-            "find_one",
-            "FindOne",
-            "",
-            &docs::find_one(self.model, self.definition),
-        )
+        let range = definition.range.map(|_| self.find_range());
+        let mut methods = vec![self.method(&FIND_MANY, &docs::find_many(model, definition))];
+        methods.extend(range);
+        methods.push(self.method(&COUNT, &docs::count(model, definition)));
+        methods.push(self.method(&DELETE, &docs::delete(model, definition)));
+        methods
     }
 
     /// One method that asks for equality of every component.
-    fn method(
-        &self,
-        prefix: &str,
-        suffix: &str,
-        call: &str,
-        request: &str,
-        then: &str,
-        about: &str,
-    ) -> TokenStream {
+    fn method(&self, verb: &Verb, about: &str) -> TokenStream {
         let arguments = self
             .components
             .iter()
             .map(|(ident, ty)| quote!(#ident: impl __sb::IndexArg<#ty>));
+        self.signature(
+            &format!("{}{}", verb.prefix, self.definition.method),
+            &quote!(#(#arguments),*),
+            verb.request,
+            &self.call(verb),
+            about,
+        )
+    }
+
+    /// The call of one function; most definitions have one component, and then it takes that alone.
+    fn call(&self, verb: &Verb) -> TokenStream {
+        let (document, session, ordinal) = (&self.model.ident, &self.session, &self.ordinal);
+        if let [(ident, ty)] = &self.components[..] {
+            let call = format_ident!("{}", verb.of_one);
+            return quote!(__sb::#call::<#document, #ty>(#session, #ordinal, &#ident));
+        }
+        let call = format_ident!("{}", verb.of_several);
         let values = self
             .components
             .iter()
             .map(|(ident, ty)| quote!(__sb::IndexArg::<#ty>::argument(&#ident)));
-        let call = format_ident!("{call}");
-        let (document, session, ordinal) = (&self.model.ident, &self.session, &self.ordinal);
-        let then: TokenStream = then.parse().expect("a method call");
-        let body = quote!(__sb::#call::<#document>(#session, #ordinal, &[#(#values),*])#then);
-        self.signature(
-            &format!("{prefix}{}{suffix}", self.definition.method),
-            &quote!(#(#arguments),*),
-            request,
-            &body,
-            about,
-        )
+        let then = verb.then.map(|then| {
+            let then = format_ident!("{then}");
+            quote!(.#then())
+        });
+        quote!(__sb::#call::<#document>(#session, #ordinal, &[#(#values),*])#then)
     }
 
     /// The method whose last component is a range.

@@ -29,10 +29,7 @@ fn of_value(model: &DocumentModel, computed: &Computed) -> TokenStream {
     );
     let span = span_of(method);
     let path = quote_spanned!(span=> <#document>::#method);
-    quote! {
-        #[allow(non_upper_case_globals)]
-        const #constant: fn(&#document) -> #ty = #path;
-    }
+    quote!(const #constant: fn(&#document) -> #ty = #path;)
 }
 
 fn of_predicate(model: &DocumentModel, position: usize, definition: &Definition) -> TokenStream {

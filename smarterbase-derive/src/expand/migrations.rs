@@ -33,7 +33,7 @@ impl<'a> Subject<'a> {
             crate_path: &model.crate_path,
             options: &model.options,
             history: &model.history,
-            parts: history::of_document(model).1,
+            parts: history::parts(model),
         }
     }
 
@@ -48,22 +48,22 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// What holds the lock, the drafts and the types that only the compiler can compare.
+/// The bytes of the lock, held to what was read of it.
+pub(super) fn lock(history: &History) -> Option<TokenStream> {
+    let (include, seal) = history.lock.as_ref()?;
+    Some(quote!(__sb::hold_lock(__sb::include_bytes!(#include), #seal)))
+}
+
+/// What refuses the draft where drafts are denied, as arguments of the function that does.
+pub(super) fn draft(history: &History) -> Option<TokenStream> {
+    let message = history.draft.as_ref()?;
+    Some(quote! {
+        __sb::option_env!("SMARTERBASE_DRAFTS"), __sb::option_env!("SMARTERBASE_SEAL_OUT"), #message
+    })
+}
+
+/// What holds the types that only the compiler can compare.
 pub(super) fn tracking(history: &History) -> TokenStream {
-    let lock = history.lock.as_ref().map(|(include, seal)| {
-        quote!(const __SB_LOCK: &[u8] = __sb::hold_lock(__sb::include_bytes!(#include), #seal);)
-    });
-    let draft = history.draft.as_ref().map(|message| {
-        quote! {
-            const _: () = __sb::assert!(
-                __sb::may_be_draft(
-                    __sb::option_env!("SMARTERBASE_DRAFTS"),
-                    __sb::option_env!("SMARTERBASE_SEAL_OUT"),
-                ),
-                #message
-            );
-        }
-    });
     let same = history.same.iter().map(|same| {
         let (ty, text, message) = (&same.ty, &same.text, &same.message);
         let span = span_of(ty);
@@ -71,11 +71,11 @@ pub(super) fn tracking(history: &History) -> TokenStream {
             const _: () = __sb::assert!(__sb::is_stored_as(<#ty as __sb::FieldType>::SHAPE, #text), #message);
         }
     });
-    quote!(#lock #draft #(#same)*)
+    same.collect()
 }
 
-/// The migrations, as literals.
-pub(super) fn steps(subject: &Subject<'_>) -> Vec<TokenStream> {
+/// The migrations, as the elements of a list.
+pub(super) fn steps(subject: &Subject<'_>) -> TokenStream {
     subject
         .history
         .links
@@ -105,7 +105,8 @@ pub(super) fn steps(subject: &Subject<'_>) -> Vec<TokenStream> {
                 }
                 .expand()
             });
-            Some(quote!(__sb::Migration { from: #from, steps: &[#(#steps),*] }))
+            let steps: TokenStream = steps.collect();
+            Some(quote!(__sb::Migration { from: #from, steps: &[#steps] },))
         })
         .collect()
 }
@@ -145,15 +146,16 @@ impl StepContext<'_> {
             | Step::Custom(_) => self.change(),
             Step::Widen(_) | Step::Rekind(Some(_)) | Step::AddVariant(_) => return None,
         };
-        Some(quote!(__sb::MigrationStep::#step))
+        Some(quote!(__sb::MigrationStep::#step,))
     }
 
     fn change(&self) -> TokenStream {
         let step = self.text();
-        let (takes, gives) = (self.typed.takes_by_name(), self.typed.gives_by_name());
+        let takes = some_names(&self.typed.takes_by_name());
+        let gives = some_names(&self.typed.gives_by_name());
         let run = self.run();
         quote! {
-            Change(__sb::Change { step: #step, takes: &[#(#takes),*], gives: &[#(#gives),*], run: #run })
+            Change(__sb::Change { step: #step, takes: #takes, gives: #gives, run: #run })
         }
     }
 
@@ -182,6 +184,13 @@ impl StepContext<'_> {
             return word.to_owned();
         }
         format!("{word}({})", names.join(", "))
+    }
+}
+
+fn some_names(names: &[&str]) -> TokenStream {
+    match names {
+        [name] => quote!(__sb::Names::One(#name)),
+        names => quote!(__sb::Names::Several(&[#(#names),*])),
     }
 }
 

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
 use super::docs;
-use crate::model::{DocumentModel, FieldModel, Role, span_of};
+use crate::model::{DocumentModel, FieldModel, Role, span_of_type};
 
 /// The struct, outside the expansion's block: the user gave its name.
 pub(super) fn structure(model: &DocumentModel) -> Option<TokenStream> {
@@ -57,7 +57,7 @@ fn given(model: &DocumentModel) -> impl Iterator<Item = &FieldModel> {
 
 fn value(field: &FieldModel) -> TokenStream {
     let (ident, ty) = (&field.ident, &field.ty);
-    let span = span_of(ty);
+    let span = span_of_type(ty);
     match (&field.default, field.role()) {
         (Some(default), _) => match &default.expression {
             Some(expression) => quote!(#expression),

@@ -33,10 +33,8 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
     });
     quote! {
         #[doc = #about]
-        #[allow(private_interfaces, unreachable_pub, dead_code)]
         #[derive(::core::fmt::Debug)]
         #visibility struct #name { #(#members),* }
-        #[allow(dead_code, private_interfaces, private_bounds, unreachable_pub)]
         impl #ident {
             #[doc = #about]
             #visibility const INDEXES: #name = #name { #(#values),* };

@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::migrations;
 use crate::model::DocumentModel;
 
 /// Only what is not as by default.
@@ -24,12 +25,8 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
         let (version_field, base) = (adopt.literal(), adopt.base);
         quote!(adopt: __sb::Some(__sb::Adoption { version_field: #version_field, base: #base }),)
     });
-    let standing = standing(model).map(|standing| quote!(standing: __sb::Standing::#standing,));
-    let lock = model
-        .history
-        .lock
-        .as_ref()
-        .map(|_| quote!(lock: __SB_LOCK,));
+    let standing = standing(model).map(|standing| quote!(standing: #standing,));
+    let lock = migrations::lock(&model.history).map(|lock| quote!(lock: #lock,));
     quote!(__sb::Policy { #upgrade #on_bad #readable_by #adopt #standing #lock ..__sb::Policy::DEFAULT })
 }
 
@@ -37,11 +34,14 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
 fn standing(model: &DocumentModel) -> Option<TokenStream> {
     let history = &model.history;
     if model.options.unsealed.is_some() {
-        return Some(quote!(Unsealed));
+        return Some(quote!(__sb::Standing::Unsealed));
     }
     if history.sealed.is_some() {
-        return Some(quote!(Sealed));
+        return Some(quote!(__sb::Standing::Sealed));
     }
     let digest = history.shape.as_ref()?.digest();
-    Some(quote!(Draft(#digest)))
+    Some(match migrations::draft(history) {
+        Some(draft) => quote!(__sb::draft(#digest, #draft)),
+        None => quote!(__sb::Standing::Draft(#digest)),
+    })
 }

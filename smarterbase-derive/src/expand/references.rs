@@ -29,7 +29,7 @@ pub(super) fn specs(model: &DocumentModel) -> Vec<TokenStream> {
                 target: #target::COLLECTION,
                 on_delete: __sb::OnDelete::#on_delete,
                 ordinal: #ordinal,
-            }
+            },
         })
     };
     model.references.iter().filter_map(spec).collect()
@@ -81,10 +81,8 @@ pub(super) fn expand(model: &DocumentModel) -> TokenStream {
         .map(|reference| method(model, reference));
     quote! {
         #[doc = #about]
-        #[allow(private_interfaces, unreachable_pub, dead_code)]
         #[derive(::core::fmt::Debug)]
         #visibility struct #name { #(#members),* }
-        #[allow(dead_code, private_interfaces, private_bounds, unreachable_pub)]
         impl #ident {
             #[doc = #about]
             #visibility const REFERENCES: #name = #name { #(#values),* };

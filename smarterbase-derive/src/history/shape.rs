@@ -6,7 +6,9 @@ use smarterbase_schema::{Form, Part as SealedPart, Representation, Shape, Type, 
 use super::PartTokens;
 use crate::{
     attr::serde,
-    model::{Body, DocumentModel, EmbeddedModel, FieldModel, Part, Variant, VariantFields},
+    model::{
+        Body, DocumentModel, EmbeddedModel, FieldModel, Part, Variant, VariantFields, path_of,
+    },
 };
 
 /// The shape of a document, and where its fields stand.
@@ -22,13 +24,18 @@ pub(crate) fn of_document(model: &DocumentModel) -> (Shape, Vec<PartTokens>) {
             )
         })
         .collect();
-    let parts = model.stored().map(|field| PartTokens {
+    (shape, parts(model))
+}
+
+/// Where the fields of a document stand.
+pub(crate) fn parts(model: &DocumentModel) -> Vec<PartTokens> {
+    let part = |field: &FieldModel| PartTokens {
         name: field.stored.clone(),
         span: field.ident.span(),
         ty: Some(field.ty.clone()),
         default: default(field),
-    });
-    (shape, parts.collect())
+    };
+    model.stored().map(part).collect()
 }
 
 fn default(field: &FieldModel) -> Option<proc_macro2::TokenStream> {
@@ -139,9 +146,47 @@ fn part_text(part: &Part) -> String {
 }
 
 /// A type as it stands in a lock.
-fn text(ty: &syn::Type, opaque: bool) -> String {
+pub(crate) fn text(ty: &syn::Type, opaque: bool) -> String {
     if opaque {
         return OPAQUE.to_owned();
     }
+    let mut text = String::new();
+    if write_path(ty, &mut text) {
+        return text;
+    }
     Type::parse(&ty.to_token_stream().to_string()).to_string()
+}
+
+/// Writes a path with types as its parameters, as [`Type`] does but without the detour through tokens. False for other types,
+/// of which something may have been written.
+fn write_path(ty: &syn::Type, text: &mut String) -> bool {
+    let Some(path) = path_of(ty) else {
+        return false;
+    };
+    let mut segments = path.segments.iter();
+    let Some(syn::PathSegment { ident, arguments }) = segments.next() else {
+        return false;
+    };
+    if path.leading_colon.is_some() || segments.next().is_some() {
+        return false;
+    }
+    text.push_str(&ident.to_string());
+    match arguments {
+        syn::PathArguments::None => true,
+        syn::PathArguments::AngleBracketed(list) => write_parameters(list, text),
+        syn::PathArguments::Parenthesized(_) => false,
+    }
+}
+
+fn write_parameters(list: &syn::AngleBracketedGenericArguments, text: &mut String) -> bool {
+    let mut before = "<";
+    for argument in &list.args {
+        text.push_str(before);
+        before = ", ";
+        if !matches!(argument, syn::GenericArgument::Type(ty) if write_path(ty, text)) {
+            return false;
+        }
+    }
+    text.push('>');
+    !list.args.is_empty()
 }

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Span};
 use syn::{Attribute, Type, Visibility};
 
-use super::without_self;
+use super::named;
 use crate::{
     attr::{DefaultValue, FieldOptions, IndexOptions, ReferenceOptions, UniqueOptions, serde},
     errors::Errors,
@@ -86,7 +86,7 @@ impl FieldModel {
                 .filter(|attribute| attribute.path().is_ident("doc"))
                 .cloned()
                 .collect(),
-            ty: without_self(&field.ty, document),
+            ty: named(&field.ty, document),
             key: options.keys.first().map(|key| key.span),
             automatic_key: options.keys.first().is_some_and(|key| key.auto.is_some()),
             second_key: options.keys.get(1).map(|key| key.span),

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Span};
 use syn::Type;
 
-use super::{FieldModel, without_self};
+use super::{FieldModel, named};
 use crate::{
     attr::{ComputedOptions, IndexOptions, UniqueOptions},
     names,
@@ -39,7 +39,7 @@ impl Computed {
         document: &Ident,
     ) -> (Self, Vec<IndexOptions>, Vec<UniqueOptions>) {
         let computed = Self {
-            ty: without_self(&options.ty, document),
+            ty: named(&options.ty, document),
             ident: options.ident,
             revision: options.revision,
             is_taken: false,

@@ -63,8 +63,8 @@ fn steps_become_data_and_one_line_calls() {
     let text = with_lock(&users(), document, user());
     for part in [
         r#"__sb::MigrationStep::Rename("name","full_name")"#,
-        r#"step:"convert(age)",takes:&["age"],gives:&["age"]"#,
-        "__sb::converted::<(String,),u32,_>(__sb_call,|(__sb_0,)|parse(__sb_0))",
+        r#"step:"convert(age)",takes:__sb::Names::One("age"),gives:__sb::Names::One("age")"#,
+        "|__sb_call|match__sb::arguments::<(String,)>(__sb_call){__sb::Ok((__sb_0,))=>__sb::converted::<u32,_>(parse(__sb_0)),",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
@@ -146,7 +146,7 @@ fn a_type_that_does_not_fit_to_its_lock_keeps_its_whole_interface() {
         "find_by_age_in",
         "count_by_age",
         "structNewUser",
-        "age:__sb::Field::new(",
+        "age:__sb::handle(",
     ] {
         let name = item.to_owned();
         assert_eq!(

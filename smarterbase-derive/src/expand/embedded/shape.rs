@@ -44,7 +44,7 @@ fn embedded(model: &EmbeddedModel, form: &TokenStream, parts: &[TokenStream]) ->
             parameters: &[#(#parameters),*],
             form: #form,
             parts: &[#(#parts),*],
-            migrations: &[#(#migrations),*],
+            migrations: &[#migrations],
         })
     }
 }

@@ -2,8 +2,8 @@
 
 use heck::ToSnakeCase;
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::{format_ident, quote, quote_spanned};
-use smarterbase_schema::{Part, Shape, Step};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
+use smarterbase_schema::{Part, Shape, Step, types};
 
 use super::Subject;
 use crate::names;
@@ -136,6 +136,9 @@ pub(super) fn path(subject: &Subject<'_>, version: u32) -> TokenStream {
 
 /// The type of this text, resolved where the struct stands; `types(..)` says what a name of then is called today.
 pub(super) fn ty(subject: &Subject<'_>, text: &str, span: Span) -> TokenStream {
+    if types::is_known_word(text) && subject.options.types.is_empty() {
+        return Ident::new(text, span).into_token_stream();
+    }
     let tokens: TokenStream = match syn::parse_str::<syn::Type>(text) {
         Ok(ty) => quote!(#ty),
         Err(_) => return quote_spanned!(span=> ()),

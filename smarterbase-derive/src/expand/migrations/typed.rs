@@ -74,12 +74,17 @@ impl StepContext<'_> {
             .collect();
         let call = self.function(&quote!(#(#arguments),*));
         let span = self.function_span();
-        quote_spanned!(span=> |__sb_call| __sb::#with::<(#(#types,)*), #new, _>(__sb_call, |(#(#arguments,)*)| #call))
+        let result = quote_spanned!(span=> __sb::#with::<#new, _>(#call));
+        matched(&quote!((#(#types,)*)), &quote!((#(#arguments,)*)), &result)
     }
 
     fn untracked(&self, with: &TokenStream, new: &TokenStream) -> TokenStream {
         let call = self.function(&quote!(__sb_old.0));
-        quote!(|__sb_call| __sb::#with::<__sb::Untracked<_>, #new, _>(__sb_call, |__sb_old| #call))
+        matched(
+            &quote!(__sb::Untracked<_>),
+            &quote!(__sb_old),
+            &quote!(__sb::#with::<#new, _>(#call)),
+        )
     }
 
     /// The function of a step on a variant: it takes the content, and gives a value of today's type.
@@ -89,7 +94,8 @@ impl StepContext<'_> {
         match content.ty.as_str() {
             "()" => {
                 let call = self.function(&TokenStream::new());
-                quote!(|__sb_call| __sb::converted::<((),), #new, _>(__sb_call, |_| #call))
+                let result = quote!(__sb::converted::<#new, _>(#call));
+                matched(&quote!(((),)), &quote!(_), &result)
             }
             text if text.starts_with('{') || !is_tracked_tuple(text) => {
                 self.untracked(&quote!(converted), &new)
@@ -138,6 +144,16 @@ impl StepContext<'_> {
             &part.ty,
             Span::call_site().located_at(self.options.span),
         )
+    }
+}
+
+/// A closure that decodes the arguments and gives the result: one closure, since each costs the compiler as much as a function.
+fn matched(arguments: &TokenStream, pattern: &TokenStream, result: &TokenStream) -> TokenStream {
+    quote! {
+        |__sb_call| match __sb::arguments::<#arguments>(__sb_call) {
+            __sb::Ok(#pattern) => #result,
+            __sb::Err(__sb_cause) => __sb::Err(__sb_cause),
+        }
     }
 }
 
