@@ -27,11 +27,11 @@ const MOST: usize = 16;
 /// The longest pause after attempts that failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Looks after every collection that the engine uses, for as long as the database is open.
+/// Looks after every collection that the engine uses, for as long as the database is open and somebody has a handle to it.
 pub(crate) fn watch(engine: &Arc<Engine>) {
     let watch = Watch {
         engine: Arc::downgrade(engine),
-        closing: engine.closing(),
+        closing: engine.outages.ending.clone(),
         patients: HashMap::new(),
     };
     // Boxed: the future of a rebuild is large.

@@ -10,6 +10,7 @@ use std::{
 };
 
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::{Engine, limits::LONGEST_INTERVAL};
 
@@ -123,6 +124,9 @@ pub(crate) struct Outages {
     begin: BeginReconciling,
     has_begun: AtomicBool,
     bell: Arc<Notify>,
+    /// Cancelled when the database is closed, or its last handle is dropped: a rebuild may last for long, and keeps the
+    /// engine.
+    pub(crate) ending: CancellationToken,
 }
 
 impl fmt::Debug for Outages {
@@ -139,6 +143,7 @@ impl Outages {
         settings: Reconcile,
         listener: Option<Listener>,
         begin: BeginReconciling,
+        ending: CancellationToken,
     ) -> Self {
         Self {
             settings: settings.usable(),
@@ -146,6 +151,7 @@ impl Outages {
             begin,
             has_begun: AtomicBool::new(false),
             bell: Arc::new(Notify::new()),
+            ending,
         }
     }
 
