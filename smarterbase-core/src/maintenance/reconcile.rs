@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    panic::AssertUnwindSafe,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -124,11 +125,9 @@ impl Watch {
             let left = patient.due.saturating_sub(now);
             if left.is_zero() && running.len() + looks.len() < MOST {
                 let patient = place.take().unwrap_or_default();
+                let (name, failures) = (collection.name(), patient.failures);
                 let look = look(engine.clone(), collection, patient, self.closing.clone());
-                looks.push(
-                    look.map(move |(patient, found)| (key, patient, found))
-                        .boxed(),
-                );
+                looks.push(survive(look, key, name, failures));
             } else {
                 wait = wait.min(left.max(settings.retry_every));
             }
@@ -195,6 +194,28 @@ impl Patient {
             placements,
         })
     }
+}
+
+/// A look that panics, in code of the program's types or in what it is told of rebuilds, is one that failed.
+fn survive(
+    look: impl Future<Output = (Patient, Found)> + Send + 'static,
+    key: usize,
+    name: &'static str,
+    failures: u32,
+) -> Look {
+    let look = AssertUnwindSafe(look).catch_unwind();
+    let look = look.map(move |ended| {
+        let (patient, found) = ended.unwrap_or_else(|_panic| {
+            tracing::error!(collection = name, "looking after an index panicked");
+            let patient = Patient {
+                failures,
+                ..Patient::default()
+            };
+            (patient, Found::Failed)
+        });
+        (key, patient, found)
+    });
+    look.boxed()
 }
 
 async fn look(
