@@ -11,7 +11,7 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio_util::sync::CancellationToken;
 
-use super::rebuild::{self, SILENCE, Wish};
+use super::rebuild::{self, SILENCE, Seen, Wish};
 use crate::{
     document::IndexKind,
     error::Result,
@@ -317,16 +317,25 @@ fn elect(
     let catalog = &agreement.catalog;
     let lost = lost(engine, collection, catalog);
     let is_begun = lost.iter().all(|(_, state, _)| *state == State::Building);
-    let named = catalog.instances.get(engine.backends[0].name());
+    let backend = engine.backends[0].name();
+    let named = catalog.instances.get(backend);
     let is_whole = alive.is_some() && named.map(String::as_str) == alive;
     let witness = patient.observe(engine, catalog, lost);
     let silent_for = engine.clock.elapsed().saturating_sub(witness.builder_since);
     if witness.builder.is_some() && silent_for < SILENCE {
         return None;
     }
+    let placements = witness.placements.iter();
+    let seen = Seen {
+        backend: backend.to_owned(),
+        generations: placements
+            .map(|(definition, _, generation)| (definition.clone(), *generation))
+            .collect(),
+        since: witness.placements_since,
+    };
     Some(Wish::Lost {
         over: witness.builder.clone(),
-        building_since: (is_begun && is_whole).then_some(witness.placements_since),
+        seen: (is_begun && is_whole).then_some(seen),
     })
 }
 
