@@ -112,7 +112,8 @@ async fn s01_what_is_begun_anew_at_a_takeover_is_waited_for_as_a_whole() {
     heir.db.close().await;
 }
 
-/// Watches `is_current` in `operation/agreement.rs`: what a process knew before a loss and a rebuild is of no use afterwards.
+/// What a process knew before a loss and a rebuild is of no use afterwards: its copy of the catalog is too old, and the instance
+/// that the copy names is gone.
 #[tokio::test(start_paused = true)]
 async fn s02_a_process_that_stood_still_meanwhile_writes_under_the_catalog_of_now() {
     let world = World::new(3);
