@@ -32,6 +32,8 @@ pub use verbs::{DocumentExt, StoredExt};
 
 use std::{sync::Arc, time::Duration};
 
+use tokio_util::sync::DropGuard;
+
 use crate::{
     document::{Document, Id},
     error::Result,
@@ -55,13 +57,24 @@ use crate::{
 
 /// An open database. Cheap to clone; all clones share one engine.
 ///
-/// Dropping it does not wait for detached writes; [`close`](Self::close) does.
+/// Dropping it does not wait for detached writes; [`close`](Self::close) does. Either ends a rebuild of a lost index that runs by
+/// itself.
 #[derive(Clone, Debug)]
 pub struct Db {
     pub(crate) engine: Arc<Engine>,
+    /// Dropped with the last clone: nothing that goes on for long in the background keeps the engine then.
+    _handle: Arc<DropGuard>,
 }
 
 impl Db {
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        let handle = Arc::new(engine.outages.ending.clone().drop_guard());
+        Self {
+            engine,
+            _handle: handle,
+        }
+    }
+
     /// Settings and parts for opening a database.
     #[must_use]
     pub fn builder() -> DbBuilder {

@@ -328,6 +328,27 @@ async fn an_index_that_is_not_believed_is_built_again_by_itself() {
     db.close().await;
 }
 
+/// Watches `_handle` in `db.rs`: a rebuild keeps the engine, and the engine the file.
+#[tokio::test(start_paused = true)]
+async fn dropping_the_database_in_the_middle_of_a_rebuild_gives_the_file_back_soon() {
+    let home = Home::filled(&["1", "2"]).await;
+    fs::remove_file(home.index()).unwrap();
+    let db = home.open(With::Local).await;
+    let clone = db.clone();
+    assert_eq!(pro(&db).await, (ids_of(&["1", "2"]), true));
+    drop(db);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let definitions = clone.definitions::<User>().await.unwrap();
+    let plan = definitions
+        .iter()
+        .find(|known| known.name.starts_with("plan"));
+    let state = plan.unwrap().backends["local"];
+    assert_eq!(state, "building");
+    drop(clone);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    home.expect_lost_and_rebuilt(&["1", "2"]).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn damaged_index_is_rebuilt_and_nothing_is_lost() {
     for (begin, end) in [(4_096, usize::MAX), (0, 9), (64, 512)] {

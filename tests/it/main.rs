@@ -34,6 +34,7 @@ mod maintenance;
 mod monitor;
 mod order_rules;
 mod outage;
+mod outage_rules;
 mod planning;
 mod queries;
 mod question;

@@ -6,7 +6,7 @@ use serde_json::json;
 use smarterbase::prelude::*;
 use smarterbase_core::{format::Key, port::Clock};
 use smarterbase_testkit::{
-    invariant,
+    MemoryIndex, invariant,
     sweep::{Latencies, LatentStore, World},
 };
 
@@ -213,6 +213,76 @@ async fn duplicates_are_named_and_the_definition_is_not_ready_until_they_are_gon
         assert!(report.built.iter().any(|name| name.starts_with("email-")));
         assert_sound(&world, &db).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_duplicates_ten_are_named_and_all_are_counted() {
+    let world = World::new(1);
+    let old = open(&world, 0).await;
+    for number in 0..13 {
+        let id = format!("{number:02}");
+        Before::create(&old, before(&id, "x@x.org")).await.unwrap();
+    }
+    old.close().await;
+    let db = open(&world, 1).await;
+    let refused = db
+        .rebuild_indexes::<Member>()
+        .await
+        .expect_err("duplicates");
+    let text = refused.to_string();
+    assert!(
+        text.contains("12 document(s)") && text.contains("(2 more)"),
+        "{text}"
+    );
+    assert_eq!(text.matches("\"email\" of members/").count(), 10, "{text}");
+    db.close().await;
+}
+
+/// The program with the index, before the unique value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(name = "members")]
+struct Indexed {
+    #[key]
+    id: String,
+    email: String,
+    #[index]
+    city: String,
+}
+
+/// Watches `goes_on_with_some` in `maintenance/rebuild.rs`: the second run begins nothing anew, and is the one that builds all
+/// the same.
+#[tokio::test(start_paused = true)]
+async fn a_unique_definition_that_an_earlier_run_left_building_is_filled_before_it_is_ready() {
+    let world = World::new(1);
+    let index = MemoryIndex::new();
+    let open = |client| {
+        let builder = world.builder(client, world.store.clone());
+        let builder = builder.in_flight_bound(Duration::from_secs(2));
+        builder.index(Arc::new(index.from_another_process())).open()
+    };
+    let old = open(0).await.unwrap();
+    let indexed = Indexed {
+        id: "a".into(),
+        email: "a@x.org".into(),
+        city: "Paris".into(),
+    };
+    Indexed::create(&old, indexed).await.unwrap();
+    old.close().await;
+    let first = open(1).await.unwrap();
+    let begun = first.rebuild_indexes::<Member>();
+    let begun = tokio::time::timeout(Duration::from_secs(1), begun).await;
+    assert!(begun.is_err(), "{begun:?}");
+    first.close().await;
+
+    let db = open(2).await.unwrap();
+    let report = db.rebuild_indexes::<Member>().await.unwrap();
+    assert_eq!((report.built.len(), report.documents), (1, 1));
+    let found = Member::find_by_email(&db, "a@x.org").await.unwrap();
+    assert_eq!(found.expect("it has a claim").id, "a");
+    let second = Member::create(&db, member("b", "a@x.org")).await;
+    let refused = second.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unique);
+    db.close().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -276,3 +276,17 @@ mod counters {
         assert!(!format!("{seen:?}").contains("example.org"));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_interval_without_end_is_a_year() {
+    let (_world, db) = filled(1).await;
+    let settings = MonitorSettings {
+        interval: Duration::MAX,
+        ..small()
+    };
+    assert!(db.monitor().start(settings));
+    tokio::time::sleep(Duration::from_secs(370 * 24 * 60 * 60)).await;
+    let status = db.monitor().status();
+    assert_eq!((status.is_running, status.runs), (true, 1));
+    db.close().await;
+}

@@ -12,7 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use serde_json::Value;
 use smarterbase::prelude::*;
 use smarterbase_core::{
@@ -27,21 +27,23 @@ use smarterbase_testkit::{
     sweep::{Latencies, LatentStore, World},
 };
 
+const CATALOG: &str = "_sys/collection/items.json";
+
 /// Three indexes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
 #[document(name = "items")]
-struct Item {
+pub(crate) struct Item {
     #[key]
-    id: String,
+    pub(crate) id: String,
     #[index]
-    shelf: String,
+    pub(crate) shelf: String,
     #[index(range)]
-    weight: u32,
+    pub(crate) weight: u32,
     #[index]
     label: Option<String>,
 }
 
-fn item(number: u32) -> Item {
+pub(crate) fn item(number: u32) -> Item {
     Item {
         id: format!("{number:05}"),
         shelf: format!("shelf-{}", number % 100),
@@ -52,10 +54,10 @@ fn item(number: u32) -> Item {
 
 /// What rebuilds told, each with its moment.
 #[derive(Clone, Debug, Default)]
-struct Told(Arc<Mutex<Vec<(Duration, RebuildProgress)>>>);
+pub(crate) struct Told(Arc<Mutex<Vec<(Duration, RebuildProgress)>>>);
 
 impl Told {
-    fn listen(&self, world: &World, builder: DbBuilder) -> DbBuilder {
+    pub(crate) fn listen(&self, world: &World, builder: DbBuilder) -> DbBuilder {
         let (told, clock) = (self.0.clone(), world.clock.clone());
         builder.on_rebuild(move |progress| {
             told.lock()
@@ -64,25 +66,25 @@ impl Told {
         })
     }
 
-    fn first(&self, phase: RebuildPhase) -> Option<(Duration, RebuildProgress)> {
+    pub(crate) fn first(&self, phase: RebuildPhase) -> Option<(Duration, RebuildProgress)> {
         let told = self.0.lock().unwrap();
         told.iter()
             .find(|(_, progress)| progress.phase == phase)
             .cloned()
     }
 
-    fn count(&self, phase: RebuildPhase) -> usize {
+    pub(crate) fn count(&self, phase: RebuildPhase) -> usize {
         let told = self.0.lock().unwrap();
         told.iter()
             .filter(|(_, progress)| progress.phase == phase)
             .count()
     }
 
-    fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.0.lock().unwrap().clear();
     }
 
-    async fn until(&self, phase: RebuildPhase) -> (Duration, RebuildProgress) {
+    pub(crate) async fn until(&self, phase: RebuildPhase) -> (Duration, RebuildProgress) {
         for _ in 0..2_000 {
             if let Some(found) = self.first(phase) {
                 return found;
@@ -97,18 +99,23 @@ impl Told {
 }
 
 /// A process with its own way to the index.
-struct Process {
-    db: Db,
-    told: Told,
-    index: MemoryIndex,
+pub(crate) struct Process {
+    pub(crate) db: Db,
+    pub(crate) told: Told,
+    pub(crate) index: MemoryIndex,
 }
 
 impl Process {
-    async fn start(world: &World, client: u64, index: &MemoryIndex) -> Self {
+    pub(crate) async fn start(world: &World, client: u64, index: &MemoryIndex) -> Self {
         Self::on(world, client, index, world.store.clone()).await
     }
 
-    async fn on(world: &World, client: u64, index: &MemoryIndex, store: Arc<dyn CasStore>) -> Self {
+    pub(crate) async fn on(
+        world: &World,
+        client: u64,
+        index: &MemoryIndex,
+        store: Arc<dyn CasStore>,
+    ) -> Self {
         let index = index.from_another_process();
         let told = Told::default();
         let builder = told.listen(world, world.builder(client, store));
@@ -116,7 +123,7 @@ impl Process {
         Self { db, told, index }
     }
 
-    async fn fill(&self, items: std::ops::Range<u32>) {
+    pub(crate) async fn fill(&self, items: std::ops::Range<u32>) {
         stream::iter(items)
             .map(async |number| Item::create(&self.db, item(number)).await)
             .buffer_unordered(64)
@@ -126,7 +133,7 @@ impl Process {
     }
 
     /// The ids on a shelf, and whether documents had to be listed.
-    async fn on_shelf(&self, shelf: &str) -> (Vec<String>, bool) {
+    pub(crate) async fn on_shelf(&self, shelf: &str) -> (Vec<String>, bool) {
         let before = self.db.request_counts().snapshot();
         let items = Item::find_by_shelf(&self.db, shelf).await.unwrap();
         let requests = self.db.request_counts().snapshot() - before;
@@ -137,16 +144,12 @@ impl Process {
     }
 }
 
-async fn catalog(world: &World) -> Value {
-    let object = world
-        .store
-        .get(&Key::from_stored("_sys/collection/items.json"))
-        .await
-        .unwrap();
+pub(crate) async fn catalog(world: &World) -> Value {
+    let object = world.store.get(&Key::from_stored(CATALOG)).await.unwrap();
     serde_json::from_slice(&object.unwrap().bytes).unwrap()
 }
 
-async fn states(world: &World) -> BTreeSet<String> {
+pub(crate) async fn states(world: &World) -> BTreeSet<String> {
     let catalog = catalog(world).await;
     let definitions = catalog["definitions"].as_object().unwrap().values();
     definitions
@@ -159,7 +162,7 @@ async fn states(world: &World) -> BTreeSet<String> {
         .collect()
 }
 
-fn only(state: &str) -> BTreeSet<String> {
+pub(crate) fn only(state: &str) -> BTreeSet<String> {
     [state.to_owned()].into()
 }
 
@@ -411,18 +414,66 @@ async fn one_process_is_elected() {
     }
 }
 
-/// A store whose process can be stopped for ever.
-#[derive(Debug)]
-struct Mortal {
+/// A store whose process can be stopped, for ever or for a while.
+pub(crate) struct Mortal {
     inner: Arc<dyn CasStore>,
-    is_dead: AtomicBool,
+    stands_still: AtomicBool,
+    /// A put of a key that begins so is not made, and stops the process.
+    last_put: Mutex<Option<&'static str>>,
+    /// What happens right before the next put of the catalog arrives.
+    before_catalog: Mutex<Option<BoxFuture<'static, ()>>>,
 }
 
 impl Mortal {
+    pub(crate) fn over(inner: Arc<dyn CasStore>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            stands_still: AtomicBool::new(false),
+            last_put: Mutex::default(),
+            before_catalog: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stands_still.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn go_on(&self) {
+        *self.last_put.lock().unwrap() = None;
+        self.stands_still.store(false, Ordering::SeqCst);
+    }
+
+    pub(crate) fn stop_at_put(&self, prefix: &'static str) {
+        *self.last_put.lock().unwrap() = Some(prefix);
+    }
+
+    pub(crate) fn before_catalog(&self, meanwhile: impl Future<Output = ()> + Send + 'static) {
+        *self.before_catalog.lock().unwrap() = Some(meanwhile.boxed());
+    }
+
     async fn live(&self) {
-        if self.is_dead.load(Ordering::SeqCst) {
-            std::future::pending::<()>().await;
+        while self.stands_still.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    async fn meet(&self, key: &Key) {
+        let last = *self.last_put.lock().unwrap();
+        if last.is_some_and(|prefix| key.as_str().starts_with(prefix)) {
+            self.stop();
+        }
+        if key.as_str() == CATALOG {
+            let meanwhile = self.before_catalog.lock().unwrap().take();
+            meanwhile
+                .unwrap_or_else(|| std::future::ready(()).boxed())
+                .await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Mortal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mortal").finish_non_exhaustive()
     }
 }
 
@@ -443,6 +494,7 @@ impl CasStore for Mortal {
     }
 
     async fn put(&self, key: &Key, expect: &Expect, body: Bytes) -> Attempt {
+        self.meet(key).await;
         self.live().await;
         self.inner.put(key, expect, body).await
     }
@@ -474,10 +526,7 @@ impl CasStore for Mortal {
 async fn another_process_takes_over_when_the_builder_dies() {
     let world = World::new(8);
     let index = MemoryIndex::new();
-    let mortal = Arc::new(Mortal {
-        inner: world.store.clone(),
-        is_dead: AtomicBool::new(false),
-    });
+    let mortal = Mortal::over(world.store.clone());
     let doomed = Process::on(&world, 0, &index, mortal.clone()).await;
     doomed.fill(0..20).await;
     index.flush();
@@ -493,7 +542,7 @@ async fn another_process_takes_over_when_the_builder_dies() {
         "the builder shows that it lives"
     );
     let generation = catalog(&world).await["definitions"].clone();
-    mortal.is_dead.store(true, Ordering::SeqCst);
+    mortal.stop();
     doomed.index.cut_off(true);
     let died_at = world.clock.elapsed();
 
@@ -537,16 +586,13 @@ async fn a_rebuild_goes_on_where_the_dead_builder_stopped() {
             ..Latencies::CONTRACT
         },
     );
-    let mortal = Arc::new(Mortal {
-        inner: Arc::new(slow),
-        is_dead: AtomicBool::new(false),
-    });
+    let mortal = Mortal::over(Arc::new(slow));
     let doomed = Process::on(&world, 0, &index, mortal.clone()).await;
     assert!(!doomed.on_shelf("shelf-7").await.0.is_empty());
     index.flush();
     doomed.told.until(RebuildPhase::Reading).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    mortal.is_dead.store(true, Ordering::SeqCst);
+    mortal.stop();
     doomed.index.cut_off(true);
 
     let heir = Process::start(&world, 1, &index).await;
@@ -831,6 +877,122 @@ async fn a_rebuild_reads_no_more_than_it_may() {
         "{took:?}"
     );
     db.close().await;
+}
+
+/// A pause earns nothing: here the LIST takes as long as half of the documents may.
+#[tokio::test(start_paused = true)]
+async fn a_rebuild_reads_no_faster_after_a_pause() {
+    let world = World::new(22);
+    let index = MemoryIndex::new();
+    let filler = Process::start(&world, 0, &index).await;
+    filler.fill(0..1_000).await;
+    filler.db.close().await;
+    let slow = Latencies {
+        list: Duration::from_secs(5),
+        ..Latencies::CONTRACT
+    };
+    let slow = LatentStore::exact(world.store.clone(), slow);
+    let told = Told::default();
+    let builder = told.listen(&world, world.builder(1, Arc::new(slow)));
+    let slowly = Reconcile {
+        documents_per_second: 100,
+        ..Reconcile::default()
+    };
+    let builder = builder.index(Arc::new(index.clone())).reconcile(slowly);
+    let db = builder.open().await.unwrap();
+    index.flush();
+    assert_eq!(Item::find_by_shelf(&db, "shelf-7").await.unwrap().len(), 10);
+    let (reading_at, _) = told.until(RebuildPhase::Reading).await;
+    let (ready_at, progress) = told.until(RebuildPhase::Ready).await;
+    assert_eq!(progress.read, 1_000);
+    let took = ready_at - reading_at;
+    assert!(
+        (Duration::from_millis(14_900)..Duration::from_secs(17)).contains(&took),
+        "{took:?}"
+    );
+    db.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_look_does_not_end_reconciling() {
+    let world = World::new(23);
+    let index = MemoryIndex::new();
+    let (told, is_mended) = (Told::default(), AtomicBool::new(false));
+    let builder = world.builder(0, world.store.clone());
+    let (clock, list) = (world.clock.clone(), told.clone());
+    let builder = builder.on_rebuild(move |progress| {
+        assert!(
+            is_mended.swap(true, Ordering::SeqCst),
+            "a listener with a bug, once"
+        );
+        list.0
+            .lock()
+            .unwrap()
+            .push((clock.elapsed(), progress.clone()));
+    });
+    let db = builder.index(Arc::new(index.clone())).open().await.unwrap();
+    Item::create(&db, item(7)).await.unwrap();
+    index.flush();
+    assert_eq!(Item::find_by_shelf(&db, "shelf-7").await.unwrap().len(), 1);
+    told.until(RebuildPhase::Ready).await;
+    assert_eq!(states(&world).await, only("ready"));
+    db.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn times_without_end_do_not_end_reconciling() {
+    let world = World::new(24);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let index = MemoryIndex::new();
+    let told = Told::default();
+    let seldom = Reconcile {
+        look_every: Duration::MAX,
+        ..Reconcile::default()
+    };
+    let builder = told.listen(&world, world.builder(0, world.store.clone()));
+    let builder = builder.index(Arc::new(index.clone())).reconcile(seldom);
+    let db = builder.open().await.unwrap();
+    Item::create(&db, item(7)).await.unwrap();
+    index.flush();
+    assert_eq!(Item::find_by_shelf(&db, "shelf-7").await.unwrap().len(), 1);
+    told.until(RebuildPhase::Ready).await;
+    db.close().await;
+}
+
+/// One transaction, which reads another document besides.
+async fn move_together(db: &Db, numbers: &'static [u32], shelf: &'static str) {
+    let moved = db.transaction(|tx| async move {
+        Item::get(&tx, &item(4).id).required().await?;
+        for number in numbers {
+            let mut item = Item::get(&tx, &item(*number).id).required().await?;
+            item.shelf = shelf.to_owned();
+            item.save(&tx).await?;
+        }
+        Ok(())
+    });
+    moved.await.unwrap();
+}
+
+/// The entity tag of a document is told with its entries, except where several objects of a transaction are not yet what they
+/// will be.
+#[tokio::test(start_paused = true)]
+async fn after_a_failover_only_what_transactions_over_several_documents_wrote_is_read_again() {
+    let world = World::new(25);
+    let index = MemoryIndex::new();
+    let process = Process::start(&world, 0, &index).await;
+    process.fill(0..10).await;
+    move_together(&process.db, &[3], "one").await;
+    move_together(&process.db, &[5, 6], "two").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    index.restart_from(&index.backup());
+    assert_eq!(process.on_shelf("two").await.0.len(), 2);
+    let (_, progress) = process.told.until(RebuildPhase::Ready).await;
+    assert_eq!((progress.listed, progress.read), (10, 2));
+    assert_eq!(
+        process.on_shelf("one").await,
+        (vec!["00003".to_owned()], false)
+    );
+    process.db.close().await;
 }
 
 fn random_latency(world: &World, seed: u64) -> Arc<dyn CasStore> {

@@ -14,7 +14,10 @@ use smarterbase::{
     Db,
     port::{
         IndexError, IndexStore,
-        index::{Announcement, Commit, Hit, IndexedCollection, Manifests, Placed, Scan, ScanPage},
+        index::{
+            Announcement, Commit, Hit, IndexEntry, IndexedCollection, Manifests, Placed, Presence,
+            Scan, ScanPage,
+        },
     },
     prelude::*,
     redis::{RedisIndex, RedisOptions},
@@ -77,6 +80,34 @@ impl IndexStore for Untold {
         replacing: Option<&str>,
     ) -> Result<String, IndexError> {
         self.inner.begin(collection, placed, fresh, replacing).await
+    }
+
+    async fn go_on(
+        &self,
+        collection: &IndexedCollection,
+        fresh: Nonce,
+        replacing: Option<&str>,
+    ) -> Result<Option<String>, IndexError> {
+        self.inner.go_on(collection, fresh, replacing).await
+    }
+
+    async fn known(
+        &self,
+        collection: &IndexedCollection,
+        placed: &[Placed],
+        ids: &[EncodedId],
+    ) -> Result<Vec<Option<String>>, IndexError> {
+        self.inner.known(collection, placed, ids).await
+    }
+
+    async fn presence(
+        &self,
+        collection: &IndexedCollection,
+        id: &EncodedId,
+        placed: &[Placed],
+        entries: &[IndexEntry],
+    ) -> Result<Vec<Presence>, IndexError> {
+        self.inner.presence(collection, id, placed, entries).await
     }
 
     async fn extend(
@@ -322,4 +353,33 @@ async fn s32_without_manifests_nothing_is_ruled_out_and_nothing_is_missing() {
         (20, 0)
     );
     db.close().await;
+}
+
+/// Manifests of an earlier moment would rule out what came to match since then, if anybody believed them.
+#[tokio::test(flavor = "multi_thread")]
+async fn s32_manifests_of_a_snapshot_rule_nothing_out() {
+    let mut server = RedisServer::start(&[]).unwrap();
+    let db = hundred(&server).await;
+    let mut admin = server.connect().unwrap();
+    redis::cmd("SAVE").exec(&mut admin).unwrap();
+    let turn_pro = |user: &mut User| {
+        user.plan = "pro".to_owned();
+        Ok(())
+    };
+    User::update(&db, &"u005".to_owned(), turn_pro)
+        .await
+        .unwrap();
+    server.restart().unwrap();
+    // Until Redis has taken in what changed, which waits for 5 s and the in-flight bound.
+    for _ in 0..400 {
+        let both = User::query(&db).filter(|user| user.plan.eq("pro") & user.tags.has("rare"));
+        let found = both.explain().await.unwrap();
+        let ids: Vec<_> = found.result.iter().map(|user| user.id.as_str()).collect();
+        assert_eq!(ids, ["u000", "u005", "u020", "u040", "u060", "u080"]);
+        if (found.profile.requests.lists, found.profile.ruled_out) == (0, 14) {
+            return db.close().await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("Redis was not used again within 40 s");
 }

@@ -17,7 +17,10 @@ use smarterbase::{
     Db, ErrorKind,
     port::{
         IndexError, IndexStore,
-        index::{Announcement, Commit, Hit, IndexedCollection, Manifests, Placed, Scan, ScanPage},
+        index::{
+            Announcement, Commit, Hit, IndexEntry, IndexedCollection, Manifests, Placed, Presence,
+            Scan, ScanPage,
+        },
     },
     prelude::*,
     redis::{RedisIndex, RedisOptions},
@@ -118,6 +121,36 @@ impl IndexStore for Faulty {
         replacing: Option<&str>,
     ) -> Result<String, IndexError> {
         self.meet(self.inner.begin(collection, placed, fresh, replacing))
+            .await
+    }
+
+    async fn go_on(
+        &self,
+        collection: &IndexedCollection,
+        fresh: Nonce,
+        replacing: Option<&str>,
+    ) -> Result<Option<String>, IndexError> {
+        self.meet(self.inner.go_on(collection, fresh, replacing))
+            .await
+    }
+
+    async fn known(
+        &self,
+        collection: &IndexedCollection,
+        placed: &[Placed],
+        ids: &[EncodedId],
+    ) -> Result<Vec<Option<String>>, IndexError> {
+        self.meet(self.inner.known(collection, placed, ids)).await
+    }
+
+    async fn presence(
+        &self,
+        collection: &IndexedCollection,
+        id: &EncodedId,
+        placed: &[Placed],
+        entries: &[IndexEntry],
+    ) -> Result<Vec<Presence>, IndexError> {
+        self.meet(self.inner.presence(collection, id, placed, entries))
             .await
     }
 

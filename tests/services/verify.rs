@@ -227,6 +227,9 @@ async fn writers_never_raise_a_false_alarm_in_redis() {
         while tokio::time::Instant::now() < until {
             let report = scene.repair().await;
             assert!(report.is_sound() && report.repaired() == 0, "{report}");
+            let shelves = shelves(&report);
+            assert_eq!(shelves.problem, None, "{report}");
+            assert!(shelves.checked > 0 && shelves.seen > 0, "{report}");
             looks += 1;
         }
         looks
@@ -252,7 +255,8 @@ async fn a_flush_that_a_verification_meets_is_a_loss_and_no_drift() {
         .iter()
         .find(|index| index.place == "redis")
         .unwrap();
-    assert_eq!(state.state, "down");
+    // Somebody may have begun to build it again already.
+    assert!(["down", "building"].contains(&state.state), "{health}");
     assert_eq!(on_shelf(&scene.db, "a").await.0.len(), 5);
 }
 

@@ -17,7 +17,7 @@ use crate::{
     operation::{
         Engine,
         attach::first_envelope,
-        engine::{WriteGuard, store_failure},
+        engine::{Watch, WriteGuard, store_failure},
         limits::Limits,
         lock::Hall,
         monitor::MonitorSettings,
@@ -246,7 +246,8 @@ impl DbBuilder {
         self
     }
 
-    /// How this process builds indexes again by itself that an outage took out of use.
+    /// How this process builds indexes again by itself that an outage took out of use. It does until the database is closed, or
+    /// its last handle dropped.
     #[must_use]
     pub fn reconcile(mut self, reconcile: Reconcile) -> Self {
         self.reconcile = reconcile;
@@ -299,9 +300,7 @@ impl DbBuilder {
         self.warm(&mut engine);
         engine.guard = self.guard(&engine.database);
         attach_backends(&engine).await?;
-        let db = Db {
-            engine: Arc::new(engine),
-        };
+        let db = Db::new(Arc::new(engine));
         if let Some(settings) = self.monitor {
             db.monitor().start(settings);
         }
@@ -325,6 +324,7 @@ impl DbBuilder {
     }
 
     fn assemble(&self, raw: &Arc<dyn CasStore>, in_flight_bound: Duration) -> Engine {
+        let medic = Watch::default();
         let mut layers = self.layers;
         layers.attempt_timeout = layers.attempt_timeout.min(in_flight_bound / 2);
         let (store, counts) =
@@ -365,9 +365,14 @@ impl DbBuilder {
             locks: Hall::new(self.lock_queue.clone()),
             counters: Default::default(),
             sequences: Default::default(),
-            medic: Default::default(),
+            outages: Outages::new(
+                self.reconcile,
+                self.listener.clone(),
+                reconcile::watch,
+                medic.closing().child_token(),
+            ),
+            medic,
             monitor: Default::default(),
-            outages: Outages::new(self.reconcile, self.listener.clone(), reconcile::watch),
             fallback: self.fallback,
             tasks: TaskTracker::new(),
             writes: Arc::new(Semaphore::new(self.limits.usable().concurrent_writes)),

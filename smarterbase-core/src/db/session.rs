@@ -13,6 +13,14 @@ pub struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// Outside of transactions.
+    pub(crate) fn plain(engine: &Arc<Engine>) -> Self {
+        Self {
+            view: View::plain(engine.clone()),
+            lifetime: PhantomData,
+        }
+    }
+
     pub(crate) fn engine(&self) -> &Arc<Engine> {
         self.view.engine()
     }
@@ -24,10 +32,7 @@ impl Session<'_> {
 
 impl<'a> From<&'a Db> for Session<'a> {
     fn from(db: &'a Db) -> Self {
-        Self {
-            view: View::plain(db.engine.clone()),
-            lifetime: PhantomData,
-        }
+        Self::plain(&db.engine)
     }
 }
 

@@ -11,7 +11,7 @@ use super::verify::{self, CollectionReport, Settings, VerifyReport};
 pub use crate::operation::monitor::{MonitorEvent, MonitorEvents, MonitorSettings, MonitorStatus};
 use crate::{
     error::Result,
-    operation::{Collection, Engine, metric, monitor::Task},
+    operation::{Collection, Engine, limits::LONGEST_INTERVAL, metric, monitor::Task},
     port::Clock,
 };
 
@@ -95,7 +95,9 @@ async fn watch(
     settings: MonitorSettings,
     stop: CancellationToken,
 ) {
-    let interval = settings.interval.max(Duration::from_millis(1));
+    let interval = settings
+        .interval
+        .clamp(Duration::from_millis(1), LONGEST_INTERVAL);
     let mut due = clock.elapsed() + first_pause(&engine, interval);
     loop {
         let pause = due.saturating_sub(clock.elapsed());

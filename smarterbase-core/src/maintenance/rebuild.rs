@@ -11,7 +11,7 @@ use crate::{
     error::{Code, Error, Result},
     format::{
         Nonce,
-        catalog::{Builder, Catalog, Placement, State},
+        catalog::{Builder, Catalog, Entry, Placement, State},
     },
     operation::{
         Collection, Engine,
@@ -40,20 +40,32 @@ pub(crate) enum Wish {
     Lost {
         /// Whose run this one may take over.
         over: Option<Builder>,
-        /// Since when this process has seen that all of it is `building`: then nothing begins anew.
-        building_since: Option<Duration>,
+        /// That all of it is `building` already, as this process has seen: then nothing begins anew.
+        seen: Option<Seen>,
     },
+}
+
+/// What a process has seen `building`, and since when, by its own clock.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) backend: String,
+    /// Definition to generation.
+    pub(crate) generations: BTreeMap<String, u64>,
+    pub(crate) since: Duration,
+}
+
+impl Seen {
+    /// Whether nothing of it was begun, or begun anew, since then.
+    fn covers(&self, indexes: &BTreeMap<(String, String), u64>) -> bool {
+        indexes.iter().all(|((definition, backend), generation)| {
+            *backend == self.backend && self.generations.get(definition) == Some(generation)
+        })
+    }
 }
 
 impl Wish {
     fn goes_on(&self) -> bool {
-        matches!(
-            self,
-            Self::Lost {
-                building_since: Some(_),
-                ..
-            }
-        )
+        matches!(self, Self::Lost { seen: Some(_), .. })
     }
 
     /// Whether another run than the one that may be taken over is at it.
@@ -191,10 +203,36 @@ fn edit(
     for ordinal in 0..collection.definitions.len() {
         changes |= set_building(engine, collection, wish, catalog, ordinal);
     }
-    if changes && let Some(run) = run {
-        catalog.builder = Some(Builder { run, beat: 0 });
+    let is_at_it = changes || goes_on_with_some(engine, collection, wish, catalog);
+    match run.filter(|_| is_at_it) {
+        Some(run) => {
+            catalog.builder = Some(Builder { run, beat: 0 });
+            true
+        }
+        None => changes,
     }
-    changes
+}
+
+/// Whether something is `building` since an earlier run and does not begin anew: claims, and entries that cannot be lost.
+fn goes_on_with_some(
+    engine: &Engine,
+    collection: &Collection,
+    wish: &Wish,
+    catalog: &Catalog,
+) -> bool {
+    let is_building = |entry: &Entry| {
+        let mut placements = engine
+            .backends
+            .iter()
+            .filter_map(|backend| entry.backends.get(backend.name()));
+        entry.state == Some(State::Building)
+            || placements.any(|placement| placement.state == State::Building)
+    };
+    let mut entries = collection
+        .definitions
+        .iter()
+        .filter_map(|definition| catalog.definitions.get(&definition.name));
+    matches!(wish, Wish::Everything) && entries.any(is_building)
 }
 
 /// A backend whose instance is gone begins anew, or goes on with what is left; one that is there stays as it is.
@@ -322,13 +360,7 @@ fn under_way(
     agreement: Arc<Agreement>,
 ) -> Build {
     let mut build = Build::over(engine, agreement.clone());
-    let is_lost_only = match wish {
-        Wish::Everything => false,
-        Wish::Lost { building_since, .. } => {
-            build.begun_at = building_since.unwrap_or(build.begun_at);
-            true
-        }
-    };
+    let is_lost_only = matches!(wish, Wish::Lost { .. });
     for (ordinal, definition) in collection.definitions.iter().enumerate() {
         for site in agreement.maintained(engine, collection, ordinal) {
             let is_wanted = !is_lost_only || !site.backend.uses_tags();
@@ -343,6 +375,14 @@ fn under_way(
         if !is_lost_only && entry.is_some_and(|entry| entry.state == Some(State::Building)) {
             build.unique.push(definition.name.clone());
         }
+    }
+    // What was begun since then must be waited for anew (rule S1).
+    if let Wish::Lost {
+        seen: Some(seen), ..
+    } = wish
+        && seen.covers(&build.indexes)
+    {
+        build.begun_at = seen.since;
     }
     build
 }
@@ -408,6 +448,9 @@ async fn finish(engine: &Engine, collection: &Collection, build: &Build) -> Resu
     let mut built = Vec::new();
     let changed = attach::change(engine, collection, None, |catalog| {
         built.clear();
+        if !run::is_builder(catalog, build) {
+            return false; // Another run took over, at the same generation: it says when it is ready.
+        }
         let releases = run::leave(catalog, build);
         for ((definition, backend), generation) in &build.indexes {
             let entry = catalog.definitions.get_mut(definition);

@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    panic::AssertUnwindSafe,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -10,7 +11,7 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio_util::sync::CancellationToken;
 
-use super::rebuild::{self, SILENCE, Wish};
+use super::rebuild::{self, SILENCE, Seen, Wish};
 use crate::{
     document::IndexKind,
     error::Result,
@@ -27,11 +28,11 @@ const MOST: usize = 16;
 /// The longest pause after attempts that failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Looks after every collection that the engine uses, for as long as the database is open.
+/// Looks after every collection that the engine uses, for as long as the database is open and somebody has a handle to it.
 pub(crate) fn watch(engine: &Arc<Engine>) {
     let watch = Watch {
         engine: Arc::downgrade(engine),
-        closing: engine.closing(),
+        closing: engine.outages.ending.clone(),
         patients: HashMap::new(),
     };
     // Boxed: the future of a rebuild is large.
@@ -124,11 +125,9 @@ impl Watch {
             let left = patient.due.saturating_sub(now);
             if left.is_zero() && running.len() + looks.len() < MOST {
                 let patient = place.take().unwrap_or_default();
+                let (name, failures) = (collection.name(), patient.failures);
                 let look = look(engine.clone(), collection, patient, self.closing.clone());
-                looks.push(
-                    look.map(move |(patient, found)| (key, patient, found))
-                        .boxed(),
-                );
+                looks.push(survive(look, key, name, failures));
             } else {
                 wait = wait.min(left.max(settings.retry_every));
             }
@@ -195,6 +194,28 @@ impl Patient {
             placements,
         })
     }
+}
+
+/// A look that panics, in code of the program's types or in what it is told of rebuilds, is one that failed.
+fn survive(
+    look: impl Future<Output = (Patient, Found)> + Send + 'static,
+    key: usize,
+    name: &'static str,
+    failures: u32,
+) -> Look {
+    let look = AssertUnwindSafe(look).catch_unwind();
+    let look = look.map(move |ended| {
+        let (patient, found) = ended.unwrap_or_else(|_panic| {
+            tracing::error!(collection = name, "looking after an index panicked");
+            let patient = Patient {
+                failures,
+                ..Patient::default()
+            };
+            (patient, Found::Failed)
+        });
+        (key, patient, found)
+    });
+    look.boxed()
 }
 
 async fn look(
@@ -296,16 +317,25 @@ fn elect(
     let catalog = &agreement.catalog;
     let lost = lost(engine, collection, catalog);
     let is_begun = lost.iter().all(|(_, state, _)| *state == State::Building);
-    let named = catalog.instances.get(engine.backends[0].name());
+    let backend = engine.backends[0].name();
+    let named = catalog.instances.get(backend);
     let is_whole = alive.is_some() && named.map(String::as_str) == alive;
     let witness = patient.observe(engine, catalog, lost);
     let silent_for = engine.clock.elapsed().saturating_sub(witness.builder_since);
     if witness.builder.is_some() && silent_for < SILENCE {
         return None;
     }
+    let placements = witness.placements.iter();
+    let seen = Seen {
+        backend: backend.to_owned(),
+        generations: placements
+            .map(|(definition, _, generation)| (definition.clone(), *generation))
+            .collect(),
+        since: witness.placements_since,
+    };
     Some(Wish::Lost {
         over: witness.builder.clone(),
-        building_since: (is_begun && is_whole).then_some(witness.placements_since),
+        seen: (is_begun && is_whole).then_some(seen),
     })
 }
 

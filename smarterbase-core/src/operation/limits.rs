@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The longest pause between two runs of something that runs again and again: clocks can be put forward by it.
+pub(crate) const LONGEST_INTERVAL: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// What one process may use. Every field has a safe default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

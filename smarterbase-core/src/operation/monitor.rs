@@ -31,7 +31,7 @@ const EVENTS: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MonitorSettings {
     /// From the begin of a run to the begin of the next: 5 minutes, and up to a tenth more so that processes do not run in
-    /// step. A run that takes longer leaves out what it overran.
+    /// step. A run that takes longer leaves out what it overran. 1 ms to 365 days.
     pub interval: Duration,
     /// How many documents of each collection, and how many entries of each index, a run looks at: 100. Each run goes on where
     /// the last one ended.

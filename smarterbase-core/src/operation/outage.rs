@@ -10,8 +10,9 @@ use std::{
 };
 
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
-use super::Engine;
+use super::{Engine, limits::LONGEST_INTERVAL};
 
 /// What a query does while no index that would find its documents answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,11 +37,11 @@ pub enum Fallback {
 pub struct Reconcile {
     /// Whether it does (yes).
     pub is_on: bool,
-    /// How often it looks for a loss that no query and no write has met (30 s). One GET and one call of the backend per
-    /// collection.
+    /// How often it looks for a loss that no query and no write has met (30 s; 10 ms to 365 days). One GET and one call of the
+    /// backend per collection.
     pub look_every: Duration,
-    /// How often it asks whether a backend is back that is known to be away (1 s). After attempts that failed, twice as long
-    /// each time, up to a minute.
+    /// How often it asks whether a backend is back that is known to be away (1 s; 10 ms to 365 days). After attempts that
+    /// failed, twice as long each time, up to a minute.
     pub retry_every: Duration,
     /// How many documents a rebuild reads in a second (4,000). Those that did not change are not read.
     pub documents_per_second: u32,
@@ -70,12 +71,12 @@ impl Reconcile {
         }
     }
 
-    /// With at least one of everything that nothing works without.
+    /// With at least one of everything that nothing works without, and no time that a clock cannot be put forward by.
     pub(crate) fn usable(self) -> Self {
         const SHORTEST: Duration = Duration::from_millis(10);
         Self {
-            look_every: self.look_every.max(SHORTEST),
-            retry_every: self.retry_every.max(SHORTEST),
+            look_every: self.look_every.clamp(SHORTEST, LONGEST_INTERVAL),
+            retry_every: self.retry_every.clamp(SHORTEST, LONGEST_INTERVAL),
             documents_per_second: self.documents_per_second.max(1),
             concurrent_reads: self.concurrent_reads.max(1),
             ..self
@@ -123,6 +124,9 @@ pub(crate) struct Outages {
     begin: BeginReconciling,
     has_begun: AtomicBool,
     bell: Arc<Notify>,
+    /// Cancelled when the database is closed, or its last handle is dropped: a rebuild may last for long, and keeps the
+    /// engine.
+    pub(crate) ending: CancellationToken,
 }
 
 impl fmt::Debug for Outages {
@@ -139,6 +143,7 @@ impl Outages {
         settings: Reconcile,
         listener: Option<Listener>,
         begin: BeginReconciling,
+        ending: CancellationToken,
     ) -> Self {
         Self {
             settings: settings.usable(),
@@ -146,6 +151,7 @@ impl Outages {
             begin,
             has_begun: AtomicBool::new(false),
             bell: Arc::new(Notify::new()),
+            ending,
         }
     }
 
@@ -182,5 +188,22 @@ impl Engine {
     /// A query fell back, or an index was marked down.
     pub(crate) fn notice_outage(&self) {
         self.outages.bell.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, LONGEST_INTERVAL, Reconcile};
+
+    #[test]
+    fn times_without_end_are_a_year() {
+        let seldom = Reconcile {
+            look_every: Duration::MAX,
+            retry_every: Duration::MAX,
+            ..Reconcile::default()
+        };
+        let usable = seldom.usable();
+        assert_eq!(usable.look_every, LONGEST_INTERVAL);
+        assert_eq!(usable.retry_every, LONGEST_INTERVAL);
     }
 }

@@ -57,7 +57,7 @@ impl ShardKeys {
 
     /// The HASH with the manifest of the document.
     pub(super) fn bucket_of(&self, id: &[u8]) -> String {
-        self.bucket(hash(id) % BUCKETS)
+        self.bucket(Self::bucket_number(id))
     }
 
     /// The number of the bucket of the document.
@@ -65,17 +65,13 @@ impl ShardKeys {
         hash(id) % BUCKETS
     }
 
-    /// The bucket of a number.
-    pub(super) fn bucket_at(&self, bucket: u64) -> String {
-        self.bucket(bucket)
-    }
-
     /// ZSET of the entries of a definition in its generation (rule S5).
     pub(super) fn index(&self, placed: &Placed) -> String {
         self.key(&format!("g{}:i:{}", placed.generation, placed.number))
     }
 
-    fn bucket(&self, bucket: u64) -> String {
+    /// The HASH of manifests of a number.
+    pub(super) fn bucket(&self, bucket: u64) -> String {
         self.key(&format!("m:{bucket}"))
     }
 

@@ -4,21 +4,18 @@
 //! that there was, and the manifest of a document tells its version and of which index keys its entries are. So the documents
 //! that still have that version need no reading.
 
-use std::collections::BTreeMap;
-
 use futures::future::try_join_all;
 use smarterbase_core::{
-    format::{
-        Nonce,
-        path::{EncodedId, shard_of},
-    },
+    format::{Nonce, path::EncodedId},
     port::{
         IndexError,
         index::{IndexedCollection, Placed, member_id},
     },
 };
 
-use super::{ANY, INSTANCE, RedisIndex, keys, keys::ShardKeys, nonce_of, shards, unreadable};
+use super::{
+    ANY, INSTANCE, RedisIndex, keys, keys::ShardKeys, nonce_of, parts_of, shards, unreadable,
+};
 use crate::script;
 
 /// What the committed entries of a manifest are all of: `number:generation`, in order.
@@ -126,34 +123,30 @@ impl RedisIndex {
         placed: &[Placed],
         ids: &[EncodedId],
     ) -> Result<Vec<Option<String>>, IndexError> {
-        let mut by_shard: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
-        for (position, id) in ids.iter().enumerate() {
-            let shard = shard_of(collection.shards, id);
-            by_shard.entry(shard).or_default().push(position);
-        }
-        let answers = try_join_all(by_shard.into_iter().map(async |(shard, positions)| {
-            let keys = ShardKeys::new(collection, shard);
-            let tags = self.known_in_shard(collection, &keys, placed, ids, &positions);
-            Ok::<_, IndexError>((positions.clone(), tags.await?))
-        }))
-        .await?;
+        let parts = parts_of(collection, ids);
+        let told = try_join_all(parts.iter().map(async |(shard, positions)| {
+            self.known_of(collection, placed, ids, *shard, positions)
+                .await
+        }));
         let mut known = vec![None; ids.len()];
-        for (positions, tags) in answers {
-            for (position, tag) in positions.into_iter().zip(tags) {
-                known[position] = Some(tag).filter(|tag| !tag.is_empty());
+        for ((_, positions), tags) in parts.iter().zip(told.await?) {
+            for (position, tag) in positions.iter().zip(tags) {
+                known[*position] = Some(tag).filter(|tag| !tag.is_empty());
             }
         }
         Ok(known)
     }
 
-    async fn known_in_shard(
+    /// What the manifests of a part of the ids say.
+    async fn known_of(
         &self,
         collection: &IndexedCollection,
-        keys: &ShardKeys,
         placed: &[Placed],
         ids: &[EncodedId],
+        shard: u8,
         positions: &[usize],
     ) -> Result<Vec<String>, IndexError> {
+        let keys = ShardKeys::new(collection, shard);
         let members = positions
             .iter()
             .map(|position| member_id(collection.key_kind, &ids[*position]));
@@ -167,7 +160,7 @@ impl RedisIndex {
         let mut call = script::KNOWN.prepare_invoke();
         call.key(keys.mark()).key(keys.left());
         for bucket in &buckets {
-            call.key(keys.bucket_at(*bucket));
+            call.key(keys.bucket(*bucket));
         }
         call.arg(nonce_of(collection)?)
             .arg(placed.len())

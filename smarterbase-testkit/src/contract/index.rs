@@ -106,6 +106,7 @@ macro_rules! index_contract {
             s32_manifests_of_many_documents_come_in_the_order_of_their_ids,
             what_is_gone_on_with_is_found_and_known,
             what_an_index_was_not_kept_for_is_not_known,
+            tags_of_many_documents_come_in_the_order_of_their_ids,
         );
     };
     (@tests $module:ident, $factory:expr, $($promise:ident,)*) => {
@@ -846,4 +847,27 @@ pub async fn what_an_index_was_not_kept_for_is_not_known(index: Arc<dyn IndexSto
     assert_eq!(known, [None, None]);
     let next = Rig::at(&index, &users, users.collection.instance.clone(), next);
     assert_eq!(next.count(0, &all()).await, 0);
+}
+
+/// Each document has its own tag, however many are asked for.
+pub async fn tags_of_many_documents_come_in_the_order_of_their_ids(index: Arc<dyn IndexStore>) {
+    let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
+    let (mut ids, mut tags) = (Vec::new(), Vec::new());
+    for number in 0..450 {
+        ids.push(id(&number.to_string()));
+        let write = users.write(&ids[number], &Live::none(), &[(0, text("ada"))]);
+        users.announce(&write).await;
+        users.commit(&write).await;
+        tags.push(Some(format!("\"{}\"", write.write)));
+    }
+    ids.insert(300, id("nobody"));
+    tags.insert(300, None);
+    ids.reverse();
+    tags.reverse();
+    let known = index.known(&users.collection, &users.placed, &ids).await;
+    let known = known.expect("known");
+    // A backend that keeps no tags knows of nobody.
+    if known.iter().any(Option::is_some) {
+        assert_eq!(known, tags);
+    }
 }

@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 use super::{Ticket, WriteReport};
 use crate::{
     db::{
-        Db, StoredExt,
+        Session, StoredExt,
         request::{Delete, many::sized},
     },
     document::{Document, Stored},
@@ -114,9 +114,7 @@ impl<T: Document> Item<T> {
     fn write(self, view: View) -> BoxFuture<'static, Result<((), u64)>> {
         async move {
             let collection = view.collection::<T>();
-            let db = Db {
-                engine: view.engine().clone(),
-            };
+            let session = Session::plain(view.engine());
             match self {
                 Self::Create(value) => create::create_made(&view, &collection, value)
                     .await
@@ -128,8 +126,8 @@ impl<T: Document> Item<T> {
                         .map(|stored| ((), sized(stored).1))
                         .map_err(|error| error.during("upsert"))
                 }
-                Self::Save(mut stored) => stored.save(&db).await.map(|()| ((), 0)),
-                Self::Delete(key) => Delete::<T>::new((&db).into(), &key).await.map(|_| ((), 0)),
+                Self::Save(mut stored) => stored.save(session).await.map(|()| ((), 0)),
+                Self::Delete(key) => Delete::<T>::new(session, &key).await.map(|_| ((), 0)),
             }
         }
         .boxed()

@@ -2,10 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
 
@@ -52,20 +49,22 @@ pub(super) async fn restore(
     build: &Build,
     progress: &Progress<'_>,
 ) -> Result<()> {
-    let pace = &Pace::new(engine);
+    let pace = &Pace::default();
     let restores = changed_ids(engine, collection, build, progress).map_ok(|id| async move {
         pace.admit(engine).await;
         progress.read.fetch_add(1, Ordering::Relaxed);
         restore_one(engine, collection, build, id).await
     });
-    let duplicates: Vec<_> = restores
+    let duplicates = restores
         .try_buffer_unordered(engine.outages.settings.concurrent_reads)
-        .try_filter_map(|duplicate| std::future::ready(Ok(duplicate)))
-        .try_collect()
+        .try_fold(Duplicates::default(), async |mut duplicates, one| {
+            duplicates.note(one);
+            Ok(duplicates)
+        })
         .await?;
-    match duplicates.is_empty() {
-        true => Ok(()),
-        false => Err(name_duplicates(collection, &duplicates)),
+    match duplicates.count {
+        0 => Ok(()),
+        _ => Err(duplicates.named(collection)),
     }
 }
 
@@ -89,30 +88,29 @@ fn changed_ids<'a>(
     pages.try_flatten().boxed()
 }
 
-/// No more than so many documents in a second.
+/// No more than so many documents in a second, also after a pause.
+#[derive(Default)]
 struct Pace {
-    began_at: Duration,
-    admitted: AtomicU64,
+    /// When the next document may be read.
+    next: Mutex<Duration>,
 }
 
 impl Pace {
-    fn new(engine: &Engine) -> Self {
-        Self {
-            began_at: engine.clock.elapsed(),
-            admitted: AtomicU64::new(0),
-        }
-    }
-
     async fn admit(&self, engine: &Engine) {
-        let before = self.admitted.fetch_add(1, Ordering::Relaxed);
-        let rate = u64::from(engine.outages.settings.documents_per_second);
-        let seconds = Duration::from_secs(before / rate);
-        let due =
-            self.began_at + seconds + Duration::from_nanos(before % rate * 1_000_000_000 / rate);
-        let wait = due.saturating_sub(engine.clock.elapsed());
+        let now = engine.clock.elapsed();
+        let turn = self.turn(now, engine.outages.settings.documents_per_second);
+        let wait = turn.saturating_sub(now);
         if !wait.is_zero() {
             engine.clock.sleep(wait).await;
         }
+    }
+
+    /// When the caller may read.
+    fn turn(&self, now: Duration, rate: u32) -> Duration {
+        let mut next = self.next.lock().expect("no panic while holding the lock");
+        let turn = now.max(*next);
+        *next = turn + Duration::from_secs(1) / rate;
+        turn
     }
 }
 
@@ -161,6 +159,40 @@ struct Duplicate {
     field: String,
     id: EncodedId,
     holder: String,
+}
+
+/// How many duplicates are named.
+const SHOWN: usize = 10;
+
+/// The first duplicates, and how many there are.
+#[derive(Default)]
+struct Duplicates {
+    shown: Vec<Duplicate>,
+    count: u64,
+}
+
+impl Duplicates {
+    fn note(&mut self, duplicate: Option<Duplicate>) {
+        self.count += u64::from(duplicate.is_some());
+        let room = SHOWN - self.shown.len();
+        self.shown.extend(duplicate.into_iter().take(room));
+    }
+
+    fn named(&self, collection: &Collection) -> Error {
+        let shown = self.shown.iter().map(|duplicate| {
+            format!(
+                "{} has the \"{}\" of {}",
+                duplicate.id, duplicate.field, duplicate.holder
+            )
+        });
+        let list = shown.collect::<Vec<_>>().join("; ");
+        let text = format!(
+            "{} document(s) hold a unique value that another one holds: {list} ({} more)",
+            self.count,
+            self.count - self.shown.len() as u64
+        );
+        Error::new(Code::UNIQUE, text).in_collection(collection.name())
+    }
 }
 
 async fn restore_one(
@@ -328,21 +360,4 @@ async fn claim_by_rewrite(
         })),
         Err(error) => Err(error),
     }
-}
-
-fn name_duplicates(collection: &Collection, duplicates: &[Duplicate]) -> Error {
-    const SHOWN: usize = 10;
-    let shown = duplicates.iter().take(SHOWN).map(|duplicate| {
-        format!(
-            "{} has the \"{}\" of {}",
-            duplicate.id, duplicate.field, duplicate.holder
-        )
-    });
-    let list = shown.collect::<Vec<_>>().join("; ");
-    let more = duplicates.len().saturating_sub(SHOWN);
-    let text = format!(
-        "{} document(s) hold a unique value that another one holds: {list} ({more} more)",
-        duplicates.len()
-    );
-    Error::new(Code::UNIQUE, text).in_collection(collection.name())
 }

@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use futures::{FutureExt, future::select};
+use futures::{
+    FutureExt,
+    future::{Either, select},
+};
 
 use super::{Build, RebuildReport, finish, is_built, restore::restore};
 use crate::{
@@ -57,9 +60,19 @@ async fn attempt(
     progress.tell(RebuildPhase::Waiting);
     let filled = fill(engine, collection, build, progress).boxed();
     let moved_on = show_life(engine, collection, build).boxed();
-    select(filled, moved_on).await.factor_first().0?;
+    let built = match select(filled, moved_on).await {
+        Either::Left((filled, _)) => {
+            filled?;
+            finish(engine, collection, build).await?
+        }
+        // Not everything was filled: it is for another run to call it ready.
+        Either::Right(_) => {
+            release(engine, collection, build).await;
+            Vec::new()
+        }
+    };
     Ok(RebuildReport {
-        built: finish(engine, collection, build).await?,
+        built,
         documents: progress.read.load(Ordering::Relaxed),
     })
 }
@@ -80,7 +93,7 @@ async fn fill(
 }
 
 /// Shows in the catalog that the run lives; ends when it has nothing to build any more.
-async fn show_life(engine: &Engine, collection: &Collection, build: &Build) -> Result<()> {
+async fn show_life(engine: &Engine, collection: &Collection, build: &Build) {
     if build.run.is_none() {
         return std::future::pending().await;
     }
@@ -88,11 +101,11 @@ async fn show_life(engine: &Engine, collection: &Collection, build: &Build) -> R
         for _ in 0..BEAT.as_secs() / GLANCE.as_secs() {
             engine.clock.sleep(GLANCE).await;
             if has_moved_on(collection, build) {
-                return Ok(());
+                return;
             }
         }
         if !beat(engine, collection, build).await {
-            return Ok(());
+            return;
         }
     }
 }
@@ -123,20 +136,27 @@ async fn beat(engine: &Engine, collection: &Collection, build: &Build) -> bool {
 
 /// Whether the run is the one that builds, and something of what it began is still `building`.
 fn is_ours(catalog: &Catalog, build: &Build) -> bool {
-    let is_named = catalog.builder.as_ref().map(|builder| builder.run) == build.run;
     let mut begun = build.indexes.iter();
     let is_wanted = begun.any(|((definition, backend), generation)| {
         let entry = catalog.definitions.get(definition);
         let placement = entry.and_then(|entry| entry.backends.get(backend));
         placement.is_some_and(|placement| is_built(placement, *generation))
     });
-    is_named && (is_wanted || !build.unique.is_empty())
+    is_builder(catalog, build) && (is_wanted || !build.unique.is_empty())
+}
+
+/// Whether no other run took over. Where nothing can be lost, nobody is elected, and everybody may build.
+pub(super) fn is_builder(catalog: &Catalog, build: &Build) -> bool {
+    let builder = catalog.builder.as_ref().map(|builder| builder.run);
+    build.run.is_none() || builder == build.run
 }
 
 /// The run is over: others may begin. Whether it was there.
 pub(super) fn leave(catalog: &mut Catalog, build: &Build) -> bool {
-    let is_ours = catalog.builder.as_ref().map(|builder| builder.run) == build.run;
-    is_ours && catalog.builder.take().is_some()
+    let builder = catalog
+        .builder
+        .take_if(|builder| Some(builder.run) == build.run);
+    builder.is_some()
 }
 
 /// Lets others begin at once. Without it they wait until they have seen no sign of life for a while.

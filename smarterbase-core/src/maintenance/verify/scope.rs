@@ -85,7 +85,8 @@ impl Target {
 }
 
 impl Scope {
-    /// `None` when the collection does not exist yet. Writes nothing.
+    /// `None` when the collection does not exist yet, and it is not made. One that does learns of this program's definitions,
+    /// as by whatever a program does first, unless nothing may be written.
     pub(super) async fn open(
         engine: &Arc<Engine>,
         collection: &Arc<Collection>,
@@ -257,7 +258,8 @@ pub(super) fn expected(
     }
 }
 
-/// What the store says of a document, without any entries yet.
+/// What the store says of a document, without any entries yet. The tag of an object with a write that is not decided is kept
+/// back: it stays the same when the write is decided, and a rebuild would then take the entries of before for those of after.
 pub(super) fn restore(id: &EncodedId, fetched: Option<&Fetched>) -> Commit {
     Commit {
         id: id.clone(),
@@ -267,6 +269,8 @@ pub(super) fn restore(id: &EncodedId, fetched: Option<&Fetched>) -> Commit {
         entries: Vec::new(),
         dropped: Vec::new(),
         placed: Vec::new(),
-        e_tag: fetched.and_then(|fetched| fetched.settled.version.e_tag.clone()),
+        e_tag: fetched
+            .filter(|fetched| fetched.settled.is_decided())
+            .and_then(|fetched| fetched.settled.version.e_tag.clone()),
     }
 }

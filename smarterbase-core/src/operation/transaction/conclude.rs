@@ -58,7 +58,7 @@ impl Commit {
         version: Option<Version>,
         reply: Reply,
     ) {
-        let settled = self.settle_before_reply().await;
+        let settled = self.settle_before_reply(version.as_ref()).await;
         let turn = closed.turn.take();
         turn.as_ref().inspect(|turn| turn.note_commit());
         match self.plan.author.home {
@@ -99,9 +99,14 @@ impl Commit {
         join(removing, self.settle_after_reply(finished.versions)).await;
     }
 
-    async fn settle_before_reply(&self) -> Result<()> {
+    /// `version` is that of the one document that decided for itself. Of several the objects are not what they will be.
+    async fn settle_before_reply(&self, version: Option<&Version>) -> Result<()> {
         let settling = self.documents.iter().map(|document| {
-            settle::before_reply(&self.engine, &document.collection, &document.secured, None)
+            let Document {
+                collection,
+                secured,
+            } = document;
+            settle::before_reply(&self.engine, collection, secured, version)
         });
         join_all(settling).await.into_iter().collect()
     }
