@@ -17,6 +17,7 @@ mod failure;
 mod kind;
 mod list;
 mod lock;
+mod names;
 mod open;
 mod place;
 mod read;
@@ -101,6 +102,9 @@ struct Files {
     tick: version::Modified,
     fsync: bool,
     read_only: bool,
+    /// Whether the times of folders can be relied on.
+    keeps_names: bool,
+    folders: names::Folders,
     /// Set by the first failure after a commit point (S30).
     is_broken: AtomicBool,
     /// Objects that were replaced by a put which failed past its commit point: what is read there may not be on the

@@ -1,17 +1,15 @@
 //! Listing objects in the byte order of their whole paths.
 //!
 //! A folder counts as its name with `/`, so that `a.json` comes before `a/x` and after `a-b/x`, as in an object store.
-//! Memory is bounded: of every folder on the way down, at most the page's number of names is kept, the smallest ones;
-//! a folder is read again where that was not enough. A page thus reads every name of the folders that it touches.
+//! Memory is bounded: of every folder on the way down, at most the page's number of names is held, the smallest ones;
+//! a folder is read again where that was not enough. A page thus reads every name of the folders that it touches, except of
+//! a large one that has lain still since a page before: see `names.rs`.
 
-use std::{
-    collections::BTreeSet,
-    fs::{self, DirEntry},
-    io,
-};
+use std::{collections::BTreeSet, fs::DirEntry, io, path::Path, sync::Arc};
 
 use super::{
     Files,
+    names::{LARGE, MOST_KEPT, Names, Times},
     place::OWN,
     read,
     version::{hint, modified, timestamp},
@@ -64,6 +62,16 @@ fn check(prefix: &str) -> Result<(), StoreError> {
     Err(StoreError::new(StoreErrorKind::Invalid, message))
 }
 
+/// What was read of a folder.
+struct Read {
+    /// The smallest paths of those that were asked for, in order.
+    smallest: Vec<String>,
+    /// Whether these are all of them.
+    is_whole: bool,
+    /// How many names there are in the folder.
+    names: usize,
+}
+
 /// One walk through the tree, in order, until enough is found.
 struct Walk<'a> {
     files: &'a Files,
@@ -80,10 +88,10 @@ impl Walk<'_> {
         loop {
             let paths = self.smallest(folder, last.as_deref())?;
             for path in &paths {
+                self.visit(path)?;
                 if self.found.len() == self.want {
                     return Ok(());
                 }
-                self.visit(path)?;
             }
             if paths.len() < self.want {
                 return Ok(());
@@ -104,21 +112,94 @@ impl Walk<'_> {
 
     /// The smallest paths directly in a folder that are greater than `last` and may lead to something wanted.
     fn smallest(&self, folder: &str, last: Option<&str>) -> io::Result<Vec<String>> {
-        // A set, because a name that is replaced while the folder is read may be seen twice.
-        let mut kept = BTreeSet::new();
-        for entry in entries(&self.files.root.join(folder))? {
-            let Some(path) = path(folder, &entry?)? else {
-                continue;
-            };
-            if !self.is_wanted(&path) || last.is_some_and(|last| *path <= *last) {
-                continue;
-            }
-            kept.insert(path);
-            if kept.len() > self.want {
-                kept.pop_last();
+        let is_next = |path: &str| self.is_wanted(path) && last.is_none_or(|last| *path > *last);
+        if self.files.keeps_names && self.files.folders.is_large(folder) {
+            let from = self.beginning(folder, last);
+            if let Some(names) = self.names(folder, from)? {
+                let next = names.starting_at(from).iter();
+                let next = next.filter(|path| is_next(path));
+                let next: Vec<String> = next.take(self.want).cloned().collect();
+                if next.len() == self.want || names.is_whole {
+                    return Ok(next);
+                }
             }
         }
-        Ok(kept.into_iter().collect())
+        let read = self.read(folder, self.want, is_next)?;
+        if read.names >= LARGE {
+            self.files.folders.remember_large(folder);
+        }
+        Ok(read.smallest)
+    }
+
+    /// The names of a large folder from a path on: kept from a page before, or to be kept. `None`: it does not lie still.
+    fn names(&self, folder: &str, from: &str) -> io::Result<Option<Arc<Names>>> {
+        let Some((times, is_still)) = Times::of(&self.files.root.join(folder))? else {
+            return Ok(None);
+        };
+        if let Some(names) = self.files.folders.recall(folder, &times, from, self.want) {
+            return Ok(Some(names));
+        }
+        if !is_still {
+            return Ok(None);
+        }
+        let most = MOST_KEPT.max(self.want + 1);
+        let read = self.read(folder, most, |path| *path >= *from)?;
+        Ok(Some(self.files.folders.keep(
+            folder,
+            Names {
+                times,
+                from: from.to_owned(),
+                is_whole: read.is_whole,
+                paths: read.smallest,
+            },
+        )))
+    }
+
+    /// The `most` smallest paths in a folder of which `is_next` says so.
+    fn read(&self, folder: &str, most: usize, is_next: impl Fn(&str) -> bool) -> io::Result<Read> {
+        // A set, because a name that is replaced while the folder is read may be seen twice.
+        let mut smallest = BTreeSet::new();
+        let (mut names, mut is_whole) = (0, true);
+        for entry in self.entries(&self.files.root.join(folder))? {
+            names += 1;
+            let Some(path) = path(folder, &entry?)?.filter(|path| is_next(path)) else {
+                continue;
+            };
+            smallest.insert(path);
+            if smallest.len() > most {
+                smallest.pop_last();
+                is_whole = false;
+            }
+        }
+        Ok(Read {
+            smallest: smallest.into_iter().collect(),
+            is_whole,
+            names,
+        })
+    }
+
+    /// Where what is wanted of a folder begins: nothing before it is.
+    fn beginning<'p>(&'p self, folder: &'p str, last: Option<&'p str>) -> &'p str {
+        let after = self.after.filter(|after| after.starts_with(folder));
+        let child = after.map(|after| match after[folder.len()..].find('/') {
+            Some(end) => &after[..=folder.len() + end],
+            None => after,
+        });
+        let below = Some(self.prefix).filter(|prefix| prefix.starts_with(folder));
+        let bounds = [last, child, below];
+        bounds.into_iter().flatten().max().unwrap_or(folder)
+    }
+
+    /// The names in a folder; none when it vanished (S17).
+    fn entries(
+        &self,
+        folder: &Path,
+    ) -> io::Result<impl Iterator<Item = io::Result<DirEntry>> + use<>> {
+        match self.files.disk.read_folder(folder) {
+            Ok(entries) => Ok(Some(entries).into_iter().flatten()),
+            Err(error) if is_gone(&error) => Ok(None.into_iter().flatten()),
+            Err(error) => Err(error),
+        }
     }
 
     fn is_wanted(&self, path: &str) -> bool {
@@ -144,15 +225,6 @@ impl Walk<'_> {
     }
 }
 
-/// The names in a folder; none when it vanished (S17).
-fn entries(folder: &std::path::Path) -> io::Result<impl Iterator<Item = io::Result<DirEntry>>> {
-    match fs::read_dir(folder) {
-        Ok(entries) => Ok(Some(entries).into_iter().flatten()),
-        Err(error) if is_gone(&error) => Ok(None.into_iter().flatten()),
-        Err(error) => Err(error),
-    }
-}
-
 /// The path of an entry, ending in `/` for a folder; `None` for what can be no object: our own files, names that are
 /// not UTF-8, links, devices.
 fn path(folder: &str, entry: &DirEntry) -> io::Result<Option<String>> {
@@ -174,7 +246,7 @@ fn path(folder: &str, entry: &DirEntry) -> io::Result<Option<String>> {
     })
 }
 
-fn is_gone(error: &io::Error) -> bool {
+pub(super) fn is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory

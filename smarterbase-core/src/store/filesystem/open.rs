@@ -12,6 +12,7 @@ use super::{
     FileOptions, Files,
     disk::Disk,
     kind::{self, Kind},
+    names::Folders,
     place::OWN,
     version::{Modified, from_timestamp, modified, set_modified},
 };
@@ -29,10 +30,12 @@ pub(super) fn open(root: &Path, options: FileOptions, disk: Arc<dyn Disk>) -> Re
         make(root, options.fsync, &*disk).map_err(|error| failed(root, error))?;
     }
     let root = fs::canonicalize(root).map_err(|error| failed(root, error))?;
-    check_kind(&root, &options)?;
+    let kind = check_kind(&root, &options)?;
     let mut files = Files {
         root,
         tick: 1,
+        keeps_names: kind == Kind::Local,
+        folders: Folders::default(),
         fsync: options.fsync,
         read_only: options.read_only,
         is_broken: AtomicBool::new(false),
@@ -68,10 +71,10 @@ fn make(folder: &Path, fsync: bool, disk: &dyn Disk) -> io::Result<()> {
     }
 }
 
-fn check_kind(root: &Path, options: &FileOptions) -> Result<()> {
+fn check_kind(root: &Path, options: &FileOptions) -> Result<Kind> {
     let kind = kind::of(root).map_err(|error| failed(root, error))?;
     if kind == Kind::Local || options.read_only || options.allow_network_filesystem {
-        return Ok(());
+        return Ok(kind);
     }
     let message = format!(
         "{} lies on a network filesystem, or on one that is not known: locks may not hold there. Use a local disk, or \

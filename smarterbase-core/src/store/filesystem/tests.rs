@@ -4,7 +4,11 @@ use std::{
     fs::{self, File},
     io::{self, ErrorKind},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -33,6 +37,8 @@ struct TestDisk {
     steps: Mutex<Vec<String>>,
     /// Removes the folder before the next rename into it.
     loses_folder: Mutex<bool>,
+    /// How often the names of a folder were read.
+    folders_read: AtomicUsize,
 }
 
 impl TestDisk {
@@ -80,6 +86,11 @@ impl Disk for TestDisk {
         }
         self.step(Step::Rename, &name(to))?;
         fs::rename(from, to)
+    }
+
+    fn read_folder(&self, folder: &Path) -> io::Result<fs::ReadDir> {
+        self.folders_read.fetch_add(1, Ordering::Relaxed);
+        fs::read_dir(folder)
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
@@ -302,4 +313,65 @@ async fn without_fsync_nothing_waits_for_the_disk() {
         .unwrap();
     assert!(is_applied(&create(&store, "a/b/1.json").await));
     assert_eq!(disk.take_steps(), ["Write", "Rename 1.json"]);
+}
+
+/// How many objects the large folder holds: more names than are kept of one.
+const OBJECTS: usize = 1_500;
+const PAGE: usize = 50;
+
+fn numbered(number: usize) -> String {
+    format!("large/{number:05}")
+}
+
+/// The paths of all objects in pages, and how often a folder was read for that.
+async fn walked(store: &FileStore, disk: &TestDisk) -> (Vec<String>, usize) {
+    let before = disk.folders_read.load(Ordering::Relaxed);
+    let (mut paths, mut after) = (Vec::new(), None);
+    loop {
+        let prefix = Prefix::new("large/");
+        let page = store.list(&prefix, after.as_ref(), PAGE).await.unwrap();
+        let listed = page.objects.iter();
+        paths.extend(listed.map(|object| object.key.as_str().to_owned()));
+        after = page.objects.last().map(|object| object.key.clone());
+        if !page.has_more {
+            return (paths, disk.folders_read.load(Ordering::Relaxed) - before);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_walk_through_a_large_folder_that_lies_still_reads_its_names_once_and_misses_no_change() {
+    let (store, disk, folder) = open().await;
+    let large = folder.path().join("root/large");
+    fs::create_dir(&large).unwrap();
+    let mut expected: Vec<_> = (0..OBJECTS).map(numbered).collect();
+    for path in &expected {
+        fs::write(folder.path().join("root").join(path), "{}").unwrap();
+    }
+    // While it may still change unseen, every page reads it.
+    let (paths, reads) = walked(&store, &disk).await;
+    assert_eq!((&paths, reads), (&expected, OBJECTS / PAGE));
+
+    let lies_still = Duration::from_millis(3_200);
+    tokio::time::sleep(lies_still).await;
+    let (paths, reads) = walked(&store, &disk).await;
+    assert_eq!(paths, expected);
+    assert!(reads <= OBJECTS / 300, "{reads} reads");
+
+    // Whoever puts or removes something, in this process or another one, is seen at once.
+    for path in ["large/00000-a", "large/00777-a", "large/99999"] {
+        assert!(is_applied(&create(&store, path).await));
+        expected.push(path.to_owned());
+        expected.sort();
+        assert_eq!(walked(&store, &disk).await.0, expected);
+    }
+    tokio::time::sleep(lies_still).await;
+    assert_eq!(walked(&store, &disk).await.0, expected);
+    for path in ["large/00000", "large/00777-a", "large/01499"] {
+        fs::remove_file(folder.path().join("root").join(path)).unwrap();
+        expected.retain(|kept| kept != path);
+        assert_eq!(walked(&store, &disk).await.0, expected);
+    }
+    fs::remove_dir_all(&large).unwrap();
+    assert_eq!(walked(&store, &disk).await.0, [""; 0]);
 }
