@@ -76,7 +76,7 @@ const ESTIMATE: u64 = 10_000;
 
 /// The index backend `local`. Clones share the file.
 ///
-/// [`Db::close`](crate::db::Db::close) of the last database that uses it closes it for good. Where it is dropped instead, the
+/// `Db::close` of the last database that uses it closes it for good. Where it is dropped instead, the
 /// last clone waits for the disk.
 #[derive(Clone, Debug)]
 pub struct LocalIndex {
