@@ -22,7 +22,7 @@ use smarterbase_core::{
     format::{Nonce, index_key::ValueRange},
     operation::{outage::Fallback, profile::Access},
 };
-use smarterbase_testkit::{invariant, sweep::World};
+use smarterbase_testkit::{MemoryIndex, invariant, sweep::World};
 use uuid::Uuid;
 
 use crate::{
@@ -1117,8 +1117,18 @@ async fn conditions_on_json_tell_their_plan_and_scan_only_where_they_may() {
     assert_eq!((residual.access, residual.fell_back), (Access::Scan, false));
 
     // Without the backend of its indexes a program that only reads has to scan.
+    let world = World::new(6);
+    let builder = world.builder(0, world.store.clone());
+    let elsewhere = builder.index(Arc::new(MemoryIndex::new())).open().await;
+    let elsewhere = elsewhere.unwrap();
+    for id in ["a", "b", "c"] {
+        let plan = if id == "c" { Plan::Free } else { Plan::Pro };
+        let one = member(id);
+        let created = Member::create(&elsewhere, Member { plan, ..one });
+        created.await.unwrap();
+    }
     let blind = world.builder(2, world.store.clone()).read_only(true);
-    let blind_db = blind.index(Arc::new(Nowhere)).open().await.unwrap();
+    let blind_db = blind.open().await.unwrap();
     let blind = blind_db.collection("members").await.unwrap();
     let scan = blind
         .list()
