@@ -14,7 +14,7 @@ pub mod verbs;
 
 pub use batch_writer::{BatchWriter, Ticket, WriteReport};
 pub use builder::DbBuilder;
-pub use collection::{JsonCollection, JsonDocument, JsonPage, JsonQuery};
+pub use collection::{FindJson, FindJsonPage, JsonCollection, JsonDocument, JsonPage, JsonQuery};
 pub use counter::{Counter, CounterFlag, CounterInfo};
 pub use import::{Import, ImportReport};
 pub use lock::{LockGuard, LockGuards, LockInfo};

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use smarterbase_core::{
+    document::KeyKind,
     index::ObjectIndex,
     port::{IndexStore, SystemClock},
     store::MemoryStore,
 };
-use smarterbase_testkit::contract::index::torture::Tortured;
+use smarterbase_testkit::contract::index::{
+    rig::{self, Live, Rig},
+    torture::Tortured,
+};
 
 async fn objects() -> Arc<dyn IndexStore> {
     Arc::new(ObjectIndex::new(
@@ -24,6 +28,50 @@ smarterbase_testkit::index_contract!(entries_in_memory, async || {
 smarterbase_testkit::index_torture!(objects_torture, async || {
     Tortured::without_manifests(objects().await)
 });
+
+/// The first page of a descent walks the whole range, the next ones what lies before the page before.
+#[tokio::test]
+async fn a_descent_walks_the_whole_range_once() {
+    let index = objects().await;
+    let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
+    for number in 0..6_500 {
+        let value = rig::text(&format!("{:05}", number / 3));
+        let id = rig::id(&format!("u{number:05}"));
+        users.put(&id, &Live::none(), &[(0, value)]).await;
+    }
+    let mut expected = users.found(0).await;
+    expected.reverse();
+    for limit in [200, 1_000] {
+        let (mut found, mut requests) = (Vec::new(), Vec::new());
+        loop {
+            let after = found.last().cloned();
+            let page = users.page(0, &rig::all(), after, true, limit).await;
+            found.extend(rig::pairs(&page));
+            requests.push(page.requests);
+            if !page.has_more {
+                break;
+            }
+        }
+        assert_eq!(found, expected);
+        assert_eq!(requests[0], 7);
+        let others = &requests[1..requests.len().min(4)];
+        assert!(others.iter().all(|lists| *lists <= 3), "{requests:?}");
+    }
+    // Whoever goes meanwhile is not found, and nobody else is missed.
+    let first = users.page(0, &rig::all(), None, true, 100).await;
+    let mut after = rig::pairs(&first).pop();
+    for number in (1_000..6_400).rev() {
+        let id = rig::id(&format!("u{number:05}"));
+        users.delete(&id, &users.live_of(&id)).await;
+    }
+    let mut found = Vec::new();
+    while let Some(last) = after.take() {
+        let page = users.page(0, &rig::all(), Some(last), true, 300).await;
+        found.extend(rig::pairs(&page));
+        after = found.last().cloned().filter(|_| page.has_more);
+    }
+    assert_eq!(found, expected[5_500..]);
+}
 
 #[cfg(feature = "local-index")]
 mod local {

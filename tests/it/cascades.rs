@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smarterbase::{Limits, TransactionLimits, prelude::*, schema};
 use smarterbase_core::port::CasStore;
-use smarterbase_testkit::{Fault, FaultStore, sweep::World};
+use smarterbase_testkit::{CallKind, Fault, FaultStore, sweep::World};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
 #[document(name = "firms")]
@@ -38,6 +38,28 @@ struct Bill {
 
 schema! { Office { Firm, Worker, Bill } }
 
+/// A link goes along with the one before it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(name = "links")]
+struct Link {
+    #[key]
+    id: u64,
+    #[references(Link, on_delete = cascade)]
+    before: Option<u64>,
+}
+
+/// A seal forbids that its link goes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(name = "seals")]
+struct Seal {
+    #[key]
+    id: u64,
+    #[references(Link, on_delete = restrict)]
+    link: u64,
+}
+
+schema! { Chain { Link, Seal } }
+
 fn key(id: &str) -> String {
     id.to_owned()
 }
@@ -56,6 +78,10 @@ fn bill(id: u64) -> Bill {
     }
 }
 
+async fn office(world: &World, store: Arc<dyn CasStore>, client: u64) -> Db {
+    open(world, store, client).await.with_schema::<Office>()
+}
+
 /// A database whose transactions take few documents, so that what 120 workers depend on goes in pieces.
 async fn open(world: &World, store: Arc<dyn CasStore>, client: u64) -> Db {
     let limits = Limits {
@@ -66,13 +92,13 @@ async fn open(world: &World, store: Arc<dyn CasStore>, client: u64) -> Db {
         ..Limits::default()
     };
     let opened = world.builder(client, store).limits(limits).open().await;
-    opened.unwrap().with_schema::<Office>()
+    opened.unwrap()
 }
 
 /// Firm `a` with so many workers, and firm `b` with one.
 async fn firms(workers: u64) -> (World, Db) {
     let world = World::new(1);
-    let db = open(&world, world.store.clone(), 0).await;
+    let db = office(&world, world.store.clone(), 0).await;
     for id in ["a", "b"] {
         Firm::create(&db, Firm { id: key(id) }).await.unwrap();
     }
@@ -192,13 +218,13 @@ async fn a_large_deletion_that_died_goes_on_past_who_goes_along_and_stops_at_who
                 killed_at,
                 Fault::CrashAfter,
             ));
-            let dying_db = open(&world, dying.clone(), 1).await;
+            let dying_db = office(&world, dying.clone(), 1).await;
             tokio::select! {
                 biased;
                 () = dying.crash() => {}
                 deleted = Firm::delete(&dying_db, &key("a")) => panic!("it was to die: {deleted:?}"),
             }
-            let other = open(&world, world.store.clone(), 2).await;
+            let other = office(&world, world.store.clone(), 2).await;
             if stays {
                 let late = Bill {
                     to: Some(key("a")),
@@ -216,4 +242,121 @@ async fn a_large_deletion_that_died_goes_on_past_who_goes_along_and_stops_at_who
     }
     assert!(resumed >= 4, "only {resumed} were under way");
     assert!(stopped >= 2, "only {stopped} were stopped");
+}
+
+const LINKS: u64 = 3_000;
+
+/// A chain, each link of which goes along with the one before; the first one with `before_first`.
+async fn chain(before_first: Option<u64>) -> (World, Db) {
+    let world = World::new(1);
+    let db = open(&world, world.store.clone(), 0).await;
+    let db = db.with_schema::<Chain>();
+    for id in 0..LINKS {
+        let before = id.checked_sub(1).or(before_first);
+        Link::create(&db, Link { id, before }).await.unwrap();
+    }
+    (world, db)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_of_thousands_is_looked_through_and_a_circle_ends() {
+    for before_first in [None, Some(LINKS - 1)] {
+        let (_, db) = chain(before_first).await;
+        let link = LINKS - 1;
+        Seal::create(&db, Seal { id: 1, link }).await.unwrap();
+        let refused = Link::delete(&db, &0).await.unwrap_err();
+        assert_eq!(refused.code(), "SB-RESTRICTED", "{refused}");
+        assert_eq!(Link::query(&db).scan().count().await.unwrap(), LINKS);
+
+        if before_first.is_some() {
+            continue;
+        }
+        // Nobody forbids it any more; so deep it is refused all the same, and nothing went.
+        Seal::delete(&db, &1).await.unwrap();
+        let refused = Link::delete(&db, &0).await.unwrap_err();
+        let seen = (refused.kind(), refused.code());
+        assert_eq!(seen, (ErrorKind::Refused, "SB-BUDGET"), "{refused}");
+        assert_eq!(Link::query(&db).scan().count().await.unwrap(), LINKS);
+        assert_eq!(db.resume_cascades().await.unwrap(), 0);
+    }
+}
+
+/// Deletes the large firm while these faults happen, counted from the call that journals the deletion. Gives the error, and
+/// what was left.
+async fn deleted_with(faults: impl Fn(u64) -> Vec<(u64, Fault)>) -> (World, Error) {
+    let (world, db) = firms(120).await;
+    // A bill that goes along lets the deletion be looked through first.
+    let goes = Bill {
+        worker: Some(worker(0)),
+        ..bill(1)
+    };
+    Bill::create(&db, goes).await.unwrap();
+    db.close().await;
+    let journaled = journaled_at().await;
+    let failing = FaultStore::with_faults(world.store.clone(), faults(journaled));
+    let db = office(&world, Arc::new(failing), 1).await;
+    let error = Firm::delete(&db, &key("a")).await.unwrap_err();
+    (world, error)
+}
+
+/// Which call of such a deletion journals it.
+async fn journaled_at() -> u64 {
+    let (world, db) = firms(120).await;
+    let goes = Bill {
+        worker: Some(worker(0)),
+        ..bill(1)
+    };
+    Bill::create(&db, goes).await.unwrap();
+    db.close().await;
+    let recording = Arc::new(FaultStore::recording(world.store.clone()));
+    let db = office(&world, recording.clone(), 1).await;
+    assert!(Firm::delete(&db, &key("a")).await.unwrap());
+    let calls = recording.log().calls();
+    let journals = |call: &&smarterbase_testkit::Call| {
+        call.kind == CallKind::Create && call.path.starts_with("_sys/cascade/")
+    };
+    calls.iter().find(journals).unwrap().number
+}
+
+/// How many workers of the firm are left, and how many cascades there are to go on with.
+async fn left(world: &World) -> (usize, u64) {
+    let other = office(world, world.store.clone(), 2).await;
+    let workers = Worker::list(&other).await.unwrap().len() - 1;
+    let resumed = other.resume_cascades().await.unwrap();
+    other.close().await;
+    (workers, resumed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_whose_journal_may_be_there_is_of_unknown_outcome() {
+    let (world, error) = deleted_with(|journaled| {
+        let silence = (journaled + 1..journaled + 1_000).map(|call| (call, Fault::Unavailable));
+        std::iter::once((journaled, Fault::LoseReply))
+            .chain(silence)
+            .collect()
+    })
+    .await;
+    let seen = (error.kind(), error.code());
+    let expected = (ErrorKind::OutcomeUnknown, "SB-OUTCOME-UNKNOWN");
+    assert_eq!(seen, expected, "{error}");
+    assert_eq!(left(&world).await, (120, 1), "nothing went, and it goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_of_which_nothing_went_says_why_and_is_not_gone_on_with() {
+    // The index does not answer, and no scan either.
+    let (world, error) =
+        deleted_with(|journaled| vec![(journaled + 1, Fault::Deny), (journaled + 2, Fault::Deny)])
+            .await;
+    assert_eq!(error.code(), "SB-DENIED", "{error}");
+    assert_eq!(left(&world).await, (120, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_of_which_some_went_is_of_unknown_outcome() {
+    let (world, error) = deleted_with(|journaled| vec![(journaled + 900, Fault::Deny)]).await;
+    assert_eq!(error.code(), "SB-OUTCOME-UNKNOWN", "{error}");
+    let (workers, resumed) = left(&world).await;
+    assert!(workers < 120, "{workers}");
+    assert_eq!(resumed, 1);
 }

@@ -34,6 +34,19 @@ struct Hill {
     name: String,
 }
 
+/// Unique within its town whatever its case; by itself it compares as it is written.
+#[derive(Clone, Debug, Serialize, Deserialize, Document)]
+#[document(name = "streets")]
+struct Street {
+    #[key]
+    id: u32,
+    #[index]
+    town: String,
+    #[index]
+    #[unique(lower, scope(town))]
+    name: String,
+}
+
 const NAMES: [&str; 6] = ["Ulm", "ulm", "Aalen", "aalen", "ULM", "Zell"];
 
 macro_rules! filled {
@@ -101,4 +114,31 @@ async fn one_index_without_regard_to_case_orders_so_too() {
     assert_eq!(between.0, "Ulm ulm ULM");
     let begins = found!(Hill::query(&db).filter(|hill| hill.name.starts_with("AA")));
     assert_eq!(begins.0, "Aalen aalen");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_unique_within_a_scope_does_not_decide_how_its_field_compares() {
+    let world = World::new(1);
+    let db = world.open(0).await;
+    for (id, (town, name)) in (0..).zip([("Ulm", "Gasse"), ("Zell", "gasse"), ("Zell", "Allee")]) {
+        let (town, name) = (town.to_owned(), name.to_owned());
+        Street::create(&db, Street { id, town, name })
+            .await
+            .unwrap();
+    }
+    // By the index over the field, which does not fold.
+    let alone = found!(Street::query(&db).filter(|street| street.name.eq("gasse")));
+    assert_eq!(alone.0, "gasse");
+    assert!(alone.1.contains("name (one value)"), "{}", alone.1);
+    // The unique value finds more, and the document is checked.
+    for (name, expected) in [("gasse", "gasse"), ("GASSE", "")] {
+        let both =
+            Street::query(&db).filter(|street| street.town.eq("Zell") & street.name.eq(name));
+        let both = found!(both);
+        assert_eq!(both.0, expected);
+        assert!(both.1.contains("unique value"), "{}", both.1);
+    }
+    // Its own finder folds.
+    let held = Street::find_by_town_and_name(&db, "Zell", "GASSE").await;
+    assert_eq!(held.unwrap().unwrap().name, "gasse");
 }

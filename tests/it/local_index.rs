@@ -189,6 +189,26 @@ async fn clean_opening_asks_for_one_object_and_a_query_for_its_hits() {
     db.close().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_one_index_of_the_file_rules_out_is_not_read() {
+    let home = Home::new();
+    let db = home.open(With::Local).await;
+    for number in 0..40 {
+        let plan = if number % 4 == 0 { "pro" } else { "free" };
+        let rare = if number % 5 == 0 { "rare" } else { "all" };
+        let user = User::new(&format!("u{number:02}")).plan(plan).tags(&[rare]);
+        User::create(&db, user).await.unwrap();
+    }
+    let both = User::query(&db).filter(|user| user.plan.eq("pro") & user.tags.has("rare"));
+    let found = both.explain().await.unwrap();
+    assert_eq!(found.result.len(), 2);
+    let profile = found.profile;
+    assert!(profile.plan.contains("tags"), "{}", profile.plan);
+    assert_eq!((profile.requests.gets, profile.ruled_out), (2, 6));
+    assert_eq!((profile.candidates, profile.dropped), (2, 0));
+    db.close().await;
+}
+
 /// A session is named once, however many documents it writes; an index entry costs no request.
 #[tokio::test(start_paused = true)]
 async fn a_create_puts_the_document_and_its_claims_and_nothing_for_the_index() {

@@ -11,7 +11,10 @@ use std::{
 use futures::{StreamExt, TryStreamExt};
 use smarterbase::{Limits, Result, prelude::*};
 use smarterbase_core::{
-    operation::profile::{Access, Complexity, Explained, Prices},
+    operation::{
+        outage::Fallback,
+        profile::{Access, Complexity, Explained, Prices},
+    },
     port::Clock,
     store::layer::Requests,
 };
@@ -495,6 +498,56 @@ async fn a_query_without_a_ready_index_says_that_it_fell_back() {
     );
     assert!(found.profile.fell_back);
     assert_eq!(db.profiler().fallbacks().len(), 1);
+}
+
+/// A reader of a collection whose definitions nobody has built, and which therefore has to scan.
+async fn unready(fallback: Fallback) -> Db {
+    let world = World::new(1);
+    world.open(0).await.close().await;
+    let reader = world.builder(1, world.store.clone()).read_only(true);
+    reader.fallback(fallback).open().await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_finds_by_a_unique_value_that_is_not_built_says_that_it_scans_and_may_be_refused() {
+    let db = unready(Fallback::Scan).await;
+    let found = Post::find_by_slug(&db, "post-1").explain().await.unwrap();
+    assert_plan(
+        &found,
+        Access::Scan,
+        Complexity::Collection,
+        "every document",
+    );
+    assert!(found.profile.fell_back);
+    assert_eq!(db.profiler().fallbacks().len(), 1);
+    let never = Post::find_by_slug(&db, "post-1").fallback(Fallback::Never);
+    assert_eq!(never.await.unwrap_err().code(), "SB-INDEX-UNAVAILABLE");
+    // By a query as well.
+    let never = Post::query(&db)
+        .filter(|post| post.slug.eq("post-1"))
+        .fallback(Fallback::Never);
+    assert_eq!(never.await.unwrap_err().code(), "SB-INDEX-UNAVAILABLE");
+
+    let strict = unready(Fallback::Never).await;
+    let refused = Post::find_by_slug(&strict, "post-1").await.unwrap_err();
+    assert_eq!(refused.code(), "SB-INDEX-UNAVAILABLE");
+    let scans = Post::find_by_slug(&strict, "post-1").fallback(Fallback::Scan);
+    assert!(scans.await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_whose_index_is_not_built_says_that_it_scans_and_may_be_refused() {
+    let db = unready(Fallback::Scan).await;
+    let ordered = || Post::query(&db).order_by(|post| post.score.desc());
+    let found = ordered().explain().await.unwrap();
+    assert_eq!(found.profile.access, Access::Scan);
+    assert!(found.profile.fell_back);
+    let never = ordered().fallback(Fallback::Never).await;
+    assert_eq!(never.unwrap_err().code(), "SB-INDEX-UNAVAILABLE");
+    // No index would give this one.
+    let sorted = Post::query(&db).scan().order_by(|post| post.title.asc());
+    let sorted = sorted.fallback(Fallback::Never).explain().await.unwrap();
+    assert!(!sorted.profile.fell_back);
 }
 
 #[tokio::test(start_paused = true)]

@@ -582,6 +582,32 @@ async fn a_scan_that_read_much_packs_in_the_background_where_it_may() {
     }
 }
 
+/// A document without an envelope stays an object alone. Packing for its sake would go on for ever.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_packed_does_not_make_a_scan_pack_again() {
+    let world = filled(1_200).await;
+    for number in 0..300 {
+        let document = Key::from_stored(format!("members/{}.json", key(number)));
+        let by_hand = serde_json::to_vec(&member(number)).unwrap();
+        overwrite(&*world.store, &document, by_hand).await;
+    }
+    let builder = world.builder(4, world.store.clone());
+    let packing = builder.snapshots(Snapshots::ReadAndPack);
+    let db = packing.open().await.unwrap();
+    let after_a_scan = async || {
+        assert_eq!(scan(&db).await.unwrap().len(), 1_200);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        segments(&world).await
+    };
+    let first = after_a_scan().await;
+    assert!(!first.is_empty());
+    assert_eq!(after_a_scan().await, first);
+    // Written again, they can be packed.
+    change(&world, 0..200).await;
+    assert_ne!(after_a_scan().await, first);
+    assert_eq!(counted(&db).await.1.packed, 1_100);
+}
+
 #[tokio::test(start_paused = true)]
 async fn whoever_dies_while_packing_leaves_nothing_that_changes_an_answer() {
     for fault in [

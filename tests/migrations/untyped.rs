@@ -20,8 +20,9 @@ use smarterbase::{
 use smarterbase_core::{
     db::{JsonCollection, JsonDocument, JsonQuery},
     format::{Nonce, index_key::ValueRange},
+    operation::{outage::Fallback, profile::Access},
 };
-use smarterbase_testkit::{invariant, sweep::World};
+use smarterbase_testkit::{MemoryIndex, invariant, sweep::World};
 use uuid::Uuid;
 
 use crate::{
@@ -1072,6 +1073,78 @@ async fn a_condition_on_json_reads_what_an_index_names_and_nothing_else() {
         })
         .await;
     assert_eq!(counted.unwrap(), ["m0", "m20", "m30", "new"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn conditions_on_json_tell_their_plan_and_scan_only_where_they_may() {
+    let (world, db) = open().await;
+    for number in 0..20 {
+        let plan = if number < 2 { Plan::Pro } else { Plan::Free };
+        let one = member(&format!("m{number:02}"));
+        Member::create(&db, Member { plan, ..one }).await.unwrap();
+    }
+    let tool_db = world.open(1).await;
+    let tool = tool_db.collection("members").await.unwrap();
+    let by_index = tool
+        .list()
+        .eq("plan", &"Pro")
+        .all()
+        .explain()
+        .await
+        .unwrap();
+    let profile = by_index.profile;
+    assert_eq!(by_index.result.len(), 2);
+    assert_eq!((profile.operation, profile.collection), ("list", "members"));
+    assert_eq!(profile.access, Access::IndexCandidates);
+    assert!(
+        profile.plan.contains("plan (one value)"),
+        "{}",
+        profile.plan
+    );
+    assert_eq!(profile.condition, "(plan =), by id");
+    assert_eq!((profile.candidates, profile.fell_back), (2, false));
+    let unique = tool.list().eq("email", &"m07@example.org");
+    let unique = unique.page(5).explain().await.unwrap().profile;
+    assert_eq!(unique.access, Access::UniqueValue);
+    let listed = tool.list().page(5).explain().await.unwrap().profile;
+    assert_eq!((listed.access, listed.fell_back), (Access::Keys, false));
+    let residual = || {
+        tool.list()
+            .at_least("email", &"m")
+            .fallback(Fallback::Never)
+    };
+    let residual = residual().page(5).explain().await.unwrap().profile;
+    assert_eq!((residual.access, residual.fell_back), (Access::Scan, false));
+
+    // Without the backend of its indexes a program that only reads has to scan.
+    let world = World::new(6);
+    let builder = world.builder(0, world.store.clone());
+    let elsewhere = builder.index(Arc::new(MemoryIndex::new())).open().await;
+    let elsewhere = elsewhere.unwrap();
+    for id in ["a", "b", "c"] {
+        let plan = if id == "c" { Plan::Free } else { Plan::Pro };
+        let one = member(id);
+        let created = Member::create(&elsewhere, Member { plan, ..one });
+        created.await.unwrap();
+    }
+    let blind = world.builder(2, world.store.clone()).read_only(true);
+    let blind_db = blind.open().await.unwrap();
+    let blind = blind_db.collection("members").await.unwrap();
+    let scan = blind
+        .list()
+        .eq("plan", &"Pro")
+        .all()
+        .explain()
+        .await
+        .unwrap();
+    assert_eq!(scan.result.len(), 2);
+    let seen = (scan.profile.access, scan.profile.fell_back);
+    assert_eq!(seen, (Access::Scan, true));
+    assert_eq!(blind_db.profiler().fallbacks().len(), 1);
+    let never = blind.list().eq("plan", &"Pro").fallback(Fallback::Never);
+    let refused = never.all().await.unwrap_err();
+    assert_eq!(refused.code(), "SB-INDEX-UNAVAILABLE");
+    assert_eq!(refused.collection(), Some("members"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,11 +1,8 @@
 //! What manifests in Redis spare a query, and that they never cost it a document (rule S32).
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use async_trait::async_trait;
@@ -53,8 +50,7 @@ impl Untold {
     async fn open(self: &Arc<Self>) -> Db {
         let builder = Db::builder().store(Arc::new(MemoryStore::new()));
         let builder = builder.index(self.clone());
-        let opened = builder.in_flight_bound(Duration::from_secs(1)).open().await;
-        opened.unwrap()
+        builder.open().await.unwrap()
     }
 }
 

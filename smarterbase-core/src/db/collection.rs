@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-pub use scan::{JsonPage, JsonQuery};
+pub use scan::{FindJson, FindJsonPage, JsonPage, JsonQuery};
 
 use super::{Db, Tx};
 use crate::{
@@ -39,7 +39,8 @@ use crate::{
 ///   is [`Unsupported`](crate::ErrorKind::Unsupported), since only programs with the type migrate.
 /// - **Read-only** ([`read_only_reason`](Self::read_only_reason)) is a collection without a published version, as of a type
 ///   without a lock. Writing is also refused (`SB-DEFINITION`) while an index or unique value is maintained that JSON does not
-///   give: over an `opaque` field, or over a value that is stored as another type (`serde(into)`).
+///   give: with `where`, over a `computed` value, over an `opaque` field, or over a value that is stored as another type
+///   (`serde(into)`).
 /// - The length of an array (`[T; N]`) is not known and not checked.
 ///
 /// ```

@@ -58,7 +58,10 @@ use crate::{
     format::{Nonce, index_key::ValueRange, path::EncodedId},
     port::{
         Clock, IndexError, IndexStore, Rng, SystemClock, SystemRng,
-        index::{Announcement, Commit, Hit, Host, IndexedCollection, Placed, Scan, ScanPage},
+        index::{
+            Announcement, Commit, Hit, Host, IndexEntry, IndexedCollection, Manifests, Placed,
+            Presence, Scan, ScanPage,
+        },
     },
 };
 
@@ -73,7 +76,7 @@ const ESTIMATE: u64 = 10_000;
 
 /// The index backend `local`. Clones share the file.
 ///
-/// [`Db::close`](crate::db::Db::close) of the last database that uses it closes it for good. Where it is dropped instead, the
+/// `Db::close` of the last database that uses it closes it for good. Where it is dropped instead, the
 /// last clone waits for the disk.
 #[derive(Clone, Debug)]
 pub struct LocalIndex {
@@ -321,6 +324,36 @@ impl IndexStore for LocalIndex {
         self.inner
             .tell(move |tables| tables.remove_stale(&collection, &placed, &hit))
             .await
+    }
+
+    async fn presence(
+        &self,
+        collection: &IndexedCollection,
+        id: &EncodedId,
+        _: &[Placed],
+        entries: &[IndexEntry],
+    ) -> std::result::Result<Vec<Presence>, IndexError> {
+        let (collection, id, entries) = (collection.clone(), id.clone(), entries.to_vec());
+        self.inner
+            .read(move |file| read::presence(file, &collection, &id, &entries))
+            .await
+    }
+
+    async fn manifests(
+        &self,
+        collection: &IndexedCollection,
+        placed: &[Placed],
+        ids: &[EncodedId],
+    ) -> std::result::Result<Option<Manifests>, IndexError> {
+        let (collection, placed, ids) = (collection.clone(), placed.to_vec(), ids.to_vec());
+        let of = self
+            .inner
+            .read(move |file| read::manifests(file, &collection, &placed, &ids));
+        let requests = 0; // Nobody else is asked.
+        Ok(Some(Manifests {
+            of: of.await?,
+            requests,
+        }))
     }
 }
 

@@ -3,12 +3,15 @@
 //! An entry's name is `<value>/<id>.json!<tag>` and is never used twice, so a late duplicate of its creation or removal
 //! does no harm. Nothing can be lost, so [`IndexError::Lost`] does not occur.
 
+mod marks;
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::try_join_all;
 
+use self::marks::{Marks, Passed};
 use crate::{
     format::{
         Key, Nonce, Prefix,
@@ -35,6 +38,7 @@ const LIST_PAGE: usize = 1_000;
 pub struct ObjectIndex {
     store: Arc<dyn CasStore>,
     clock: Arc<dyn Clock>,
+    marks: Arc<Marks>,
 }
 
 impl ObjectIndex {
@@ -44,7 +48,11 @@ impl ObjectIndex {
     /// Entries in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn CasStore>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+        Self {
+            store,
+            clock,
+            marks: Arc::default(),
+        }
     }
 
     async fn create_all(
@@ -185,12 +193,36 @@ impl ObjectIndex {
         Ok(page)
     }
 
-    /// A LIST goes upwards only: the whole range is walked and its last part kept. Memory is bounded by the limit.
+    /// A LIST goes upwards only: the whole range is walked and its last part kept, from a mark on where there is one.
     async fn scan_down(&self, prefix: &Prefix, scan: &Scan) -> Result<ScanPage, IndexError> {
+        let mut requests = 0;
+        if let Some((value, id)) = self.marks.before(prefix, scan) {
+            let start = after_all_tags(prefix, &value, &id);
+            let (page, _) = self.last_of(prefix, scan, Some(start)).await?;
+            // More than the page lies behind the mark, so nothing before it belongs to the page.
+            if page.has_more {
+                return Ok(page);
+            }
+            requests = page.requests;
+        }
+        let (mut page, passed) = self.last_of(prefix, scan, None).await?;
+        self.marks.keep(prefix, scan, passed);
+        page.requests += requests;
+        Ok(page)
+    }
+
+    /// The last entries of what follows `start`, and what was passed on the way. Memory is bounded by the limit.
+    async fn last_of(
+        &self,
+        prefix: &Prefix,
+        scan: &Scan,
+        start: Option<Key>,
+    ) -> Result<(ScanPage, Passed), IndexError> {
         let mut kept = std::collections::VecDeque::new();
         let mut has_more = false;
+        let mut passed = Passed::default();
         let walked = self
-            .walk(prefix, &scan.range, None, LIST_PAGE, |hit| {
+            .walk(prefix, &scan.range, start, LIST_PAGE, |hit| {
                 let position = (&hit.value, hit.id.as_str());
                 if scan
                     .after
@@ -199,6 +231,7 @@ impl ObjectIndex {
                 {
                     return Walk::Stop;
                 }
+                passed.pass(&hit.value, &hit.id);
                 kept.push_back(hit);
                 if kept.len() > scan.limit {
                     kept.pop_front();
@@ -207,11 +240,12 @@ impl ObjectIndex {
                 Walk::On
             })
             .await?;
-        Ok(ScanPage {
+        let page = ScanPage {
             hits: kept.into_iter().rev().collect(),
             has_more,
             requests: walked.requests,
-        })
+        };
+        Ok((page, passed))
     }
 }
 

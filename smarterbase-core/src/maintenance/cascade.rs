@@ -14,6 +14,8 @@ use std::{
     sync::Arc,
 };
 
+use futures::{FutureExt, future::BoxFuture};
+
 pub(crate) use journal::resume;
 
 use self::tree::{Collected, Tree};
@@ -65,8 +67,20 @@ async fn delete_under<T: Document>(
     still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
     ancestry: &Ancestry,
 ) -> Result<bool> {
+    let deleted = delete_with_dependants::<T>(view, collection, id, still, ancestry).await;
+    ancestry.note(&deleted, |deleted| *deleted);
+    deleted
+}
+
+async fn delete_with_dependants<T: Document>(
+    view: &View,
+    collection: &Arc<Collection>,
+    id: &EncodedId,
+    still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
+    ancestry: &Ancestry,
+) -> Result<bool> {
     if view.relations.referring_to(collection.name()).is_empty() {
-        return remove::delete_where::<T>(view, collection, id, still).await;
+        return alone::<T>(view, collection, id, still).await;
     }
     if view.attempt().is_some() {
         return match within::<T>(view, collection, id, still, ancestry).await? {
@@ -84,6 +98,16 @@ async fn delete_under<T: Document>(
         Outcome::Forbidden(kin, by) => Err(restricted(kin.spec.collection, &by)),
         Outcome::TooMany => pieces::delete::<T>(view, collection, id, still, ancestry).await,
     }
+}
+
+/// A document that nobody refers to.
+fn alone<'a, T: Document>(
+    view: &'a View,
+    collection: &'a Arc<Collection>,
+    id: &'a EncodedId,
+    still: &'a (impl Fn(&Fetched) -> Result<bool> + Send + Sync),
+) -> BoxFuture<'a, Result<bool>> {
+    remove::delete_where::<T>(view, collection, id, still).boxed()
 }
 
 /// Deletes a loaded document at the revision that it was read at, with what depends on it: never in pieces.
@@ -132,46 +156,53 @@ enum Outcome {
     TooMany,
 }
 
-async fn at_once<T: Document>(
-    engine: &Arc<Engine>,
-    collection: &Arc<Collection>,
-    id: &EncodedId,
-    still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
-    ancestry: &Ancestry,
-) -> Result<Outcome> {
-    let ended = transaction::run(engine, Kind::ReadWrite, |attempt| async move {
+/// Boxed, as all that is large: a deletion in pieces stands 32 deep on the stack.
+fn at_once<'a, T: Document>(
+    engine: &'a Arc<Engine>,
+    collection: &'a Arc<Collection>,
+    id: &'a EncodedId,
+    still: &'a (impl Fn(&Fetched) -> Result<bool> + Send + Sync),
+    ancestry: &'a Ancestry,
+) -> BoxFuture<'a, Result<Outcome>> {
+    let ended = transaction::run(engine, Kind::ReadWrite, move |attempt| async move {
         within::<T>(&View::of(attempt), collection, id, still, ancestry).await
     });
-    match ended.await {
-        // So few documents, but too large ones.
-        Err(error) if error.code() == Code::BUDGET.text() => Ok(Outcome::TooMany),
-        other => other,
+    async move {
+        match ended.await {
+            // So few documents, but too large ones.
+            Err(error) if error.code() == Code::BUDGET.text() => Ok(Outcome::TooMany),
+            other => other,
+        }
     }
+    .boxed()
 }
 
 /// Inside of a transaction: everything is found, then everything goes.
-async fn within<T: Document>(
-    view: &View,
-    collection: &Arc<Collection>,
-    id: &EncodedId,
-    still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
-    ancestry: &Ancestry,
-) -> Result<Outcome> {
-    let there = read::fetch_to_replace(view, collection, id).await?;
-    match read::live(collection, id, there)? {
-        Some(fetched) if still(&fetched)? => {}
-        _ => return Ok(Outcome::Deleted(false)),
+fn within<'a, T: Document>(
+    view: &'a View,
+    collection: &'a Arc<Collection>,
+    id: &'a EncodedId,
+    still: &'a (impl Fn(&Fetched) -> Result<bool> + Send + Sync),
+    ancestry: &'a Ancestry,
+) -> BoxFuture<'a, Result<Outcome>> {
+    async move {
+        let there = read::fetch_to_replace(view, collection, id).await?;
+        match read::live(collection, id, there)? {
+            Some(fetched) if still(&fetched)? => {}
+            _ => return Ok(Outcome::Deleted(false)),
+        }
+        let collected = tree::collect(view, collection.spec, id, most(view), &ancestry.documents);
+        let Collected::Whole(tree) = collected.await? else {
+            return Ok(Outcome::TooMany);
+        };
+        if let Some((kin, by)) = tree.restricted.first() {
+            return Ok(Outcome::Forbidden(*kin, by.clone()));
+        }
+        apply(view, &tree).await?;
+        let deleted = remove::delete_where::<T>(view, collection, id, |_| Ok(true)).await?;
+        Ok(Outcome::Deleted(deleted))
     }
-    let collected = tree::collect(view, collection.spec, id, most(view), &ancestry.documents);
-    let Collected::Whole(tree) = collected.await? else {
-        return Ok(Outcome::TooMany);
-    };
-    if let Some((kin, by)) = tree.restricted.first() {
-        return Ok(Outcome::Forbidden(*kin, by.clone()));
-    }
-    apply(view, &tree).await?;
-    let deleted = remove::delete_where::<T>(view, collection, id, |_| Ok(true)).await?;
-    Ok(Outcome::Deleted(deleted))
+    .boxed()
 }
 
 /// How many documents one transaction takes along.

@@ -20,7 +20,7 @@ use crate::{
         path::{self, EncodedId},
         snapshot::{Manifest, SegmentWriter},
     },
-    operation::{Collection, Engine, View, engine::store_failure},
+    operation::{Collection, Engine, View, engine::store_failure, warm::LeftOut},
     port::{Attempt, Expect, ListPage, Listed, Object},
     protocol::{PutMachine, PutOutcome},
     query::{
@@ -90,6 +90,10 @@ pub(crate) async fn pack(
     let before = packed::load(engine, collection).await?;
     let mut packer = Packer::new(engine, collection, settings);
     let filled = packer.fill(before.manifest.clone(), report).await;
+    if filled.is_ok() {
+        let left_out = std::mem::take(&mut packer.left_out);
+        engine.warm.remember_left_out(collection, left_out);
+    }
     let replaced = match filled {
         Ok(()) => replace(engine, collection, before.base, &packer.manifest).await,
         Err(error) => Err(error),
@@ -141,6 +145,7 @@ struct Packer {
     writer: SegmentWriter,
     manifest: Manifest,
     progress: PackProgress,
+    left_out: LeftOut,
 }
 
 impl Packer {
@@ -152,6 +157,7 @@ impl Packer {
             writer: SegmentWriter::default(),
             manifest: empty(engine, collection),
             progress: PackProgress::default(),
+            left_out: LeftOut::default(),
         }
     }
 
@@ -169,7 +175,7 @@ impl Packer {
             let known = self.known(&mut packed, &batch).await;
             self.progress.reused += known.len() as u64;
             for (id, listed, object) in self.read(&batch, known).await? {
-                self.push(&id, &listed.key, object).await?;
+                self.push(&id, &listed, object).await?;
             }
             report(&self.progress);
         }
@@ -215,13 +221,21 @@ impl Packer {
         read.map_err(|error| error.in_collection(self.collection.name()))
     }
 
-    async fn push(&mut self, id: &EncodedId, key: &Key, object: Option<Object>) -> Result<()> {
+    async fn push(
+        &mut self,
+        id: &EncodedId,
+        listed: &Listed,
+        object: Option<Object>,
+    ) -> Result<()> {
+        let key = &listed.key;
         let is_packed = object
             .filter(bodies::can_be_kept)
             .is_some_and(|object| self.writer.push(id, key, &object.version, &object.bytes));
-        match is_packed {
-            true => self.progress.packed += 1,
-            false => self.progress.left_out += 1,
+        if is_packed {
+            self.progress.packed += 1;
+        } else {
+            self.progress.left_out += 1;
+            self.left_out.add(listed);
         }
         if self.writer.len() >= self.settings.segment_bytes {
             self.flush().await?;

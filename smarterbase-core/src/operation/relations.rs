@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures::future::BoxFuture;
@@ -10,7 +13,7 @@ use futures::future::BoxFuture;
 use super::{Collection, Engine, View};
 use crate::{
     document::{DocumentSpec, OnDelete, ReferenceSpec, Scalar},
-    error::{Code, Error, Result},
+    error::{Code, Error, ErrorKind, Result},
     format::{Key, path::EncodedId},
 };
 
@@ -57,6 +60,34 @@ pub(crate) struct Ancestry {
     pub(crate) documents: BTreeSet<Node>,
     /// The entry of the journal that says so already.
     pub(crate) entry: Option<Key>,
+    /// Whether anything of it went, or may have gone.
+    has_changed: Arc<AtomicBool>,
+}
+
+impl Ancestry {
+    /// Of a deletion that an entry of the journal speaks of.
+    pub(crate) fn of_entry(entry: Key) -> Self {
+        Self {
+            entry: Some(entry),
+            ..Self::default()
+        }
+    }
+
+    /// Remembers what became of a part: `changed` says whether one that was carried out changed anything.
+    pub(crate) fn note<R>(&self, part: &Result<R>, changed: impl FnOnce(&R) -> bool) {
+        let has_changed = match part {
+            Ok(done) => changed(done),
+            Err(error) => error.kind() == ErrorKind::OutcomeUnknown,
+        };
+        if has_changed {
+            self.has_changed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether anything of it went, or may have gone.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.has_changed.load(Ordering::Relaxed)
+    }
 }
 
 /// How documents refer to one that is being deleted.

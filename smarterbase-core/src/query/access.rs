@@ -205,16 +205,30 @@ fn leading<T>(
 ) -> (Vec<Scalar<'static>>, Vec<usize>) {
     let (mut prefix, mut used) = (Vec::new(), Vec::new());
     for component in index.components {
-        let mut fitting = fitting(component, index.each, comparisons);
-        let Some((position, value)) =
-            fitting.find_map(|(position, comparison)| Some((position, comparison.equal()?)))
-        else {
+        let Some((position, value)) = equal(component, index.each, comparisons) else {
             break;
         };
         prefix.push(value.clone());
         used.push(position);
     }
     (prefix, used)
+}
+
+/// The one value that a component is compared with. Equal text is equal when it is folded as well, so a definition that folds
+/// finds what is equal, and perhaps more.
+fn equal<'c, T>(
+    component: &ComponentSpec,
+    each: bool,
+    comparisons: &'c [&'c Comparison<T>],
+) -> Option<(usize, &'c Scalar<'static>)> {
+    let mut comparisons = comparisons.iter().enumerate();
+    comparisons.find_map(|(position, comparison)| {
+        let reader = &comparison.reader;
+        let finds = reader.lower.is_none() || reader.lower == component.lower;
+        let is_of_it = reader.field == component.field && reader.each == each;
+        let value = comparison.equal().filter(|_| is_of_it && finds)?;
+        Some((position, value))
+    })
 }
 
 /// What all comparisons of a component say of it together.

@@ -133,10 +133,11 @@ fn whole(spec: &DocumentSpec) -> impl Iterator<Item = &'static IndexSpec> {
     spec.indexes.iter().filter(|index| !index.is_partial())
 }
 
-/// Text is equal without regard to case where any definition over its field says so.
+/// Text is equal without regard to case where a definition says so that begins with its field. What stands behind another
+/// field, as a value that is unique within a scope, is folded by that definition alone.
 fn table_of_equality(spec: &DocumentSpec, field: &str) -> Option<u8> {
     let mut tables = whole(spec)
-        .flat_map(|index| index.components)
+        .filter_map(|index| index.components.first())
         .filter(|component| component.field == field)
         .filter_map(|component| component.lower);
     tables.next()

@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{id_walk::IdWalk, packed::Packed};
 use crate::{
     format::path::EncodedId,
-    operation::{Collection, View, profile::trace},
+    operation::{Collection, View, profile::trace, warm::LeftOut},
     port::{Listed, Object},
     store::bodies::Bodies,
 };
@@ -20,7 +20,9 @@ const WORTH_A_SEGMENT: usize = 8;
 pub(crate) struct Known {
     bodies: Option<Arc<Bodies>>,
     packed: Option<Packed>,
+    left_out: Arc<LeftOut>,
     seen: u64,
+    /// How many of them had to be read, and could have been packed.
     unknown: u64,
 }
 
@@ -32,6 +34,7 @@ impl Known {
         Self {
             packed: reads_snapshots.then(|| Packed::new(view.engine(), collection)),
             bodies,
+            left_out: view.warm.left_out(collection),
             seen: 0,
             unknown: 0,
         }
@@ -77,7 +80,10 @@ impl Known {
         }
         trace::known(cached, known.len() - cached);
         self.seen += batch.len() as u64;
-        self.unknown += (batch.len() - known.len()) as u64;
+        let would_be_packed = |(id, listed): &&(EncodedId, Listed)| {
+            !known.contains_key(id) && !self.left_out.contains(listed)
+        };
+        self.unknown += batch.iter().filter(would_be_packed).count() as u64;
         known
     }
 

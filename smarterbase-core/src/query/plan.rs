@@ -129,12 +129,24 @@ pub(crate) async fn choose<T: Document>(
         (plan.describe(), selection.describe())
     });
     if access == Access::Scan && could_use_an_index(selection) {
-        trace::fell_back();
-        metric::fell_back(collection.name());
-        view.notice_outage();
-        check_may_scan(view, collection, selection.fallback)?;
+        fall_back(view, collection, selection.fallback)?;
     }
     Ok(plan)
+}
+
+/// A query that an index should answer has to scan: it says so, and asks whether it may.
+///
+/// # Errors
+/// As [`check_may_scan`].
+pub(crate) fn fall_back(
+    view: &View,
+    collection: &Collection,
+    asked: Option<Fallback>,
+) -> Result<()> {
+    trace::fell_back();
+    metric::fell_back(collection.name());
+    view.notice_outage();
+    check_may_scan(view, collection, asked)
 }
 
 /// Whether documents may be read for which an index is there that cannot be used now.
@@ -155,12 +167,17 @@ pub(crate) fn check_may_scan(
     }
 }
 
-/// Whether an index would find what is selected, were it ready.
+/// Whether an index would find what is selected, or give its order, were it ready.
 fn could_use_an_index<T: Document>(selection: &Selection<'_, T>) -> bool {
-    match &selection.order {
+    let gives_order = match &selection.order {
         By::Entry(_) => true,
-        _ => matches!(access::ways(&selection.condition, &|_| true), Ok(Some(_))),
-    }
+        By::Field(reader) => {
+            let in_order = access::in_order(reader, &selection.condition, &|_| true);
+            matches!(in_order, Ok(Some(_)))
+        }
+        By::Id => false,
+    };
+    gives_order || matches!(access::ways(&selection.condition, &|_| true), Ok(Some(_)))
 }
 
 async fn cheapest_plan<T: Document>(
@@ -229,6 +246,17 @@ pub(crate) async fn estimate<T: Document>(
         None => Err(Error::new(Code::BUDGET, "no index that is ready can tell")
             .in_collection(collection.name())),
     }
+}
+
+/// Says how a query without a type finds its documents, in the order of ids: by these, or by reading every one.
+pub(crate) fn planned_by_id(finders: Option<&[Finder]>, condition: impl FnOnce() -> String) {
+    let plan = match finders {
+        None => Plan::Scan,
+        Some([Finder::Holder(holder)]) => Plan::Holder(holder.clone()),
+        Some(finders) => Plan::Candidates(finders.to_vec()),
+    };
+    let (access, complexity) = plan.class(true);
+    trace::planned(access, complexity, || (plan.describe(), condition()));
 }
 
 /// What finds candidates by conditions that are not of a type: `ways` gives what could, by which definitions are ready. `None`:

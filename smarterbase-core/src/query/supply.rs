@@ -180,7 +180,8 @@ impl Supplied {
             return Ok(None);
         };
         let (view, collection) = (&self.view, &self.collection);
-        let found = unique::find::<T>(view, collection, holder.ordinal, &holder.components);
+        let (ordinal, components) = (holder.ordinal, &holder.components);
+        let found = unique::find::<T>(view, collection, ordinal, components, self.fallback);
         // Boxed: without its definition, a unique value is scanned for, which is a supply again.
         let found = Box::pin(found).await?;
         let Some(document) = found else {

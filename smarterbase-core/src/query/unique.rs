@@ -18,6 +18,8 @@ use crate::{
     },
     operation::{
         Collection, View, agreement,
+        outage::Fallback,
+        profile::trace,
         read::{self, Fetched},
     },
 };
@@ -27,12 +29,14 @@ const TRIES: usize = 16;
 /// How often the value is looked up again because the agreement grew too old meanwhile (rule S4).
 const FRESH_TRIES: usize = 4;
 
-/// The document that holds a value of the unique definition at `ordinal`.
+/// The document that holds a value of the unique definition at `ordinal`. `fallback` says whether it may be scanned for while
+/// the definition is not ready.
 pub(crate) async fn find<T: Document>(
     view: &View,
     collection: &Arc<Collection>,
     ordinal: u16,
     components: &[Scalar<'_>],
+    fallback: Option<Fallback>,
 ) -> Result<Option<Stored<T>>> {
     // A value with a `None` in it is never claimed.
     let Some(value) = index_key::encode_value(collection.spec, ordinal, components)? else {
@@ -49,7 +53,8 @@ pub(crate) async fn find<T: Document>(
     for _ in 0..FRESH_TRIES {
         let agreement = agreement::current(view, collection).await?;
         if !agreement.unique_is_ready(collection, usize::from(ordinal)) {
-            plan::check_may_scan(view, collection, None)?;
+            trace::scans_instead();
+            plan::fall_back(view, collection, fallback)?;
             let supply = gather::supply(view, collection, &selection, Plan::Scan, None);
             let found = gather::page(view, &selection, supply, None, 1).await?;
             return Ok(found.into_iter().next().map(|found| found.document));

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::{JsonCollection, JsonDocument, ways};
 use crate::{
+    db::request::measured_request,
     document::Scalar,
     error::{Code, Error, Result},
     format::{
@@ -19,7 +20,12 @@ use crate::{
         path::EncodedId,
         stored_type::{self, StoredType},
     },
-    operation::{Collection, View, read},
+    operation::{
+        Collection, View,
+        outage::Fallback,
+        profile::{Access, Complexity, trace, trace::Measured},
+        read,
+    },
     port::Object,
     query::{
         Cursor,
@@ -58,6 +64,7 @@ pub struct JsonQuery<'a> {
     collection: &'a JsonCollection,
     tests: Vec<Test>,
     after: Option<Cursor>,
+    fallback: Option<Fallback>,
     failure: Option<Error>,
 }
 
@@ -96,6 +103,7 @@ impl<'a> JsonQuery<'a> {
             collection,
             tests: Vec::new(),
             after: None,
+            fallback: None,
             failure: None,
         }
     }
@@ -118,6 +126,14 @@ impl<'a> JsonQuery<'a> {
     /// Goes on where the page with this cursor ended.
     pub fn after(mut self, cursor: impl Into<Cursor>) -> Self {
         self.after = Some(cursor.into());
+        self
+    }
+
+    /// What is done while no index that would find the documents can be used, whatever the database says:
+    /// [`Fallback::Never`] is refused (`SB-INDEX-UNAVAILABLE`) instead of reading every document. A listing without conditions
+    /// needs no index.
+    pub fn fallback(mut self, fallback: Fallback) -> Self {
+        self.fallback = Some(fallback);
         self
     }
 
@@ -161,26 +177,46 @@ impl<'a> JsonQuery<'a> {
         is_scalar.then(|| ty.clone())
     }
 
-    /// One page of at most `size` documents; short only at the end.
+    /// One page of at most `size` documents; short only at the end. `.explain()` runs it and tells what it did.
     ///
     /// # Errors
+    /// When it is awaited:
     /// - [`Refused`](crate::ErrorKind::Refused) (`SB-BUDGET`): too many documents would be read before the page is full.
     /// - [`Invalid`](crate::ErrorKind::Invalid): a condition or the cursor is none.
-    /// - [`Corrupt`](crate::ErrorKind::Corrupt), [`Unavailable`](crate::ErrorKind::Unavailable): as reading.
-    pub async fn page(self, size: usize) -> Result<JsonPage> {
-        let collection = self.collection;
-        let read = self.read(size.max(1));
-        read.await.map_err(|error| collection.during("list", error))
+    /// - [`Corrupt`](crate::ErrorKind::Corrupt), [`Unavailable`](crate::ErrorKind::Unavailable): as reading;
+    ///   `SB-INDEX-UNAVAILABLE` where it [must not scan](Self::fallback).
+    pub fn page(self, size: usize) -> FindJsonPage<'a> {
+        FindJsonPage { query: self, size }
     }
 
-    /// All documents that meet the conditions, at most as many as one call may collect (1,000).
+    /// All documents that meet the conditions, at most as many as one call may collect (1,000). `.explain()` runs it and tells
+    /// what it did.
     ///
     /// # Errors
     /// As [`page`](Self::page), and `SB-TOO-MANY`.
-    pub async fn all(self) -> Result<Vec<JsonDocument>> {
+    pub fn all(self) -> FindJson<'a> {
+        FindJson { query: self }
+    }
+
+    fn measured(&self) -> Measured {
+        let untyped = &self.collection.untyped;
+        let engine = self.collection.view.engine();
+        Measured::begin(engine, "list", untyped.collection.name())
+    }
+
+    async fn read(mut self, size: usize) -> Result<JsonPage> {
+        let collection = self.collection;
+        let page = match self.failure.take() {
+            Some(failure) => Err(failure),
+            None => self.read_page(size.max(1)).await,
+        };
+        page.map_err(|error| collection.during("list", error))
+    }
+
+    async fn read_all(self) -> Result<Vec<JsonDocument>> {
         let collection = self.collection;
         let most = collection.view.limits.collect;
-        let page = self.page(most).await?;
+        let page = self.read(most).await?;
         if page.next.is_none() {
             return Ok(page.items);
         }
@@ -189,10 +225,7 @@ impl<'a> JsonQuery<'a> {
         Err(collection.during("list", Error::new(Code::TOO_MANY, text)))
     }
 
-    async fn read(self, size: usize) -> Result<JsonPage> {
-        if let Some(failure) = self.failure {
-            return Err(failure);
-        }
+    async fn read_page(self, size: usize) -> Result<JsonPage> {
         let (view, collection) = (&self.collection.view, &self.collection.untyped.collection);
         let after = match &self.after {
             Some(cursor) => Some(cursor::open_id(view, collection, cursor).await?),
@@ -215,6 +248,7 @@ impl<'a> JsonQuery<'a> {
             own: overlay::ids_after(view, collection, after.as_ref())?,
             source: self.source(after.as_ref(), most).await?,
             last: after,
+            fallback: self.fallback,
         };
         let budget = match self.tests.is_empty() {
             true => usize::MAX, // A listing reads what it shows.
@@ -254,18 +288,32 @@ impl<'a> JsonQuery<'a> {
     async fn source(&self, after: Option<&EncodedId>, most: usize) -> Result<Source> {
         let untyped = &self.collection.untyped;
         let (view, collection) = (&self.collection.view, &untyped.collection);
-        if ways::could_help(untyped, &self.tests) {
-            let ways = |is_ready: IsReady<'_>| ways::ways(untyped, &self.tests, is_ready);
-            if let Some(finders) = plan::finders(view, collection, ways).await? {
-                let candidates = Candidates::new(view, collection, finders, after);
-                return Ok(Source::Entries(candidates, most.saturating_add(most / 4)));
-            }
+        if self.tests.is_empty() {
+            let plan = || ("in the order of ids".to_owned(), "everything".to_owned());
+            trace::planned(Access::Keys, Complexity::Results, plan);
+            return Ok(Source::all(view, collection, after, most));
         }
-        let page = match self.tests.is_empty() {
-            true => most,
-            false => usize::MAX,
+        let could_help = ways::could_help(untyped, &self.tests);
+        let ways = |is_ready: IsReady<'_>| ways::ways(untyped, &self.tests, is_ready);
+        let finders = match could_help {
+            true => plan::finders(view, collection, ways).await?,
+            false => None,
         };
-        Ok(Source::all(view, collection, after, page))
+        plan::planned_by_id(finders.as_deref(), || self.describe());
+        if let Some(finders) = finders {
+            let candidates = Candidates::new(view, collection, finders, after);
+            return Ok(Source::Entries(candidates, most.saturating_add(most / 4)));
+        }
+        if could_help {
+            plan::fall_back(view, collection, self.fallback)?;
+        }
+        Ok(Source::all(view, collection, after, usize::MAX))
+    }
+
+    /// As in explanations: fields and kinds of tests, never a value.
+    fn describe(&self) -> String {
+        let tests: Vec<_> = self.tests.iter().map(Test::describe).collect();
+        format!("({}), by id", tests.join(" and "))
     }
 
     /// Reads documents side by side; gives those that are there and meet the conditions.
@@ -279,7 +327,9 @@ impl<'a> JsonQuery<'a> {
             let is_known = fetched.settled.is_decided();
             let document = JsonDocument::new(id.clone(), fetched, is_known)
                 .map_err(|error| read::at(collection, &id, error))?;
-            Ok(self.meets(&document)?.then_some(document))
+            let meets = self.meets(&document)?;
+            trace::looked_at(1, usize::from(!meets));
+            Ok(meets.then_some(document))
         });
         let read: Vec<_> = stream::iter(reads)
             .buffered(view.limits.concurrent_reads)
@@ -299,6 +349,41 @@ impl<'a> JsonQuery<'a> {
         Ok(self.tests.iter().all(|test| test.is_met(&members)))
     }
 }
+
+/// One page of a query on JSON: [`JsonPage`].
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is awaited"]
+pub struct FindJsonPage<'a> {
+    query: JsonQuery<'a>,
+    size: usize,
+}
+
+/// All documents that a query on JSON finds: `Vec<JsonDocument>`.
+#[derive(Debug)]
+#[must_use = "a request does nothing until it is awaited"]
+pub struct FindJson<'a> {
+    query: JsonQuery<'a>,
+}
+
+impl<'a> FindJsonPage<'a> {
+    fn session(&self) -> &'a View {
+        &self.query.collection.view
+    }
+}
+
+impl<'a> FindJson<'a> {
+    fn session(&self) -> &'a View {
+        &self.query.collection.view
+    }
+}
+
+measured_request!(impl['a] FindJsonPage<'a> => JsonPage, |this| this.query.measured(), async move {
+    this.query.read(this.size).await
+});
+
+measured_request!(impl['a] FindJson<'a> => Vec<JsonDocument>, |this| this.query.measured(), async move {
+    this.query.read_all().await
+});
 
 /// Where ids come from, in their order.
 enum Source {
@@ -333,6 +418,7 @@ struct Ids {
     own: VecDeque<EncodedId>,
     /// Everything up to here was given.
     last: Option<EncodedId>,
+    fallback: Option<Fallback>,
 }
 
 /// An id, and its object where that need not be read.
@@ -356,6 +442,7 @@ impl Ids {
                     return Ok(found.into_iter().map(|one| (one.id, None)).collect());
                 }
                 Next::Lost => {
+                    plan::check_may_scan(view, collection, self.fallback)?;
                     let after = self.last.as_ref();
                     self.source = Source::all(view, collection, after, usize::MAX);
                 }
@@ -403,6 +490,15 @@ impl Ids {
 }
 
 impl Test {
+    fn describe(&self) -> String {
+        let test = match self.compare {
+            Compare::Equal => "=",
+            Compare::Has => "has",
+            Compare::AtLeast | Compare::Above | Compare::AtMost | Compare::Below => "in a range",
+        };
+        format!("{} {test}", self.path.join("."))
+    }
+
     /// Whether one value passes.
     pub(super) fn is_equality(&self) -> bool {
         matches!(self.compare, Compare::Equal | Compare::Has)

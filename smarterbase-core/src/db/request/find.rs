@@ -28,13 +28,15 @@ use crate::{
     },
 };
 
-/// Finds the document that holds a unique value: `Option<Stored<T>>`, 2 GETs, no index.
+/// Finds the document that holds a unique value: `Option<Stored<T>>`, 2 GETs, no index. While the definition is not built yet,
+/// every document is read.
 #[derive(Debug)]
 #[must_use = "a request does nothing until it is awaited"]
 pub struct FindOne<'a, T> {
     session: Session<'a>,
     ordinal: u16,
     components: Vec<Scalar<'static>>,
+    fallback: Option<Fallback>,
     types: PhantomData<fn() -> T>,
 }
 
@@ -51,8 +53,16 @@ impl<'a, T: Document> FindOne<'a, T> {
             session,
             ordinal,
             components,
+            fallback: None,
             types: PhantomData,
         }
+    }
+
+    /// What is done while the unique definition is not built yet, whatever the database says: [`Fallback::Never`] is refused
+    /// (`SB-INDEX-UNAVAILABLE`) instead of reading every document.
+    pub fn fallback(mut self, fallback: Fallback) -> Self {
+        self.fallback = Some(fallback);
+        self
     }
 }
 
@@ -62,7 +72,8 @@ measured_request!(impl['a, T: Document] FindOne<'a, T> => Option<Stored<T>>, |th
     Measured::of_unique_value(this.session.engine(), "find", T::SPEC.collection, &fields.join(", "))
 }, async move {
     let engine = this.session.engine();
-    let found = unique::find(this.session.view(), &engine.collection::<T>(), this.ordinal, &this.components).await;
+    let collection = engine.collection::<T>();
+    let found = unique::find(this.session.view(), &collection, this.ordinal, &this.components, this.fallback).await;
     found.map_err(|error| error.during("find"))
 });
 

@@ -8,8 +8,8 @@ use super::{
     INSTANCE, codec,
     manifest::{Entry, Manifest, Mark, Message},
     tables::{
-        COLLECTIONS, ENTRIES, FACTS, Failure, MANIFESTS, PLACEMENTS, UNRESOLVED, collection_number,
-        fact, lost, name_of, past, slot, under,
+        self, COLLECTIONS, ENTRIES, FACTS, Failure, MANIFESTS, PLACEMENTS, UNRESOLVED,
+        collection_number, fact, lost, name_of, past, slot, under,
     },
 };
 use crate::{
@@ -147,7 +147,6 @@ impl<'txn> Tables<'txn> {
             write: commit.write,
             outcome: commit.outcome,
             entries: document.entries(entries_of(commit))?,
-            e_tag: commit.e_tag.clone().unwrap_or_default(),
         });
         self.keep(&document, &manifest)?;
         self.add(&document, &effects.added)?;
@@ -251,12 +250,7 @@ impl<'txn> Tables<'txn> {
     }
 
     fn manifest(&self, document: &Document) -> Result<Option<Manifest>, Failure> {
-        let Some(stored) = self.manifests.get(&document.key[..])? else {
-            return Ok(None);
-        };
-        let manifest = codec::decode(stored.value());
-        let manifest = manifest.ok_or_else(|| lost("the file holds a manifest that is none"))?;
-        Ok(Some(manifest))
+        tables::manifest(&self.manifests, &document.key)
     }
 
     fn keep(&mut self, document: &Document, manifest: &Manifest) -> Result<(), Failure> {

@@ -13,7 +13,6 @@ pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
     let mut bytes = Vec::new();
     put_number(&mut bytes, manifest.rev);
     put_number(&mut bytes, u64::from(manifest.is_deleted) * DELETED);
-    put_bytes(&mut bytes, manifest.e_tag.as_bytes());
     put_entries(&mut bytes, &manifest.entries);
     put_number(&mut bytes, manifest.pending.len() as u64);
     for pending in &manifest.pending {
@@ -31,7 +30,6 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Manifest> {
     let manifest = Manifest {
         rev: reader.number()?,
         is_deleted: reader.number()? & DELETED != 0,
-        e_tag: reader.text()?,
         entries: reader.entries()?,
         pending: (0..reader.number()?)
             .map(|_| reader.pending())
@@ -126,13 +124,12 @@ mod tests {
             entries,
         });
         let pending = prop::collection::vec(pending, 0..3);
-        (any::<u64>(), any::<bool>(), entries(), pending, ".{0,40}").prop_map(
-            |(rev, is_deleted, entries, pending, e_tag)| Manifest {
+        (any::<u64>(), any::<bool>(), entries(), pending).prop_map(
+            |(rev, is_deleted, entries, pending)| Manifest {
                 rev,
                 is_deleted,
                 entries,
                 pending,
-                e_tag,
             },
         )
     }

@@ -5,7 +5,13 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use crate::{format::Nonce, port::index::Outcome};
+use crate::{
+    format::{Nonce, index_key::EncodedValue},
+    port::index::{self, Outcome, Presence},
+};
+
+/// How many values of one document are compared with what a query asks for.
+const MOST_VALUES: usize = 64;
 
 /// The number of an index in 4 bytes, then a value: what [`member::entry`](crate::port::index::member::entry) makes.
 pub(super) type Entry = Bytes;
@@ -19,8 +25,6 @@ pub(super) struct Manifest {
     /// What the document has at that revision.
     pub(super) entries: Vec<Entry>,
     pub(super) pending: Vec<Pending>,
-    /// The entity tag of the object at that revision, for finding changes by LIST.
-    pub(super) e_tag: String,
 }
 
 /// Entries that may be needed besides.
@@ -42,7 +46,6 @@ pub(super) struct Message {
     pub(super) outcome: Outcome,
     /// Every entry that the document has now.
     pub(super) entries: Vec<Entry>,
-    pub(super) e_tag: String,
 }
 
 /// What a message changes in the index.
@@ -125,6 +128,29 @@ impl Manifest {
         self.needed().any(|needed| *needed == *entry)
     }
 
+    /// How it stands to an entry that is there.
+    pub(super) fn presence(&self, entry: &[u8]) -> Presence {
+        if self.entries.iter().any(|kept| *kept == *entry) {
+            Presence::Kept
+        } else if self.needs(entry) {
+            Presence::Announced
+        } else {
+            Presence::Loose
+        }
+    }
+
+    /// What it says of the definitions with these numbers; `None`: more than is worth looking at.
+    pub(super) fn of(&self, numbers: &[u32]) -> Option<index::Manifest> {
+        let asked = |entry: &&Entry| numbers.contains(&number_of(entry));
+        let silent = |number: &&u32| !self.entries.iter().any(|one| number_of(one) == **number);
+        let values = self.needed().filter(asked).take(MOST_VALUES + 1);
+        let values: Vec<_> = values.map(value_of).collect();
+        (values.len() <= MOST_VALUES).then(|| index::Manifest {
+            values,
+            silent: numbers.iter().filter(silent).copied().collect(),
+        })
+    }
+
     fn needed(&self) -> impl Iterator<Item = &Entry> {
         let pending = self.pending.iter().flat_map(|pending| &pending.entries);
         self.entries.iter().chain(pending)
@@ -177,7 +203,6 @@ impl Manifest {
         }
         self.rev = message.rev;
         self.is_deleted = message.outcome == Outcome::Delete;
-        self.e_tag = message.e_tag;
         message.entries
     }
 
@@ -211,6 +236,17 @@ impl Manifest {
         }
         leaving.into_iter().collect()
     }
+}
+
+/// The number of the index of an entry.
+fn number_of(entry: &Entry) -> u32 {
+    let number = entry.first_chunk();
+    number.map_or(0, |number| u32::from_be_bytes(*number))
+}
+
+fn value_of(entry: &Entry) -> (u32, EncodedValue) {
+    let value = entry.slice(size_of::<u32>().min(entry.len())..);
+    (number_of(entry), EncodedValue(value))
 }
 
 impl Pending {
@@ -250,7 +286,6 @@ mod tests {
             write: Some(write(number)),
             outcome,
             entries: entries(values),
-            e_tag: format!("tag-{rev}"),
         })
     }
 
@@ -268,7 +303,6 @@ mod tests {
         assert_eq!(effects.added, entries(&["b", "c"]));
         assert_eq!(effects.removed, entries(&["a"]));
         assert_eq!(effects.mark, Mark::Resolved);
-        assert_eq!(manifest.e_tag, "tag-2");
     }
 
     #[test]

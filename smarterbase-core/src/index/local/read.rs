@@ -8,14 +8,17 @@ use super::{
     INSTANCE,
     file::Opened,
     tables::{
-        COLLECTIONS, ENTRIES, Failure, PLACEMENTS, UNRESOLVED, collection_number, lost, name_of,
-        past, slot, under,
+        self, COLLECTIONS, ENTRIES, Failure, MANIFESTS, PLACEMENTS, UNRESOLVED, collection_number,
+        lost, name_of, past, slot, under,
     },
 };
 use crate::{
     document::KeyKind,
     format::{index_key::ValueRange, path::EncodedId},
-    port::index::{Hit, IndexedCollection, Placed, Scan, ScanPage, member},
+    port::index::{
+        Hit, IndexEntry, IndexedCollection, Manifest, Placed, Presence, Scan, ScanPage, member,
+        member_id,
+    },
 };
 
 /// The most entries of one page.
@@ -81,6 +84,52 @@ pub(super) fn count(
         }
     }
     Ok(count)
+}
+
+/// How the file stands to entries of one document, in their order.
+pub(super) fn presence(
+    file: &Opened,
+    collection: &IndexedCollection,
+    id: &EncodedId,
+    asked: &[IndexEntry],
+) -> Result<Vec<Presence>, Failure> {
+    let transaction = file.begin_read()?;
+    let number = collection_number(&transaction.open_table(COLLECTIONS)?, collection)?;
+    let placements = transaction.open_table(PLACEMENTS)?;
+    let entries = transaction.open_table(ENTRIES)?;
+    let (kind, key) = (
+        collection.key_kind,
+        under(number, &member_id(collection.key_kind, id)),
+    );
+    let manifest = tables::manifest(&transaction.open_table(MANIFESTS)?, &key)?.unwrap_or_default();
+    let presence = |entry: &IndexEntry| {
+        let slot = slot(&placements, number, &entry.placed)?;
+        let key = under(slot, &member::encode(kind, &entry.value, id));
+        Ok(match entries.get(&key[..])? {
+            Some(_) => manifest.presence(&member::entry(entry.placed.number, &entry.value)),
+            None => Presence::Missing,
+        })
+    };
+    asked.iter().map(presence).collect()
+}
+
+/// What is known of documents, in the order of their ids.
+pub(super) fn manifests(
+    file: &Opened,
+    collection: &IndexedCollection,
+    placed: &[Placed],
+    ids: &[EncodedId],
+) -> Result<Vec<Option<Manifest>>, Failure> {
+    let transaction = file.begin_read()?;
+    let number = collection_number(&transaction.open_table(COLLECTIONS)?, collection)?;
+    let manifests = transaction.open_table(MANIFESTS)?;
+    let numbers: Vec<u32> = placed.iter().map(|placed| placed.number).collect();
+    let known = |id: &EncodedId| {
+        let key = under(number, &member_id(collection.key_kind, id));
+        let manifest = tables::manifest(&manifests, &key)?;
+        Ok(manifest.and_then(|manifest| manifest.of(&numbers)))
+    };
+    ids.iter().map(known).collect()
 }
 
 /// Documents whose last announcement was made before a time, oldest first.

@@ -2,7 +2,7 @@
 
 use redb::{ReadableTable, StorageError, TableDefinition, TableError};
 
-use super::INSTANCE;
+use super::{INSTANCE, codec, manifest::Manifest};
 use crate::port::{
     IndexError,
     index::{IndexedCollection, Placed},
@@ -24,7 +24,7 @@ pub(super) const MANIFESTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition:
 pub(super) const UNRESOLVED: TableDefinition<'_, &[u8], i64> = TableDefinition::new("unresolved");
 
 /// The form of everything in the file. Another one is rebuilt.
-pub(super) const FORM: &str = "1";
+pub(super) const FORM: &str = "2";
 
 /// The facts.
 pub(super) mod fact {
@@ -107,6 +107,19 @@ pub(super) fn slot(
         return Err(lost(&text).into());
     };
     Ok(found.value())
+}
+
+/// What is known of the document at a key of [`MANIFESTS`].
+pub(super) fn manifest(
+    manifests: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    key: &[u8],
+) -> Result<Option<Manifest>, Failure> {
+    let Some(stored) = manifests.get(key)? else {
+        return Ok(None);
+    };
+    let manifest = codec::decode(stored.value());
+    let manifest = manifest.ok_or_else(|| lost("the file holds a manifest that is none"))?;
+    Ok(Some(manifest))
 }
 
 /// A number, then more bytes.

@@ -16,7 +16,10 @@ use crate::{
     },
     port::{
         CasStore, IndexError, IndexStore,
-        index::{Announcement, Commit, Host, IndexEntry, IndexedCollection, Outcome, Placed, Scan},
+        index::{
+            Announcement, Commit, Host, IndexEntry, IndexedCollection, Outcome, Placed, Presence,
+            Scan,
+        },
     },
 };
 
@@ -535,4 +538,45 @@ async fn crash_between_the_mark_and_the_name_of_a_session_is_noticed() {
     scene.store.go_away(false);
     let index = scene.open_on(&disk).await;
     expect_lost(&index, &users).await;
+}
+
+#[tokio::test]
+async fn an_entry_is_announced_then_kept_then_loose_where_its_document_gave_it_up() {
+    let scene = Scene::new();
+    let index = scene.open().await;
+    let users = begun(&index).await;
+    let id = EncodedId::encode(&KeyText("1".to_owned())).unwrap();
+    let presence = async || {
+        let asked = [entry("pro"), entry("free")];
+        index
+            .presence(&users, &id, &[placed()], &asked)
+            .await
+            .unwrap()
+    };
+    assert_eq!(presence().await, [Presence::Missing; 2]);
+    let write = index.inner.rng.nonce();
+    let announcement = Announcement {
+        id: id.clone(),
+        base: 0,
+        write,
+        entries: vec![entry("pro")],
+        placed: vec![placed()],
+    };
+    index.announce(&users, &announcement).await.unwrap();
+    assert_eq!(presence().await, [Presence::Announced, Presence::Missing]);
+    put(&index, &users, "1", "pro").await.unwrap();
+    assert_eq!(presence().await, [Presence::Kept, Presence::Missing]);
+    // Told by somebody who does not place the index: the entry stays, and nobody needs it.
+    let told = Commit {
+        id: id.clone(),
+        rev: 2,
+        write: None,
+        outcome: Outcome::Restore,
+        entries: Vec::new(),
+        dropped: Vec::new(),
+        placed: Vec::new(),
+        e_tag: None,
+    };
+    index.commit(&users, &told).await.unwrap();
+    assert_eq!(presence().await, [Presence::Loose, Presence::Missing]);
 }

@@ -39,7 +39,17 @@ pub(super) async fn begin(
     let machine: PutMachine = PutMachine::new(key.clone(), None, envelope, &begun.body());
     match engine.drive(machine).await {
         PutOutcome::Applied(_) => Ok(Some(key)),
-        PutOutcome::Refused(error) | PutOutcome::Unknown(error) => Err(store_failure(error)),
+        PutOutcome::Refused(error) => Err(store_failure(error)),
+        // An entry that is there after all is gone on with by whoever resumes cascades.
+        PutOutcome::Unknown(error) => {
+            let text = "nothing was deleted, but the cascade may have been journaled: `resume_cascades` would carry it out; \
+                        delete the document again";
+            Err(read::at(
+                collection,
+                id,
+                Error::new(Code::OUTCOME_UNKNOWN, text).with_source(error),
+            ))
+        }
         PutOutcome::Lost(_) => Err(Error::new(
             Code::UNAVAILABLE,
             "the cascade could not be journaled; nothing was deleted, try again",
@@ -60,9 +70,21 @@ async fn created(
 
 /// The cascade has ended. An entry that stays does no harm: whoever goes on with it finds the document gone, or another one.
 pub(super) async fn end(engine: &Engine, key: &Key) {
-    if let Err(error) = engine.store.delete_retired(key).await {
+    if let Err(error) = remove(engine, key).await {
         tracing::debug!(%error, "the journal of a cascade stays");
     }
+}
+
+/// Takes back that a cascade has begun, while its document is there.
+///
+/// # Errors
+/// The store does not answer: the entry may stay, and be gone on with.
+pub(super) async fn remove(engine: &Engine, key: &Key) -> Result<()> {
+    engine
+        .store
+        .delete_retired(key)
+        .await
+        .map_err(store_failure)
 }
 
 /// Goes on with every cascade whose program died. Gives how many there were. One that fails keeps no other one back.
@@ -104,10 +126,7 @@ async fn go_on(engine: &Arc<Engine>, entry: &Key) -> Result<bool> {
     let live = read::peek(engine, root).await?.filter(Fetched::is_live);
     let is_it = live.is_some_and(|fetched| fetched.envelope().created == begun.created);
     if is_it {
-        let ancestry = Ancestry {
-            entry: Some(entry.clone()),
-            ..Ancestry::default()
-        };
+        let ancestry = Ancestry::of_entry(entry.clone());
         match (kin.delete_root)(&view, &id, &ancestry).await {
             // Somebody may have said no meanwhile: then the document stays, as it would have.
             Err(error) if error.code() != Code::RESTRICTED.text() => return Err(error),

@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use futures::{FutureExt, future::BoxFuture};
-
 use super::{restricted, tree::referrer};
 use crate::{
     document::{DocumentSpec, OnDelete},
@@ -18,7 +16,7 @@ use crate::{
 
 /// How many documents are looked at in one step.
 const PAGE: usize = 100;
-/// How many documents are remembered, so that those that depend on several are looked at once.
+/// How many documents that others go along with are remembered, so that each is looked at once, and circles end.
 const REMEMBERED: usize = 100_000;
 /// How many documents are followed from one that forbids something, up to what is deleted.
 const MOST_PARENTS: usize = 1_000;
@@ -26,7 +24,8 @@ const MOST_PARENTS: usize = 1_000;
 /// Looks through everything that depends on a document before any of it goes.
 ///
 /// # Errors
-/// [`Refused`](crate::ErrorKind::Refused) (`SB-RESTRICTED`): a document that stays forbids it.
+/// [`Refused`](crate::ErrorKind::Refused): a document that stays forbids it (`SB-RESTRICTED`), or too much would go along
+/// (`SB-BUDGET`).
 pub(super) async fn check(
     view: &View,
     spec: &'static DocumentSpec,
@@ -36,7 +35,17 @@ pub(super) async fn check(
     if !can_be_forbidden(view, spec, &mut BTreeSet::new()) {
         return Ok(());
     }
-    check_below(view, spec, id, under, &mut under.documents.clone()).await
+    let mut search = Search {
+        view,
+        under,
+        seen: under.documents.clone(),
+        open: vec![(spec, id.clone())],
+    };
+    search.look_at(spec, id).await?;
+    while let Some((spec, id)) = search.open.pop() {
+        search.go_down(spec, &id).await?;
+    }
+    Ok(())
 }
 
 /// Whether any type forbids that documents of this one, or those that go along, are deleted.
@@ -53,62 +62,112 @@ fn can_be_forbidden(view: &View, spec: &DocumentSpec, seen: &mut BTreeSet<&'stat
         })
 }
 
-fn check_below<'a>(
+/// Whether documents go along with those of this type that may be forbidden to.
+fn leads_on(view: &View, spec: &DocumentSpec) -> bool {
+    let mut referring = view.relations.referring_to(spec.collection).into_iter();
+    referring.any(|(kin, reference)| {
+        reference.on_delete == OnDelete::Cascade
+            && can_be_forbidden(view, kin.spec, &mut BTreeSet::new())
+    })
+}
+
+/// A walk through what depends on a document. Holds the names of those that lead on, and one page.
+struct Search<'a> {
     view: &'a View,
-    spec: &'static DocumentSpec,
-    id: &'a EncodedId,
     under: &'a Ancestry,
-    seen: &'a mut BTreeSet<Node>,
-) -> BoxFuture<'a, Result<()>> {
-    async move {
-        for (kin, reference) in view.relations.referring_to(spec.collection) {
-            let goes_on = match reference.on_delete {
-                OnDelete::Restrict => true,
-                OnDelete::Cascade => can_be_forbidden(view, kin.spec, &mut BTreeSet::new()),
-                OnDelete::Nullify | OnDelete::Nothing => false,
-            };
-            if goes_on {
-                check_referring(view, kin, &referrer(spec, id, reference), under, seen).await?;
+    seen: BTreeSet<Node>,
+    /// Those of which what goes along is still to be found: a part of `seen`.
+    open: Vec<(&'static DocumentSpec, EncodedId)>,
+}
+
+impl Search<'_> {
+    /// Whether anybody who stays forbids that this document goes.
+    async fn look_at(&self, spec: &'static DocumentSpec, id: &EncodedId) -> Result<()> {
+        for (kin, reference) in self.view.relations.referring_to(spec.collection) {
+            if reference.on_delete != OnDelete::Restrict {
+                continue;
+            }
+            let referrer = referrer(spec, id, reference);
+            let mut pages = Pages::of(kin, &referrer);
+            while let Some(found) = pages.next(self.view).await? {
+                for id in &found {
+                    goes_along(self.view, kin, id, self.under)
+                        .await?
+                        .ok_or_else(|| restricted(kin.spec.collection, id))?;
+                }
             }
         }
         Ok(())
     }
-    .boxed()
-}
 
-async fn check_referring(
-    view: &View,
-    kin: &Kin,
-    referrer: &Referrer,
-    under: &Ancestry,
-    seen: &mut BTreeSet<Node>,
-) -> Result<()> {
-    let mut after = None;
-    loop {
-        let found = (kin.find)(view, referrer, after.as_ref(), PAGE).await?;
-        for id in &found {
-            if referrer.reference.on_delete == OnDelete::Restrict {
-                goes_along(view, kin, id, under)
-                    .await?
-                    .ok_or_else(|| restricted(kin.spec.collection, id))?;
-            } else if is_new(seen, kin, id) {
-                check_below(view, kin.spec, id, under, seen).await?;
+    /// Looks at those that go along with a document.
+    async fn go_down(&mut self, spec: &'static DocumentSpec, id: &EncodedId) -> Result<()> {
+        let view = self.view;
+        for (kin, reference) in view.relations.referring_to(spec.collection) {
+            let goes_on = reference.on_delete == OnDelete::Cascade
+                && can_be_forbidden(view, kin.spec, &mut BTreeSet::new());
+            if !goes_on {
+                continue;
+            }
+            let leads_on = leads_on(view, kin.spec);
+            let referrer = referrer(spec, id, reference);
+            let mut pages = Pages::of(kin, &referrer);
+            while let Some(found) = pages.next(view).await? {
+                for id in found {
+                    if !leads_on {
+                        self.look_at(kin.spec, &id).await?;
+                    } else if self.is_new(kin, &id)? {
+                        self.look_at(kin.spec, &id).await?;
+                        self.open.push((kin.spec, id));
+                    }
+                }
             }
         }
-        if found.len() < PAGE {
-            return Ok(());
+        Ok(())
+    }
+
+    fn is_new(&mut self, kin: &Kin, id: &EncodedId) -> Result<bool> {
+        let node = (kin.spec.collection, id.as_str().to_owned());
+        if self.seen.contains(&node) {
+            return Ok(false);
         }
-        after = found.into_iter().last();
+        if self.seen.len() >= REMEMBERED {
+            let text = format!(
+                "more than {REMEMBERED} documents that others depend on would go along; delete some of them first"
+            );
+            return Err(Error::new(Code::BUDGET, text).in_collection(kin.spec.collection));
+        }
+        Ok(self.seen.insert(node))
     }
 }
 
-/// Circles end, and what is remembered is bounded: beyond that, a document may be looked at again.
-fn is_new(seen: &mut BTreeSet<Node>, kin: &Kin, id: &EncodedId) -> bool {
-    let node = (kin.spec.collection, id.as_str().to_owned());
-    if seen.len() < REMEMBERED {
-        return seen.insert(node);
+/// The documents that refer to one, page by page.
+struct Pages<'a> {
+    kin: &'a Kin,
+    referrer: &'a Referrer,
+    after: Option<EncodedId>,
+    has_more: bool,
+}
+
+impl<'a> Pages<'a> {
+    fn of(kin: &'a Kin, referrer: &'a Referrer) -> Self {
+        Self {
+            kin,
+            referrer,
+            after: None,
+            has_more: true,
+        }
     }
-    !seen.contains(&node)
+
+    async fn next(&mut self, view: &View) -> Result<Option<Vec<EncodedId>>> {
+        if !self.has_more {
+            return Ok(None);
+        }
+        let found = (self.kin.find)(view, self.referrer, self.after.as_ref(), PAGE).await?;
+        self.has_more = found.len() == PAGE;
+        self.after = found.last().cloned();
+        Ok(Some(found))
+    }
 }
 
 /// The reference by which a document goes along with one of those that are being deleted; `None`: it stays.

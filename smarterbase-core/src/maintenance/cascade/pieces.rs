@@ -26,25 +26,27 @@ const DEEPEST: usize = 32;
 const TRIES: usize = 64;
 
 /// Deletes a document and what depends on it.
-pub(super) async fn delete<T: Document>(
-    view: &View,
-    collection: &Arc<Collection>,
-    id: &EncodedId,
-    still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
-    ancestry: &Ancestry,
-) -> Result<bool> {
-    if ancestry.documents.len() >= DEEPEST {
-        let text = format!("documents depend on each other more than {DEEPEST} deep");
-        return Err(Error::new(Code::BUDGET, text).in_collection(collection.name()));
+pub(super) fn delete<'a, T: Document>(
+    view: &'a View,
+    collection: &'a Arc<Collection>,
+    id: &'a EncodedId,
+    still: &'a (impl Fn(&Fetched) -> Result<bool> + Send + Sync),
+    ancestry: &'a Ancestry,
+) -> BoxFuture<'a, Result<bool>> {
+    async move {
+        if ancestry.documents.len() >= DEEPEST {
+            let text = format!("documents depend on each other more than {DEEPEST} deep");
+            return Err(Error::new(Code::BUDGET, text).in_collection(collection.name()));
+        }
+        let mut under = ancestry.clone();
+        let root = (collection.name(), id.as_str().to_owned());
+        under.documents.insert(root);
+        match ancestry.entry {
+            Some(_) => run::<T>(view, collection, id, still, &under).await,
+            None => journaled::<T>(view, collection, id, still, under).await,
+        }
     }
-    let mut under = ancestry.clone();
-    under
-        .documents
-        .insert((collection.name(), id.as_str().to_owned()));
-    match ancestry.entry {
-        Some(_) => run::<T>(view, collection, id, still, &under).await,
-        None => journaled::<T>(view, collection, id, still, under).await,
-    }
+    .boxed()
 }
 
 async fn journaled<T: Document>(
@@ -64,10 +66,12 @@ async fn journaled<T: Document>(
             journal::end(view, &entry).await;
             Ok(deleted)
         }
-        // What forbids it forbids it tomorrow as well; anything else may be gone on with.
-        Err(error) if error.code() == Code::RESTRICTED.text() => {
-            journal::end(view, &entry).await;
-            Err(error)
+        // What forbids it forbids it tomorrow as well; and where nothing went, there is nothing to go on with.
+        Err(error) if error.code() == Code::RESTRICTED.text() || !under.has_changed() => {
+            Err(match journal::remove(view, &entry).await {
+                Ok(()) => error,
+                Err(_) => in_part(collection, id, &error),
+            })
         }
         Err(error) => Err(in_part(collection, id, &error)),
     }
@@ -147,24 +151,26 @@ async fn prune_piece(
             (kin.delete_tree)(view, child, referrer, under).await?;
         }
     } else {
-        together(view, &found, act, referrer).await?;
+        let done = together(view, &found, act, referrer).await;
+        under.note(&done, |()| true);
+        done?;
     }
     Ok(is_full)
 }
 
 /// One transaction over some documents.
-async fn together(
-    engine: &Arc<Engine>,
-    ids: &[EncodedId],
+fn together<'a>(
+    engine: &'a Arc<Engine>,
+    ids: &'a [EncodedId],
     act: Act,
-    referrer: &Referrer,
-) -> Result<()> {
-    transaction::run(engine, Kind::ReadWrite, |attempt| async move {
+    referrer: &'a Referrer,
+) -> BoxFuture<'a, Result<()>> {
+    transaction::run(engine, Kind::ReadWrite, move |attempt| async move {
         let view = View::of(attempt);
         for id in ids {
             act(&view, id, referrer).await?;
         }
         Ok(())
     })
-    .await
+    .boxed()
 }

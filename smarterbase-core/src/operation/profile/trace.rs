@@ -106,6 +106,17 @@ pub(crate) fn planned(
     });
 }
 
+/// What was planned cannot be done now: every document is read.
+pub(crate) fn scans_instead() {
+    let _nobody_asks = CURRENT.try_with(|trace| {
+        let mut known = trace.plan.lock().expect("no panic while holding the lock");
+        if let Some((access, complexity, plan, _)) = known.as_mut() {
+            (*access, *complexity) = (Access::Scan, Complexity::Collection);
+            "every document".clone_into(plan);
+        }
+    });
+}
+
 pub(crate) fn looked_at(candidates: usize, dropped: usize) {
     tell(|trace| {
         trace

@@ -1,4 +1,4 @@
-//! The four steps of a write that can fail half-way: the seam where tests break the disk.
+//! The four steps of a write that can fail half-way, and the names of folders: the seam where tests break the disk.
 
 use std::{
     fmt,
@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-/// What a write asks of the disk.
+/// What is asked of the disk.
 pub(super) trait Disk: Send + Sync + fmt::Debug {
     /// Writes all of `bytes`.
     fn write(&self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
@@ -22,6 +22,11 @@ pub(super) trait Disk: Send + Sync + fmt::Debug {
     /// Puts a file at its name, replacing what is there, in one step.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
+    }
+
+    /// The names in a folder.
+    fn read_folder(&self, folder: &Path) -> io::Result<fs::ReadDir> {
+        fs::read_dir(folder)
     }
 
     /// Returns once the names in the folder are on stable storage.

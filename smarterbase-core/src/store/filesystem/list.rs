@@ -129,7 +129,7 @@ impl Walk<'_> {
     fn smallest_in(&self, folder: &str, last: Option<&str>) -> io::Result<Vec<String>> {
         // A set, because a name that is replaced while the folder is read may be seen twice.
         let mut kept = BTreeSet::new();
-        for entry in names::entries(&self.files.root.join(folder))? {
+        for entry in self.files.entries(&self.files.root.join(folder))? {
             let Some(name) = names::name(folder, &entry?)? else {
                 continue;
             };

@@ -84,7 +84,7 @@ impl Files {
             return Ok(Some(names));
         }
         let settled = stamp.filter(|stamp| stamp.is_settled());
-        let Some((names, bytes)) = self.names.read(&path, folder)? else {
+        let Some((names, bytes)) = self.names.read(self.entries(&path)?, folder)? else {
             return Ok(None);
         };
         if let Some(stamp) = settled.filter(|_| names.len() > FEW)
@@ -98,6 +98,18 @@ impl Files {
             });
         }
         Ok(Some(names))
+    }
+
+    /// What is in a folder; nothing when it vanished (S17).
+    pub(super) fn entries(
+        &self,
+        path: &Path,
+    ) -> io::Result<impl Iterator<Item = io::Result<DirEntry>> + use<>> {
+        match self.disk.read_folder(path) {
+            Ok(entries) => Ok(Some(entries).into_iter().flatten()),
+            Err(error) if is_gone(&error) => Ok(None.into_iter().flatten()),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -127,9 +139,13 @@ impl Names {
     }
 
     /// All names with the bytes that they take.
-    fn read(&self, path: &Path, folder: &str) -> io::Result<Option<(Sorted, usize)>> {
+    fn read(
+        &self,
+        entries: impl Iterator<Item = io::Result<DirEntry>>,
+        folder: &str,
+    ) -> io::Result<Option<(Sorted, usize)>> {
         let (mut names, mut bytes, mut turn) = (Vec::new(), 0, None);
-        for entry in entries(path)? {
+        for entry in entries {
             let Some(name) = name(folder, &entry?)? else {
                 continue;
             };
@@ -160,11 +176,6 @@ impl Names {
     pub(super) fn take_turn(&self) -> MutexGuard<'_, ()> {
         self.turn().expect("nobody reads")
     }
-
-    #[cfg(test)]
-    pub(super) fn folders(&self) -> usize {
-        self.lock().len()
-    }
 }
 
 /// `None` when the folder is gone.
@@ -172,15 +183,6 @@ fn stamp(path: &Path) -> io::Result<Option<Stamp>> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(Some(Stamp::of(&metadata))),
         Err(error) if is_gone(&error) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// What is in a folder; nothing when it vanished (S17).
-pub(super) fn entries(path: &Path) -> io::Result<impl Iterator<Item = io::Result<DirEntry>>> {
-    match fs::read_dir(path) {
-        Ok(entries) => Ok(Some(entries).into_iter().flatten()),
-        Err(error) if is_gone(&error) => Ok(None.into_iter().flatten()),
         Err(error) => Err(error),
     }
 }

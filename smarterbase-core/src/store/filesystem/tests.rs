@@ -4,7 +4,10 @@ use std::{
     fs::{self, File},
     io::{self, ErrorKind},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -34,6 +37,8 @@ struct TestDisk {
     steps: Mutex<Vec<String>>,
     /// Removes the folder before the next rename into it.
     loses_folder: Mutex<bool>,
+    /// How often the names of a folder were read.
+    folders_read: AtomicUsize,
 }
 
 impl TestDisk {
@@ -81,6 +86,11 @@ impl Disk for TestDisk {
         }
         self.step(Step::Rename, &name(to))?;
         fs::rename(from, to)
+    }
+
+    fn read_folder(&self, folder: &Path) -> io::Result<fs::ReadDir> {
+        self.folders_read.fetch_add(1, Ordering::Relaxed);
+        fs::read_dir(folder)
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
@@ -336,22 +346,32 @@ async fn walk(store: &FileStore) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn names_of_a_large_quiet_folder_are_kept_until_one_comes_or_goes() {
-    let (store, _disk, folder) = open().await;
+async fn names_of_a_large_quiet_folder_are_read_once_and_no_change_is_missed() {
+    let (store, disk, folder) = open().await;
     fill(&folder, 1_200);
-    store.list(&Prefix::new("users/"), None, 1).await.unwrap();
-    assert_eq!(store.files.names.folders(), 0, "it was changed just now");
+    let mut expected: Vec<String> = (0..1_200)
+        .map(|name| format!("users/{name:06}.json"))
+        .collect();
+    assert_eq!(walk(&store).await, expected);
 
     tokio::time::sleep(Duration::from_millis(3_100)).await;
-    assert_eq!(walk(&store).await.len(), 1_200);
-    assert_eq!(store.files.names.folders(), 1);
-    for round in 0..40 {
+    let before = disk.folders_read.load(Ordering::Relaxed);
+    assert_eq!(walk(&store).await, expected);
+    assert_eq!(walk(&store).await, expected);
+    assert_eq!(disk.folders_read.load(Ordering::Relaxed) - before, 1);
+
+    for round in 0..20 {
         let path = format!("users/{round:06}-again.json");
         assert!(is_applied(&create(&store, &path).await));
-        assert!(walk(&store).await.contains(&path), "{path}");
+        expected.push(path.clone());
+        expected.sort();
+        assert_eq!(walk(&store).await, expected);
         fs::remove_file(folder.path().join("root").join(&path)).unwrap();
-        assert!(!walk(&store).await.contains(&path), "{path}");
+        expected.retain(|kept| *kept != path);
+        assert_eq!(walk(&store).await, expected);
     }
+    fs::remove_dir_all(folder.path().join("root/users")).unwrap();
+    assert_eq!(walk(&store).await, [""; 0]);
 }
 
 #[tokio::test]
@@ -364,7 +384,6 @@ async fn walk_through_kept_names_begins_anywhere() {
     tokio::time::sleep(Duration::from_millis(3_100)).await;
     let names = walk(&store).await;
     assert_eq!(names.len(), 1_201);
-    assert_eq!(store.files.names.folders(), 1);
     for position in [0, 1, 299, 300, 301, 302, 1_198, 1_199] {
         let after = key(&names[position]);
         let page = store.list(&Prefix::new("users/"), Some(&after), 2).await;
