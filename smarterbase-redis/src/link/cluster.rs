@@ -150,7 +150,10 @@ impl Shared {
             self.note(&redirect);
             is_asking = redirect.is_asking;
             // The keeper meets a node that is not known yet, so that no call waits for that.
-            let known = map.nodes().iter().find(|node| node.address() == redirect.to);
+            let known = map
+                .nodes()
+                .iter()
+                .find(|node| node.address() == redirect.to);
             node = known.ok_or_else(|| reply::elsewhere(&redirect))?;
         }
         Err(self.unavailable("the nodes send the call to each other"))

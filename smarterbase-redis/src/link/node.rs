@@ -152,7 +152,9 @@ impl Node {
         is_asking: bool,
         until: Instant,
     ) -> Result<T, Unanswered> {
-        let send = |mut connection: MultiplexedConnection| async move { call.send(&mut connection, is_asking).await };
+        let send = |mut connection: MultiplexedConnection| async move {
+            call.send(&mut connection, is_asking).await
+        };
         self.shared.ask(until, send).await
     }
 

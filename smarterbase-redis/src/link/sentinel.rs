@@ -64,9 +64,13 @@ impl Sentinels {
         let has = |wanted: fn(&Answer) -> bool| answers.iter().any(wanted);
         let name = self.name();
         if has(|answer| matches!(answer, Answer::Denied)) {
-            ConnectError::Denied(format!("a Sentinel of {name} refuses the user or the password"))
+            ConnectError::Denied(format!(
+                "a Sentinel of {name} refuses the user or the password"
+            ))
         } else if has(|answer| matches!(answer, Answer::Unknown)) {
-            ConnectError::Unsupported(format!("Redis, {name}: the Sentinels do not know the service"))
+            ConnectError::Unsupported(format!(
+                "Redis, {name}: the Sentinels do not know the service"
+            ))
         } else if has(|answer| matches!(answer, Answer::NoSentinel)) {
             ConnectError::Unsupported(format!("Redis, {name}: what answers there is no Sentinel"))
         } else {
@@ -122,12 +126,21 @@ mod tests {
 
     #[test]
     fn the_primary_is_the_one_that_most_name() {
-        let answers = [primary(1), Answer::None, primary(2), primary(2), Answer::Unknown];
+        let answers = [
+            primary(1),
+            Answer::None,
+            primary(2),
+            primary(2),
+            Answer::Unknown,
+        ];
         assert_eq!(elected(&answers), Some(("host", 2)));
     }
 
     #[test]
     fn nobody_is_elected_without_an_answer() {
-        assert_eq!(elected(&[Answer::None, Answer::Unknown, Answer::Denied]), None);
+        assert_eq!(
+            elected(&[Answer::None, Answer::Unknown, Answer::Denied]),
+            None
+        );
     }
 }

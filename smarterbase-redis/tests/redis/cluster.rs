@@ -181,7 +181,10 @@ async fn a_node_that_dies_opens_its_own_circuit_and_no_other() {
     let (dead, alive) = (scene.filled_on(0).await, scene.filled_on(1).await);
     scene.cluster.nodes_mut()[0].kill();
     for _ in 0..20 {
-        assert!(matches!(count(&dead).await, Err(IndexError::Unavailable(_))));
+        assert!(matches!(
+            count(&dead).await,
+            Err(IndexError::Unavailable(_))
+        ));
         assert_eq!(count(&alive).await.unwrap(), 1);
     }
     let address = scene.cluster.nodes()[0].address().to_string();
@@ -244,7 +247,10 @@ async fn a_slot_that_moves_is_followed_and_its_index_begins_again() {
     while scene.cluster.move_keys(slot, 0, 2, 20).unwrap() > 0 {
         let answer = count(&users).await;
         let is_right = matches!(answer, Ok(1));
-        let is_none = matches!(answer, Err(IndexError::Unavailable(_) | IndexError::Lost(_)));
+        let is_none = matches!(
+            answer,
+            Err(IndexError::Unavailable(_) | IndexError::Lost(_))
+        );
         assert!(is_right || is_none, "{answer:?}");
         assert_eq!(count(&calm).await.unwrap(), 1);
     }

@@ -87,14 +87,16 @@ async fn a_replica_that_lags_and_is_promoted_is_found_and_noticed() {
     scene.primary.kill();
 
     // The replica holds one of the two documents: no answer is "one".
-    until("the successor is found", async || match count(&users).await {
-        Ok(found) => {
-            assert_eq!(found, 2, "a lost write was not noticed");
-            false
+    until("the successor is found", async || {
+        match count(&users).await {
+            Ok(found) => {
+                assert_eq!(found, 2, "a lost write was not noticed");
+                false
+            }
+            Err(IndexError::Unavailable(_)) => false,
+            Err(IndexError::Lost(_)) => true,
+            Err(error) => panic!("{error}"),
         }
-        Err(IndexError::Unavailable(_)) => false,
-        Err(IndexError::Lost(_)) => true,
-        Err(error) => panic!("{error}"),
     })
     .await;
     assert_eq!(scene.sentinel.primary().unwrap(), scene.replica.port());

@@ -101,11 +101,11 @@ pub(super) fn parse(answer: Value, asked: &str) -> Vec<Owned> {
 /// First slot, last slot, the primary, and its replicas.
 fn parse_range(range: Value, asked: &str) -> Option<Owned> {
     let mut parts = items(range).into_iter();
-    let first = u16::from_redis_value(parts.next()?).ok()?;
-    let last = u16::from_redis_value(parts.next()?).ok()?;
+    let first = number(parts.next()?)?;
+    let last = number(parts.next()?)?;
     let mut primary = items(parts.next()?).into_iter();
     let host = Option::<String>::from_redis_value(primary.next()?).ok()?;
-    let port = u16::from_redis_value(primary.next()?).ok()?;
+    let port = number(primary.next()?)?;
     // A node that does not know its own name leaves it out, and `?` is one that nobody may know.
     let host = host
         .filter(|host| !host.is_empty())
@@ -117,6 +117,11 @@ fn parse_range(range: Value, asked: &str) -> Option<Owned> {
         host,
         port,
     })
+}
+
+/// The client would cut off what is too large.
+fn number(value: Value) -> Option<u16> {
+    u16::try_from(i64::from_redis_value(value).ok()?).ok()
 }
 
 fn items(value: Value) -> Vec<Value> {

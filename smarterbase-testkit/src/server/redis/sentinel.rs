@@ -61,7 +61,9 @@ impl RedisSentinel {
                 .stderr(Stdio::null());
         })?;
         process::wait_until_ready("the Sentinel", || match process.exited()? {
-            Some(status) => Err(io::Error::other(format!("the Sentinel ended with {status}"))),
+            Some(status) => Err(io::Error::other(format!(
+                "the Sentinel ended with {status}"
+            ))),
             None => Ok(connect(port).is_ok()),
         })?;
         Ok(Self {
@@ -86,10 +88,7 @@ impl RedisSentinel {
     /// The URL of the primary that it names.
     #[must_use]
     pub fn url(&self) -> String {
-        format!(
-            "redis+sentinel://127.0.0.1:{}?service={SERVICE}",
-            self.port
-        )
+        format!("redis+sentinel://127.0.0.1:{}?service={SERVICE}", self.port)
     }
 
     /// A connection of its own.
@@ -128,7 +127,9 @@ impl RedisSentinel {
             Ok(replicas.iter().any(|seen| {
                 seen.get("port") == Some(&port)
                     && seen.get("flags").is_some_and(|flags| flags == "slave")
-                    && seen.get("master-link-status").is_some_and(|status| status == "ok")
+                    && seen
+                        .get("master-link-status")
+                        .is_some_and(|status| status == "ok")
             }))
         })
     }
