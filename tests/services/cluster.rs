@@ -24,21 +24,21 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Its shards lie on every node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
 #[document(name = "songs", shards = 16)]
-pub struct Song {
+pub(crate) struct Song {
     #[key]
-    pub id: String,
+    pub(crate) id: String,
     #[index]
-    pub genre: String,
+    pub(crate) genre: String,
 }
 
 /// It lies on one node, like [`Book`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
 #[document(name = "films")]
-pub struct Film {
+pub(crate) struct Film {
     #[key]
-    pub id: String,
+    pub(crate) id: String,
     #[index]
-    pub genre: String,
+    pub(crate) genre: String,
 }
 
 /// The collections that were built again, each time.
