@@ -42,7 +42,7 @@ async fn a_failover_to_a_replica_that_lags_gives_no_wrong_answer() {
     let mut primary = RedisServer::start(&[]).unwrap();
     let port = primary.port().to_string();
     let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &port]).unwrap();
-    replica.wait_until_it_follows().unwrap();
+    replica.wait_until_it_follows(&primary).unwrap();
     let sentinel = RedisSentinel::start(&primary).unwrap();
     let store = MemoryStore::new();
     let (one, two) = (
@@ -52,6 +52,7 @@ async fn a_failover_to_a_replica_that_lags_gives_no_wrong_answer() {
     Book::create(&one, Book::new("1", "a")).await.unwrap();
     Book::create(&one, Book::new("2", "a")).await.unwrap();
     sentinel.wait_until_it_sees(&replica).unwrap();
+    replica.wait_until_it_follows(&primary).unwrap();
     let_replicas_lag(&primary);
     // The replica never learns of these.
     Book::create(&one, Book::new("3", "a")).await.unwrap();

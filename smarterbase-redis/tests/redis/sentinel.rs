@@ -28,7 +28,7 @@ impl Scene {
         let primary = RedisServer::start(&[]).unwrap();
         let port = primary.port().to_string();
         let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &port]).unwrap();
-        replica.wait_until_it_follows().unwrap();
+        replica.wait_until_it_follows(&primary).unwrap();
         let sentinel = RedisSentinel::start(&primary).unwrap();
         sentinel.wait_until_it_sees(&replica).unwrap();
         Self {
@@ -79,7 +79,7 @@ async fn a_replica_that_lags_and_is_promoted_is_found_and_noticed() {
     users
         .put(&id("1"), &Live::none(), &[(0, text("ada"))])
         .await;
-    scene.sentinel.wait_until_it_sees(&scene.replica).unwrap();
+    scene.replica.wait_until_it_follows(&scene.primary).unwrap();
     scene.let_the_replica_lag();
     users
         .put(&id("2"), &Live::none(), &[(0, text("eve"))])

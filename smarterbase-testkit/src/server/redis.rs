@@ -156,19 +156,24 @@ impl RedisServer {
         }
     }
 
-    /// Waits until this replica has all that its primary has.
+    /// Waits until this replica has all that its primary has now.
     ///
     /// # Errors
-    /// When that takes more than 20 s, or it does not answer.
-    pub fn wait_until_it_follows(&self) -> io::Result<()> {
-        let mut connection = self.connect()?;
+    /// When that takes more than 20 s, or one of them does not answer.
+    pub fn wait_until_it_follows(&self, primary: &Self) -> io::Result<()> {
+        let told: Option<u64> = primary.replication()?.get("master_repl_offset");
         process::wait_until_ready("the replica", || {
-            let mut command = redis::cmd("INFO");
-            let info = command.arg("replication").query(&mut connection);
-            let info: InfoDict = info.map_err(io::Error::other)?;
+            let info = self.replication()?;
             let status: Option<String> = info.get("master_link_status");
-            Ok(status.is_some_and(|status| status == "up"))
+            let heard: Option<u64> = info.get("slave_repl_offset");
+            Ok(status.is_some_and(|status| status == "up") && heard >= told)
         })
+    }
+
+    fn replication(&self) -> io::Result<InfoDict> {
+        let mut command = redis::cmd("INFO");
+        let info = command.arg("replication").query(&mut self.connect()?);
+        info.map_err(io::Error::other)
     }
 
     /// Removes every key of every database.
