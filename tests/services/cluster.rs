@@ -16,7 +16,7 @@ use smarterbase::{
 use smarterbase_testkit::server::redis::RedisCluster;
 use tokio::time::sleep;
 
-use super::{Book, on_shelf};
+use super::{Book, on_shelf, rounds::Lamp};
 
 /// Between two looks; a rebuild takes six seconds.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -224,6 +224,17 @@ async fn index_and_document_agree_in_300_rounds_while_a_slot_moves() {
     let first = mover.owner;
     crate::rounds::play(&dbs, |round| mover.step(round)).await;
     assert_eq!(mover.owner, first, "three moves lead back");
+    let mut is_served = false;
+    for _ in 0..600 {
+        let found = Lamp::find_by_room(&dbs[1], "hall").explain().await.unwrap();
+        assert_eq!(found.result.len(), 1);
+        is_served = found.profile.requests.lists == 0;
+        if is_served {
+            break;
+        }
+        sleep(PAUSE).await;
+    }
+    assert!(is_served, "Redis does not serve queries again");
     for db in dbs {
         db.close().await;
     }

@@ -142,6 +142,26 @@ async fn a_sentinel_that_is_away_is_made_up_for_by_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sentinels_with_a_password_are_told_their_own() {
+    let scene = Scene::new();
+    redis::cmd("ACL")
+        .arg(&["SETUSER", "default", "on", ">sesame"])
+        .exec(&mut scene.sentinel.connect().unwrap())
+        .unwrap();
+    let url = scene.sentinel.url();
+    let error = RedisLink::open(patient(&url)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+    let wrong = patient(&url).with_sentinel_login("", "sesame-wrong");
+    let error = RedisLink::open(wrong).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error}");
+    assert!(!format!("{error} {error:?}").contains("sesame"));
+    for user in ["", "default"] {
+        let right = patient(&url).with_sentinel_login(user, "sesame");
+        RedisLink::open(right).await.unwrap().ping().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sentinels_that_are_down_at_the_start_are_no_error() {
     let gone = RedisServer::start(&[]).unwrap().port();
     let url = format!("redis+sentinel://127.0.0.1:{gone}?service=primary");
