@@ -13,7 +13,10 @@ use smarterbase_testkit::server::redis::{RedisSentinel, RedisServer};
 use super::{Book, on_shelf};
 
 async fn open(store: &MemoryStore, url: &str) -> Db {
-    let options = RedisOptions::from_url(url).unwrap();
+    // Whether a query scans is what these tests look at, and a busy machine may be slow.
+    let options = RedisOptions::from_url(url)
+        .unwrap()
+        .with_deadline(Duration::from_secs(2));
     Db::builder()
         .store(Arc::new(store.clone()))
         .index(Arc::new(RedisIndex::open(options).await.unwrap()))

@@ -42,8 +42,7 @@ impl Sentinels {
         format!("service {} of {}", self.service, self.options.address())
     }
 
-    /// The primary that most of those name who answer within the deadline of a call: one of them may have been cut off from the
-    /// others.
+    /// The primary that most of those name who answer in time: one of them may have been cut off from the others.
     pub(super) async fn find(&self) -> Result<ConnectionAddr, ConnectError> {
         let answers = join_all(self.clients.iter().map(|client| self.ask(client))).await;
         let (host, port) = elected(&answers).ok_or_else(|| self.failure(&answers))?;
@@ -51,7 +50,9 @@ impl Sentinels {
     }
 
     async fn ask(&self, client: &Client) -> Answer {
-        match timeout(self.options.deadline, question(client, &self.service)).await {
+        // One that is away must leave time for connecting to the primary.
+        let patience = self.options.deadline.min(self.options.connect_deadline / 2);
+        match timeout(patience, question(client, &self.service)).await {
             Ok(Ok(Some((host, port)))) => Answer::Primary(host, port),
             Ok(Ok(None)) => Answer::Unknown,
             Ok(Err(error)) => refusal(&error),

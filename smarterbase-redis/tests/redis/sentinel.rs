@@ -59,7 +59,7 @@ impl Scene {
 async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
     let begun = Instant::now();
     while !is_so().await {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
+        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
         sleep(Duration::from_millis(20)).await;
     }
 }
@@ -191,4 +191,29 @@ async fn what_sentinels_cannot_answer_is_misconfigured_with_the_reason() {
         assert_eq!(error.kind(), ErrorKind::Misconfigured, "{error}");
         assert!(error.to_string().contains(reason), "{error}");
     }
+}
+
+/// It answers as ever, so only a look at the Sentinels can tell; there is one every half minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_that_the_sentinels_gave_up_is_left() {
+    let scene = Scene::new();
+    let link = scene.link().await;
+    let index: Arc<dyn IndexStore> = shared(&RedisIndex::new(link));
+    let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
+    let other = RedisServer::start(&[]).unwrap();
+    let service = scene.sentinel.service();
+    let mut connection = scene.sentinel.connect().unwrap();
+    redis::cmd("SENTINEL")
+        .arg(&["REMOVE", service])
+        .exec(&mut connection)
+        .unwrap();
+    let port = other.port().to_string();
+    redis::cmd("SENTINEL")
+        .arg(&["MONITOR", service, "127.0.0.1", &port, "1"])
+        .exec(&mut connection)
+        .unwrap();
+    until("the Sentinels are asked again", async || {
+        matches!(count(&users).await, Err(IndexError::Lost(_)))
+    })
+    .await;
 }
