@@ -71,8 +71,13 @@ impl Call<'_> {
     }
 
     fn command(&self) -> Cmd {
-        let mut command = redis::cmd("EVALSHA");
+        // Beside keys and arguments: the name, 40 digits, and their number.
+        const REST: usize = 64;
+        let parts = self.keys.iter().chain(&self.arguments);
+        let length: usize = parts.clone().map(Vec::len).sum();
+        let mut command = Cmd::with_capacity(3 + parts.count(), REST + length);
         command
+            .arg("EVALSHA")
             .arg(self.script.get_hash())
             .arg(self.keys.len())
             .arg(&*self.keys)
