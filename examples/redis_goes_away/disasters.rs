@@ -1,4 +1,4 @@
-//! What happens to Redis. Another topology has a list of its own.
+//! What can happen to Redis, and the list for one server. `cluster.rs` has that for a cluster.
 
 use std::time::Duration;
 
@@ -6,16 +6,46 @@ use tokio::time::sleep;
 
 use crate::server::Redis;
 
+/// A Redis that things happen to.
+pub(crate) trait Site {
+    /// One thing.
+    type What: Copy;
+
+    /// What the processes are told.
+    fn url(&self) -> String;
+
+    /// Called once, with the id of the database, before anything happens.
+    fn settle(&mut self, database: &str) -> anyhow::Result<()>;
+
+    fn disasters(&self) -> Vec<Disaster<Self::What>>;
+
+    /// Does it. `lag` is for how long writes go on that a snapshot or a replica does not have.
+    async fn strike(&mut self, what: Self::What, lag: Duration) -> anyhow::Result<()>;
+
+    /// Lets Redis be as it was, with what it has then.
+    async fn repair(&mut self, what: Self::What) -> anyhow::Result<()>;
+}
+
 /// One way to go away, and to come back.
-pub(crate) struct Disaster {
+pub(crate) struct Disaster<What> {
     pub(crate) name: &'static str,
-    what: What,
-    /// Whether queries must be seen to fall back.
-    pub(crate) is_outage: bool,
+    pub(crate) what: What,
+    pub(crate) effect: Effect,
+}
+
+/// What queries are seen to do.
+#[derive(Clone, Copy)]
+pub(crate) enum Effect {
+    /// They fall back.
+    Scans,
+    /// They may.
+    MayScan,
+    /// They do not notice.
+    None,
 }
 
 #[derive(Clone, Copy)]
-enum What {
+pub(crate) enum What {
     Flush,
     StopAndStartEmpty,
     OldSnapshot,
@@ -25,76 +55,83 @@ enum What {
     Slow(Duration),
 }
 
-/// What can happen to one server.
-pub(crate) fn of_one_server() -> Vec<Disaster> {
-    let disaster = |name, what, is_outage| Disaster {
-        name,
-        what,
-        is_outage,
-    };
-    vec![
-        disaster("Redis is flushed", What::Flush, true),
-        disaster(
-            "Redis is stopped, and started again empty",
-            What::StopAndStartEmpty,
-            true,
-        ),
-        disaster(
-            "Redis is started again from an old snapshot",
-            What::OldSnapshot,
-            true,
-        ),
-        disaster(
-            "Redis is replaced by a replica that lags",
-            What::LaggingReplica,
-            true,
-        ),
-        disaster("Redis is frozen", What::Freeze, true),
-        disaster("Redis is filled until it evicts", What::Evict, true),
-        disaster(
-            "Redis takes 20 ms for a call",
-            What::Slow(Duration::from_millis(20)),
-            false,
-        ),
-        disaster(
-            "Redis takes 2 s for a call",
-            What::Slow(Duration::from_secs(2)),
-            true,
-        ),
-    ]
-}
+impl Site for Redis {
+    type What = What;
 
-impl Disaster {
-    /// Does it. `lag` is for how long writes go on that a snapshot or a replica does not have.
-    pub(crate) async fn strike(&self, redis: &mut Redis, lag: Duration) -> anyhow::Result<()> {
-        match self.what {
-            What::Flush => redis.server.flush()?,
-            What::StopAndStartEmpty => redis.server.kill(),
+    fn url(&self) -> String {
+        format!("redis://{}", self.proxy.address())
+    }
+
+    fn settle(&mut self, _database: &str) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn disasters(&self) -> Vec<Disaster<What>> {
+        let disaster = |name, what, effect| Disaster { name, what, effect };
+        vec![
+            disaster("Redis is flushed", What::Flush, Effect::Scans),
+            disaster(
+                "Redis is stopped, and started again empty",
+                What::StopAndStartEmpty,
+                Effect::Scans,
+            ),
+            disaster(
+                "Redis is started again from an old snapshot",
+                What::OldSnapshot,
+                Effect::Scans,
+            ),
+            disaster(
+                "Redis is replaced by a replica that lags",
+                What::LaggingReplica,
+                Effect::Scans,
+            ),
+            disaster("Redis is frozen", What::Freeze, Effect::Scans),
+            disaster(
+                "Redis is filled until it evicts",
+                What::Evict,
+                Effect::Scans,
+            ),
+            disaster(
+                "Redis takes 20 ms for a call",
+                What::Slow(Duration::from_millis(20)),
+                Effect::MayScan,
+            ),
+            disaster(
+                "Redis takes 2 s for a call",
+                What::Slow(Duration::from_secs(2)),
+                Effect::Scans,
+            ),
+        ]
+    }
+
+    async fn strike(&mut self, what: What, lag: Duration) -> anyhow::Result<()> {
+        match what {
+            What::Flush => self.server.flush()?,
+            What::StopAndStartEmpty => self.server.kill(),
             What::OldSnapshot => {
-                redis.command(&["SAVE"])?;
+                self.command(&["SAVE"])?;
                 sleep(lag).await;
-                redis.server.restart()?;
+                self.server.restart()?;
             }
             What::LaggingReplica => {
-                redis.make_lagging_replica().await?;
+                self.make_lagging_replica().await?;
                 sleep(lag).await;
-                redis.fail_over()?;
+                self.fail_over()?;
             }
-            What::Freeze => redis.server.freeze()?,
-            What::Evict => redis.fill_until_it_evicts()?,
-            What::Slow(per_call) => redis.is_slow(per_call),
+            What::Freeze => self.server.freeze()?,
+            What::Evict => self.fill_until_it_evicts()?,
+            What::Slow(per_call) => self.is_slow(per_call),
         }
         Ok(())
     }
 
-    /// Lets Redis be as it was, with what it has then.
-    pub(crate) async fn repair(&self, redis: &mut Redis) -> anyhow::Result<()> {
-        match self.what {
+    async fn repair(&mut self, what: What) -> anyhow::Result<()> {
+        match what {
             What::Flush | What::OldSnapshot | What::LaggingReplica => {}
-            What::StopAndStartEmpty => redis.server.restart()?,
-            What::Freeze => redis.server.thaw()?,
-            What::Evict => redis.evict_no_more()?,
-            What::Slow(_) => redis.is_fast(),
+            What::StopAndStartEmpty => self.server.restart()?,
+            What::Freeze => self.server.thaw()?,
+            What::Evict => self.evict_no_more()?,
+            What::Slow(_) => self.is_fast(),
         }
         Ok(())
     }

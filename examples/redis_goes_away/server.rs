@@ -27,10 +27,6 @@ impl Redis {
         })
     }
 
-    pub(crate) fn url(&self) -> String {
-        format!("redis://{}", self.proxy.address())
-    }
-
     pub(crate) fn is_slow(&self, per_call: Duration) {
         // Half on the way there, half on the way back.
         self.proxy.set(Mode::Latency(per_call / 2));

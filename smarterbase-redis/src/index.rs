@@ -8,7 +8,6 @@ use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use futures::future::try_join_all;
-use redis::ScriptInvocation;
 use smarterbase_core::{
     Result,
     format::{
@@ -26,7 +25,10 @@ use smarterbase_core::{
 };
 
 use self::{bounds::Bounds, keys::ShardKeys, left::coverage};
-use crate::{RedisLink, RedisOptions, script};
+use crate::{
+    RedisLink, RedisOptions,
+    script::{self, Call},
+};
 
 /// What stands before the nonce in the name of an instance (rule S6).
 const INSTANCE: &str = "redis:";
@@ -77,7 +79,7 @@ impl RedisIndex {
         let nonce = nonce_of(collection)?;
         let age = u64::try_from(older_than.as_millis()).unwrap_or(u64::MAX);
         let found = try_join_all(shards(collection).map(async |keys| {
-            let mut call = script::DIRTY.prepare_invoke();
+            let mut call = script::DIRTY.call();
             call.key(keys.mark())
                 .key(keys.dirty())
                 .arg(nonce)
@@ -107,7 +109,7 @@ impl IndexStore for RedisIndex {
 
     async fn instance(&self, collection: &IndexedCollection) -> Result<Option<String>, IndexError> {
         let nonces = try_join_all(shards(collection).map(async |keys| {
-            let mut call = script::INSTANCE.prepare_invoke();
+            let mut call = script::INSTANCE.call();
             call.key(keys.mark()).arg("");
             self.link.run::<Option<String>>(&call).await
         }))
@@ -185,7 +187,7 @@ impl IndexStore for RedisIndex {
             entries,
             placed,
         } = announcement;
-        let mut call = script::ANNOUNCE.prepare_invoke();
+        let mut call = script::ANNOUNCE.call();
         let document = Document::new(collection, id, placed);
         document.start(&mut call, nonce_of(collection)?);
         call.arg(in_range(*base)?).arg(write.as_str());
@@ -198,7 +200,7 @@ impl IndexStore for RedisIndex {
         collection: &IndexedCollection,
         commit: &Commit,
     ) -> Result<(), IndexError> {
-        let mut call = script::COMMIT.prepare_invoke();
+        let mut call = script::COMMIT.call();
         let document = Document::new(collection, &commit.id, &commit.placed);
         document.start(&mut call, nonce_of(collection)?);
         call.arg(in_range(commit.rev)?)
@@ -240,7 +242,7 @@ impl IndexStore for RedisIndex {
         let nonce = nonce_of(collection)?;
         let bounds = Bounds::of(range);
         let counts = try_join_all(shards(collection).map(async |keys| {
-            let mut call = script::COUNT.prepare_invoke();
+            let mut call = script::COUNT.call();
             call.key(keys.mark())
                 .key(keys.index(placed))
                 .arg(nonce)
@@ -280,7 +282,7 @@ impl IndexStore for RedisIndex {
         hit: &Hit,
     ) -> Result<(), IndexError> {
         let document = Document::new(collection, &hit.id, std::slice::from_ref(placed));
-        let mut call = script::REMOVE_STALE.prepare_invoke();
+        let mut call = script::REMOVE_STALE.call();
         call.key(document.keys.mark())
             .key(document.keys.bucket_of(&document.id))
             .key(document.keys.index(placed))
@@ -299,7 +301,7 @@ impl IndexStore for RedisIndex {
         entries: &[IndexEntry],
     ) -> Result<Vec<Presence>, IndexError> {
         let document = Document::new(collection, id, placed);
-        let mut call = script::PRESENCE.prepare_invoke();
+        let mut call = script::PRESENCE.call();
         call.key(document.keys.mark())
             .key(document.keys.bucket_of(&document.id));
         for placed in placed {
@@ -343,7 +345,7 @@ impl RedisIndex {
         nonce: &str,
         replaced: &str,
     ) -> Result<String, IndexError> {
-        let mut made = script::MADE.prepare_invoke();
+        let mut made = script::MADE.call();
         made.key(keys.made());
         let made: Vec<String> = self.link.run(&made).await?;
         let new: Vec<String> = placed.iter().map(|placed| keys.index(placed)).collect();
@@ -352,7 +354,7 @@ impl RedisIndex {
             .filter(|key| !key.is_empty() && !new.contains(key))
             .collect();
 
-        let mut call = script::BEGIN.prepare_invoke();
+        let mut call = script::BEGIN.call();
         call.key(keys.mark())
             .key(keys.dirty())
             .key(keys.made())
@@ -381,7 +383,7 @@ impl RedisIndex {
         let members: Vec<_> = members
             .map(|position| member_id(collection.key_kind, &ids[*position]))
             .collect();
-        let mut call = script::MANIFESTS.prepare_invoke();
+        let mut call = script::MANIFESTS.call();
         call.key(keys.mark());
         for member in &members {
             call.key(keys.bucket_of(member));
@@ -412,7 +414,7 @@ impl RedisIndex {
         let bounds = Bounds::of_scan(collection.key_kind, scan);
         let direction = if scan.descending { "down" } else { "up" };
         let pages = try_join_all(shards(collection).map(async |keys| {
-            let mut call = script::SCAN.prepare_invoke();
+            let mut call = script::SCAN.call();
             call.key(keys.mark()).key(keys.index(&scan.placed));
             call.arg(nonce)
                 .arg(&bounds.lower)
@@ -467,7 +469,7 @@ impl<'a> Document<'a> {
     }
 
     /// The keys of a write, its nonce and its id.
-    fn start(&self, call: &mut ScriptInvocation<'_>, nonce: &str) {
+    fn start(&self, call: &mut Call<'_>, nonce: &str) {
         call.key(self.keys.mark())
             .key(self.keys.bucket_of(&self.id))
             .key(self.keys.dirty());
@@ -478,11 +480,7 @@ impl<'a> Document<'a> {
     }
 
     /// The numbers of the placed indexes, then the entries.
-    fn add_entries(
-        &self,
-        call: &mut ScriptInvocation<'_>,
-        entries: &[IndexEntry],
-    ) -> Result<(), IndexError> {
+    fn add_entries(&self, call: &mut Call<'_>, entries: &[IndexEntry]) -> Result<(), IndexError> {
         call.arg(self.placed.len());
         for placed in self.placed {
             call.arg(&placed.number.to_be_bytes()[..]);

@@ -2,7 +2,8 @@
 //!
 //! [`RedisIndex`] is an [`IndexStore`](smarterbase_core::port::IndexStore): it finds documents by their indexed values, in
 //! one round trip. The documents stay in the object store, which alone is the truth; Redis may be slow, flushed or gone.
-//! [`RedisLockQueue`] wakes those who wait for a lock, one after the other. [`RedisLink`] is the connection below both.
+//! [`RedisLockQueue`] wakes those who wait for a lock, one after the other. [`RedisLink`] is the connection below both: to one
+//! server, to the nodes of a cluster, or to the primary that Sentinels name ([`RedisOptions::from_url`]).
 //!
 //! ```no_run
 //! # async fn example() -> smarterbase_core::Result<()> {
@@ -20,8 +21,8 @@
 //! - **Any order of messages.** Announcements and outcomes may come late, twice, or overtake each other: the manifest of
 //!   the document says in one atomic script what is still needed.
 //! - **Loss is noticed** by every script, before it reads or writes anything: `FLUSHALL`, an empty restart, a restart from
-//!   an old snapshot, a failover, another database (the mark names the instance and the run of the server), and a
-//!   single sorted set or manifest bucket that was deleted or evicted (each holds a sentinel). The answer is
+//!   an old snapshot, a failover, a slot that moved, another database (the mark of each shard names the instance and the run
+//!   of the server), and a single sorted set or manifest bucket that was deleted or evicted (each holds a sentinel). The answer is
 //!   [`IndexError::Lost`](smarterbase_core::port::IndexError::Lost) until [`begin`](smarterbase_core::port::IndexStore::begin).
 //!   Single members that a foreign hand removed are not noticed.
 //! - **No call waits longer than its deadline**, 250 ms unless set, and none waits for a connection.
@@ -33,7 +34,8 @@
 //!
 //! # Keys
 //!
-//! Every key of one shard of a collection begins with `sb:{<database>.<collection>.<shard>}:`. The braces are a hash tag.
+//! Every key of one shard of a collection begins with `sb:{<database>.<collection>.<shard>}:`. The braces are a hash tag: a
+//! shard lies on one node of a cluster.
 //!
 //! | Key | Type | Holds |
 //! |---|---|---|
@@ -48,19 +50,22 @@
 //!
 //! # Servers
 //!
-//! Redis or Valkey from 6.2 on, one primary. The user needs `INFO`, `PING`, `HELLO`, `SCRIPT LOAD`, `EVALSHA`, and the
-//! commands of strings, hashes, sets and sorted sets. `maxmemory-policy` must be `noeviction` or `volatile-*`.
+//! Redis or Valkey from 6.2 on: one primary, a cluster, or a primary and its replicas behind Sentinels. The user needs `INFO`, `PING`, `HELLO`, `SCRIPT LOAD`, `EVALSHA`, and the
+//! commands of strings, hashes, sets and sorted sets; in a cluster `CLUSTER SLOTS` besides. `maxmemory-policy` must be `noeviction` or `volatile-*`.
 //!
-//! Not supported: Redis Cluster and Sentinel (both are refused with a message; a name or proxy that follows the primary
-//! works, and a failover is noticed as a loss), unix sockets, client certificates, TLS without verification.
+//! While a slot moves, Redis refuses calls whose keys are partly here and partly there, and afterwards its shards are found to
+//! be lost, as after a failover; what was moved is gone on with. Replicas are not read.
+//!
+//! Not supported: unix sockets, client certificates, TLS without verification.
 
 mod index;
 mod link;
 mod lock_queue;
 mod options;
 mod script;
+mod slot;
 
 pub use index::RedisIndex;
-pub use link::RedisLink;
+pub use link::{RedisLink, RedisServerStatus};
 pub use lock_queue::RedisLockQueue;
 pub use options::RedisOptions;

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{FromRedisValue, Script};
+use redis::FromRedisValue;
 use smarterbase_core::{
     format::Nonce,
     port::{IndexError, LockQueue, LockQueueError, QueuedLock},
 };
 use tokio::time::timeout;
 
-use crate::{RedisLink, script};
+use crate::{
+    RedisLink,
+    script::{self, Script},
+};
 
 /// A fair queue per lock that wakes exactly one waiter, by a message on the channel of its process.
 ///
@@ -41,7 +44,7 @@ impl RedisLockQueue {
         arguments: &[String],
     ) -> Result<T, LockQueueError> {
         let shard = format!("sb:{{{}.lock.{}}}:", lock.database, lock.name);
-        let mut call = script.prepare_invoke();
+        let mut call = script.call();
         call.key(format!("{shard}q")).key(format!("{shard}h"));
         for argument in arguments {
             call.arg(argument);

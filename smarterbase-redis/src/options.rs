@@ -1,9 +1,11 @@
 //! Where Redis is and how long a call may take.
 
+mod address;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use redis::{
-    ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsCertificates,
+    ConnectionAddr, ConnectionInfo, ProtocolVersion, RedisConnectionInfo, TlsCertificates,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
 use smarterbase_core::{
@@ -29,31 +31,72 @@ const TCP_USER_TIMEOUT: Duration = Duration::from_secs(5);
 /// ```
 #[derive(Clone)]
 pub struct RedisOptions {
+    /// How to connect; to the one server, or to any of several.
     pub(crate) connection: ConnectionInfo,
+    pub(crate) topology: Topology,
+    /// The one server, the seeds of the cluster, or the Sentinels.
+    pub(crate) addresses: Vec<ConnectionAddr>,
     pub(crate) deadline: Duration,
     pub(crate) connect_deadline: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
+    sentinel_login: Option<(String, String)>,
     root_certificate: Option<Vec<u8>>,
 }
 
+/// What stands at the addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Topology {
+    /// One primary.
+    One,
+    /// Nodes that share the keys.
+    Cluster,
+    /// Sentinels that say where the primary of this service is.
+    Sentinel(String),
+}
+
 impl RedisOptions {
-    /// One Redis server: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS.
+    /// Where Redis is:
+    ///
+    /// | URL | Means |
+    /// |---|---|
+    /// | `redis://[user:password@]host[:port][/database]` | one server |
+    /// | `redis+cluster://[user:password@]host[:port][,host[:port]…]` | a cluster; some of its nodes are enough |
+    /// | `redis+sentinel://[user:password@]host[:port][,host[:port]…][/database]?service=name` | the primary that these Sentinels name, port 26379 unless given |
+    ///
+    /// `rediss` in the place of `redis` is TLS, to every server. User and password are for the servers that hold data; Sentinels
+    /// are told [others](Self::with_sentinel_login), or none. At most 64 hosts.
+    ///
+    /// ```
+    /// use smarterbase_redis::RedisOptions;
+    /// for url in [
+    ///     "redis+cluster://:secret@10.0.0.1:7000,10.0.0.2:7000",
+    ///     "redis+sentinel://10.0.0.1,10.0.0.2,10.0.0.3/0?service=mymaster",
+    /// ] {
+    ///     RedisOptions::from_url(url).unwrap();
+    /// }
+    /// ```
     ///
     /// # Errors
     /// [`Misconfigured`](smarterbase_core::ErrorKind::Misconfigured): not such a URL. The text does not repeat it, since
     /// it may hold the password.
     pub fn from_url(url: &str) -> Result<Self> {
-        let url =
-            url::Url::parse(url).map_err(|_| misconfigured("the Redis URL cannot be read"))?;
-        check_scheme(&url)?;
-        let connection = url
-            .into_connection_info()
-            .map_err(|error| misconfigured(format!("the Redis URL: {}", error.category())))?;
-        Ok(Self::new(connection))
+        match address::Several::parse(url)? {
+            Some(several) => Ok(Self::several(several)),
+            None => {
+                let (connection, _) = address::one(url)?;
+                let address = connection.addr().clone();
+                Ok(Self::new(connection, Topology::One, vec![address]))
+            }
+        }
     }
 
-    /// The server that the environment names, as `redis=env` in the URL of a database does:
+    fn several(several: address::Several) -> Self {
+        let addresses = several.addresses;
+        Self::new(several.connection, several.topology, addresses)
+    }
+
+    /// The Redis that the environment names, as `redis=env` in the URL of a database does:
     ///
     /// | Variable | Meaning |
     /// |---|---|
@@ -106,7 +149,7 @@ impl RedisOptions {
         Ok(options)
     }
 
-    fn new(connection: ConnectionInfo) -> Self {
+    fn new(connection: ConnectionInfo, topology: Topology, addresses: Vec<ConnectionAddr>) -> Self {
         let settings = connection
             .redis_settings()
             .clone()
@@ -116,6 +159,9 @@ impl RedisOptions {
             connection: connection
                 .set_redis_settings(settings)
                 .set_tcp_settings(tcp_settings()),
+            topology,
+            addresses,
+            sentinel_login: None,
             deadline: Duration::from_millis(250),
             connect_deadline: Duration::from_millis(500),
             clock: Arc::new(SystemClock),
@@ -145,6 +191,17 @@ impl RedisOptions {
         self
     }
 
+    /// The user, empty for the default one, and the password that Sentinels want; none unless set.
+    #[must_use]
+    pub fn with_sentinel_login(
+        mut self,
+        user: impl Into<String>,
+        password: impl Into<String>,
+    ) -> Self {
+        self.sentinel_login = Some((user.into(), password.into()));
+        self
+    }
+
     /// The clock that times the circuit breaker; the system's unless set.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -159,13 +216,49 @@ impl RedisOptions {
         self
     }
 
-    /// `host:port`, for people.
+    /// `host:port`, of each, for people.
     pub(crate) fn address(&self) -> String {
-        self.connection.addr().to_string()
+        let each: Vec<_> = self.addresses.iter().map(ToString::to_string).collect();
+        each.join(",")
     }
 
-    /// A client for these options; opens no connection.
-    pub(crate) fn client(&self) -> Result<redis::Client> {
+    /// An address as those of the options are: with TLS or without.
+    pub(crate) fn address_of(&self, host: &str, port: u16) -> ConnectionAddr {
+        let mut address = self.connection.addr().clone();
+        match &mut address {
+            ConnectionAddr::Tcp(its_host, its_port)
+            | ConnectionAddr::TcpTls {
+                host: its_host,
+                port: its_port,
+                ..
+            } => (*its_host, *its_port) = (host.to_owned(), port),
+            _ => address = ConnectionAddr::Tcp(host.to_owned(), port),
+        }
+        address
+    }
+
+    /// A client for a server at this address; opens no connection.
+    pub(crate) fn client_at(&self, address: ConnectionAddr) -> Result<redis::Client> {
+        self.client(self.connection.clone().set_addr(address))
+    }
+
+    /// A client for each Sentinel; opens no connection.
+    pub(crate) fn sentinel_clients(&self) -> Result<Vec<redis::Client>> {
+        let mut settings = RedisConnectionInfo::default();
+        if let Some((user, password)) = &self.sentinel_login {
+            settings = settings.set_password(password);
+            if !user.is_empty() {
+                settings = settings.set_username(user);
+            }
+        }
+        let connection = self.connection.clone().set_redis_settings(settings);
+        let addresses = self.addresses.iter().cloned();
+        addresses
+            .map(|address| self.client(connection.clone().set_addr(address)))
+            .collect()
+    }
+
+    fn client(&self, connection: ConnectionInfo) -> Result<redis::Client> {
         if self.uses_tls() {
             install_crypto_provider();
         }
@@ -174,11 +267,19 @@ impl RedisOptions {
             root_cert: self.root_certificate.clone(),
         };
         let client = if self.uses_tls() && self.root_certificate.is_some() {
-            redis::Client::build_with_tls(self.connection.clone(), certificates)
+            redis::Client::build_with_tls(connection, certificates)
         } else {
-            redis::Client::open(self.connection.clone())
+            redis::Client::open(connection)
         };
         client.map_err(|error| misconfigured(format!("the Redis settings: {}", error.category())))
+    }
+
+    /// Waits about as long: half of it is fixed, half is spread, so that many processes do not come back at the same moment.
+    pub(crate) async fn pause(&self, wait: Duration) {
+        let half = wait / 2;
+        let spread = u64::try_from(half.as_millis()).unwrap_or(u64::MAX);
+        let jitter = Duration::from_millis(self.rng.below(spread + 1));
+        self.clock.sleep(half + jitter).await;
     }
 
     fn uses_tls(&self) -> bool {
@@ -190,6 +291,7 @@ impl fmt::Debug for RedisOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisOptions")
             .field("address", &self.address())
+            .field("topology", &self.topology)
             .field("tls", &self.uses_tls())
             .field("database", &self.connection.redis_settings().db())
             .field(
@@ -199,22 +301,6 @@ impl fmt::Debug for RedisOptions {
             .field("deadline", &self.deadline)
             .field("connect_deadline", &self.connect_deadline)
             .finish_non_exhaustive()
-    }
-}
-
-/// Only what is tested is accepted: one server, with or without TLS, and never TLS without verification.
-fn check_scheme(url: &url::Url) -> Result<()> {
-    match url.scheme() {
-        "redis" | "rediss" if url.fragment().is_some() => Err(misconfigured(
-            "the Redis URL has a fragment; certificates are always verified",
-        )),
-        "redis" | "rediss" => Ok(()),
-        "redis+sentinel" | "redis-sentinel" => Err(misconfigured(
-            "Redis Sentinel is not supported: give the URL of the primary, or of a name that follows it",
-        )),
-        other => Err(misconfigured(format!(
-            "`{other}:` is no Redis URL: use `redis:` or `rediss:`"
-        ))),
     }
 }
 
@@ -252,7 +338,7 @@ fn database_number(value: Option<String>) -> Result<u32> {
     })
 }
 
-fn misconfigured(message: impl Into<String>) -> Error {
+pub(crate) fn misconfigured(message: impl Into<String>) -> Error {
     Error::new(Code::MISCONFIGURED, message)
 }
 
@@ -339,6 +425,16 @@ mod tests {
             "redis://:secret@host:99999",
             "http://:secret@host",
             "redis+sentinel://:secret@host/primary",
+            "redis+sentinel://:secret@host",
+            "redis+sentinel://:secret@host?service=",
+            "redis+sentinel://:secret@host?service=primary",
+            "redis+sentinel://:secret@host?secret=secret",
+            "redis+cluster://:secret@one,two",
+            "redis+cluster://:secret@one,two/1",
+            "redis+cluster://:secret@one,two:secret",
+            "redis+cluster://:secret@one,,two",
+            "redis+cluster://:secret@one#secret",
+            ":secret@redis+cluster://one",
             "rediss://:secret@host#insecure",
             "secret",
         ] {
@@ -348,8 +444,17 @@ mod tests {
     }
 
     #[test]
+    fn the_login_of_sentinels_is_not_shown() {
+        let options = RedisOptions::from_url("redis+sentinel://host?service=primary").unwrap();
+        let text = format!("{:?}", options.with_sentinel_login("user", "secret"));
+        assert!(!text.contains("secret"), "{text}");
+    }
+
+    #[test]
     fn certificates_are_always_verified() {
-        let error = RedisOptions::from_url("rediss://host#insecure").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Misconfigured);
+        for url in ["rediss://host#insecure", "rediss+cluster://host#insecure"] {
+            let error = RedisOptions::from_url(url).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Misconfigured);
+        }
     }
 }

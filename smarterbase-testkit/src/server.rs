@@ -5,7 +5,8 @@
 //! | [`s3::S3Server`] | our own linearizable S3 over TCP | races, processes, anything with a URL |
 //! | [`in_process::InProcessS3`] | the same S3 without a socket, behind `object_store`'s real client | faults per request, virtual time |
 //! | [`moto::Moto`] | an S3 that somebody else wrote | a second opinion on ours |
-//! | [`redis::RedisServer`], [`redis::RedisCluster`] | a real `redis-server` | everything Redis: kill, freeze, flush |
+//! | [`redis::RedisServer`], [`redis::RedisCluster`], [`redis::RedisSentinel`] | a real `redis-server`, once or several times | everything Redis: kill, freeze, flush, move a slot, fail over |
+//! | [`redis::Valkey`] | the same with a `valkey-server` | what must not depend on which of the two it is |
 //! | [`proxy::Proxy`] | a TCP proxy with faults | latency, resets and lost replies on real sockets |
 //!
 //! The binary `s3-server` is the first of them as a process, for programs that are no test.

@@ -11,6 +11,7 @@
     reason = "the documents of tests"
 )]
 
+mod cluster;
 mod conditions;
 mod liars;
 mod locks;
@@ -22,6 +23,7 @@ mod redis_sweep;
 #[path = "../it/rounds.rs"]
 mod rounds;
 mod s3;
+mod sentinel;
 #[path = "../it/user.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod user;

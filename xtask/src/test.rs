@@ -8,6 +8,7 @@ use crate::{
     command::{cargo, say},
     moto::Moto,
     redis,
+    valkey::Valkey,
 };
 
 /// Installs what is missing, then runs the tests and ends with their exit code.
@@ -16,15 +17,21 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
     let moto = Moto::find_or_install();
     say(&format!("redis: {}", redis.display()));
     moto.announce();
+    let valkey = Valkey::find_or_install(&moto);
+    valkey.announce();
 
     let mut tests = cargo("test --workspace --all-features --locked");
     tests.args(arguments).env(redis::SERVER, redis);
     moto.tell(&mut tests);
+    valkey.tell(&mut tests);
     let status = tests.status().context("cannot run cargo")?;
 
+    // Again, below the output of the tests, where it is seen.
     if matches!(moto, Moto::NotRun(_)) {
-        // Again, below the output of the tests, where it is seen.
         moto.announce();
+    }
+    if matches!(valkey, Valkey::NotRun(_)) {
+        valkey.announce();
     }
     // No code means that a signal ended the tests.
     Ok(status

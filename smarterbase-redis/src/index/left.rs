@@ -59,14 +59,14 @@ impl RedisIndex {
         nonce: &str,
         replaced: &str,
     ) -> Result<String, IndexError> {
-        let mut made = script::MADE.prepare_invoke();
+        let mut made = script::MADE.call();
         made.key(keys.made());
         let made: Vec<String> = self.link.run(&made).await?;
         let indexes = made
             .iter()
             .filter_map(|key| Some((key, keys.parse_index(key)?)));
 
-        let mut call = script::GO_ON.prepare_invoke();
+        let mut call = script::GO_ON.call();
         call.key(keys.mark()).key(keys.made()).key(keys.left());
         call.key(keys.buckets().collect::<Vec<_>>());
         call.arg(nonce).arg(replaced).arg(keys::BUCKETS);
@@ -83,7 +83,7 @@ impl RedisIndex {
         nonce: &str,
     ) -> Result<(), IndexError> {
         let left = self.left_for(&keys, placed, nonce).await?;
-        let mut call = script::EXTEND.prepare_invoke();
+        let mut call = script::EXTEND.call();
         call.key(keys.mark()).key(keys.made()).key(keys.left());
         for placed in placed {
             call.key(keys.index(placed));
@@ -109,7 +109,7 @@ impl RedisIndex {
         placed: &[Placed],
         nonce: &str,
     ) -> Result<Vec<String>, IndexError> {
-        let mut call = script::LEFT.prepare_invoke();
+        let mut call = script::LEFT.call();
         call.key(keys.mark()).key(keys.left()).arg(nonce);
         for placed in placed {
             call.arg(placed.number);
@@ -157,7 +157,7 @@ impl RedisIndex {
         buckets.sort_unstable();
         buckets.dedup();
 
-        let mut call = script::KNOWN.prepare_invoke();
+        let mut call = script::KNOWN.call();
         call.key(keys.mark()).key(keys.left());
         for bucket in &buckets {
             call.key(keys.bucket(*bucket));

@@ -6,12 +6,17 @@ use std::sync::{
 };
 
 use redis::{
-    AsyncConnectionConfig, InfoDict, PushInfo, PushKind, RedisError, aio::MultiplexedConnection,
+    AsyncConnectionConfig, ConnectionAddr, InfoDict, PushInfo, PushKind, RedisError,
+    aio::MultiplexedConnection,
 };
 use smarterbase_core::{Error, error::Code};
 use tokio::time::timeout;
 
-use super::{Live, Shared, reply};
+use super::{
+    node::{Live, Shared},
+    place::Role,
+    reply,
+};
 use crate::script;
 
 /// Why there is no connection.
@@ -36,28 +41,31 @@ impl ConnectError {
     }
 
     /// The error of opening, for what no waiting repairs.
-    pub(super) fn into_open_error(self) -> Result<Self, Error> {
+    pub(super) fn into_open_error(self) -> Result<(), Error> {
         match self {
             Self::Denied(text) => Err(Error::new(Code::DENIED, text)),
             Self::Unsupported(text) => Err(Error::new(Code::MISCONFIGURED, text)),
-            later => Ok(later),
+            Self::Down(_) | Self::Evicting(_) => Ok(()),
         }
     }
 }
 
-/// Connects, checks the server and loads the scripts, all within the connect deadline.
+/// Finds the server, connects, checks it and loads the scripts, all within the connect deadline.
 pub(super) async fn connect(
     shared: &Arc<Shared>,
     generation: u64,
 ) -> Result<Arc<Live>, ConnectError> {
     let attempt = async {
-        let mut connection = dial(shared, generation).await?;
+        let address = shared.place.find().await?;
+        let name = address.to_string();
+        let mut connection = dial(shared, address, generation).await?;
         check(shared, &mut connection).await?;
         script::load_all(&mut connection)
             .await
             .map_err(|error| failed(shared, &error))?;
         Ok(Arc::new(Live {
             generation,
+            address: name,
             connection,
             timeouts: AtomicU32::new(0),
             is_subscribed: AtomicBool::new(false),
@@ -68,7 +76,7 @@ pub(super) async fn connect(
         .unwrap_or_else(|_elapsed| {
             Err(ConnectError::Down(format!(
                 "Redis at {}: no answer in time",
-                shared.options.address()
+                shared.place.name()
             )))
         })
 }
@@ -77,6 +85,7 @@ pub(super) async fn connect(
 /// messages that wake somebody.
 async fn dial(
     shared: &Arc<Shared>,
+    address: ConnectionAddr,
     generation: u64,
 ) -> Result<MultiplexedConnection, ConnectError> {
     let owner = Arc::downgrade(shared);
@@ -93,8 +102,9 @@ async fn dial(
         .set_connection_timeout(None)
         .set_response_timeout(None)
         .set_push_sender(on_push);
-    shared
-        .client
+    let client = shared.options.client_at(address);
+    client
+        .map_err(|error| ConnectError::Unsupported(error.to_string()))?
         .get_multiplexed_async_connection_with_config(&config)
         .await
         .map_err(|error| failed(shared, &error))
@@ -109,7 +119,7 @@ pub(super) async fn check(
         .query_async(connection)
         .await
         .map_err(|error| failed(shared, &error))?;
-    let address = shared.options.address();
+    let address = shared.place.name();
     let text = |name: &str| info.get::<String>(name).unwrap_or_default();
     let version = text("redis_version");
     if !is_new_enough(&version) {
@@ -117,10 +127,11 @@ pub(super) async fn check(
             "Redis at {address} is version {version}; 6.2 is needed"
         )));
     }
-    let mode = text("redis_mode");
-    if mode == "cluster" || mode == "sentinel" {
+    // Valkey calls it by another name.
+    let mode = [text("redis_mode"), text("server_mode")].concat();
+    if let Some(instead) = another_topology(shared.place.role, &mode) {
         return Err(ConnectError::Unsupported(format!(
-            "Redis at {address} is part of a {mode}, which is not supported"
+            "Redis at {address} is {instead}"
         )));
     }
     if text("role") == "slave" {
@@ -137,6 +148,16 @@ pub(super) async fn check(
     Ok(())
 }
 
+/// What the server is instead of what the URL says, and what to write.
+fn another_topology(role: Role, mode: &str) -> Option<&'static str> {
+    match (mode, role) {
+        ("sentinel", _) => Some("a Sentinel: its URL is `redis+sentinel://…?service=…`"),
+        ("cluster", Role::Alone) => Some("a node of a cluster: its URL is `redis+cluster://…`"),
+        ("cluster", Role::InCluster) | (_, Role::Alone) => None,
+        (_, Role::InCluster) => Some("no node of a cluster: its URL is `redis://…`"),
+    }
+}
+
 fn is_new_enough(version: &str) -> bool {
     let mut numbers = version
         .split('.')
@@ -145,9 +166,9 @@ fn is_new_enough(version: &str) -> bool {
 }
 
 fn failed(shared: &Shared, error: &RedisError) -> ConnectError {
-    let address = shared.options.address();
+    let address = shared.place.name();
     if reply::is_denied(error) {
-        ConnectError::Denied(reply::denied(&address))
+        ConnectError::Denied(reply::denied(address))
     } else {
         ConnectError::Down(format!("Redis at {address}: {}", error.category()))
     }

@@ -6,8 +6,8 @@ use smarterbase_core::Result;
 use tokio::{task::JoinHandle, time::timeout};
 
 use super::{
-    Live, Shared,
     connect::{self, ConnectError},
+    node::{Live, Shared},
 };
 
 /// How often a live server is asked whether it is there.
@@ -18,19 +18,20 @@ const PINGS_PER_CHECK: u32 = 30;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// Makes the first attempt to connect, so that a link is connected when it is open, and starts the task.
-pub(super) async fn start(shared: &Arc<Shared>) -> Result<JoinHandle<()>> {
-    let live = match connect::connect(shared, 1).await {
+/// Makes the first attempt to connect, so that a link is connected when it is open, and starts the task. The verdict is what
+/// no waiting repairs.
+pub(super) async fn start(shared: &Arc<Shared>) -> (JoinHandle<()>, Result<()>) {
+    let (live, verdict) = match connect::connect(shared, 1).await {
         Ok(live) => {
             publish(shared, &live);
-            Some(live)
+            (Some(live), Ok(()))
         }
         Err(error) => {
-            note(shared, &error.into_open_error()?);
-            None
+            note(shared, &error);
+            (None, error.into_open_error())
         }
     };
-    Ok(tokio::spawn(supervise(shared.clone(), live)))
+    (tokio::spawn(supervise(shared.clone(), live)), verdict)
 }
 
 async fn supervise(shared: Arc<Shared>, mut live: Option<Arc<Live>>) {
@@ -41,7 +42,7 @@ async fn supervise(shared: Arc<Shared>, mut live: Option<Arc<Live>>) {
             wait = FIRST_WAIT;
             watch(&shared, &live).await;
         }
-        pause(&shared, wait).await;
+        shared.options.pause(wait).await;
         wait = LONGEST_WAIT.min(wait * 2);
         generation += 1;
         match connect::connect(&shared, generation).await {
@@ -88,7 +89,7 @@ async fn check(shared: &Shared, live: &Live) {
     )
     .await
     {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => follow(shared, live).await,
         Ok(Err(error)) => {
             note(shared, &error);
             shared.drop_generation(live.generation);
@@ -97,11 +98,23 @@ async fn check(shared: &Shared, live: &Live) {
     }
 }
 
+/// A primary that was cut off from its Sentinels still answers; they have another one by now.
+async fn follow(shared: &Shared, live: &Live) {
+    if !shared.place.may_move() {
+        return;
+    }
+    if let Ok(address) = shared.place.find().await
+        && address.to_string() != live.address
+    {
+        shared.drop_generation(live.generation);
+    }
+}
+
 fn publish(shared: &Shared, live: &Arc<Live>) {
     shared.refused.store(None);
     shared.current.store(Some(live.clone()));
     shared.breaker.allow_probe();
-    tracing::debug!(address = shared.options.address(), "connected to Redis");
+    tracing::debug!(address = live.address, "connected to Redis");
 }
 
 /// Keeps why the server must not be used, and says it once.
@@ -118,14 +131,6 @@ fn note(shared: &Shared, error: &ConnectError) {
     if is_new {
         tracing::warn!(reason = error.text(), "Redis is not used");
     }
-}
-
-async fn pause(shared: &Shared, wait: Duration) {
-    // Half of the wait is fixed, half is spread, so that many processes do not come back at the same moment.
-    let half = wait / 2;
-    let spread = u64::try_from(half.as_millis()).unwrap_or(u64::MAX);
-    let jitter = Duration::from_millis(shared.options.rng.below(spread + 1));
-    shared.options.clock.sleep(half + jitter).await;
 }
 
 fn is_current(shared: &Shared, live: &Live) -> bool {

@@ -234,11 +234,11 @@ async fn server_that_became_a_replica_is_dropped_with_the_first_write() {
 }
 
 #[tokio::test]
-async fn node_of_a_cluster_is_refused_at_open() {
+async fn node_of_a_cluster_is_refused_at_open_with_its_url() {
     let server = RedisServer::start(&["--cluster-enabled", "yes"]).unwrap();
     let error = RedisLink::open(options(&server)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Misconfigured);
-    assert!(error.to_string().contains("cluster"), "{error}");
+    assert!(error.to_string().contains("`redis+cluster://…`"), "{error}");
 }
 
 #[tokio::test]

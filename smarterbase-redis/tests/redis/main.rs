@@ -5,6 +5,7 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod cluster;
 mod contract;
 mod left;
 mod link;
@@ -12,8 +13,10 @@ mod lock_queue;
 mod loss;
 mod manifest;
 mod memory;
+mod sentinel;
 mod tls;
 mod torture;
+mod valkey;
 
 use std::{sync::Arc, time::Duration};
 

@@ -2,8 +2,8 @@
 
 use std::{net::TcpListener, path::Path, process::Command};
 
-use smarterbase_redis::RedisLink;
-use smarterbase_testkit::server::redis::RedisServer;
+use smarterbase_redis::{RedisLink, RedisOptions};
+use smarterbase_testkit::server::redis::{RedisSentinel, RedisServer};
 
 /// Runs `openssl`, which every test machine has beside `redis-server`.
 fn openssl(folder: &Path, arguments: &str) {
@@ -43,38 +43,99 @@ fn free_port() -> u16 {
         .port()
 }
 
+/// What a server is started with, and where it listens for TLS.
+struct Secured {
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+impl Secured {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        certificates(folder.path());
+        let port = free_port();
+        Self { folder, port }
+    }
+
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        let file = |name: &str| self.folder.path().join(name).display().to_string();
+        vec![
+            ("tls-port", self.port.to_string()),
+            ("tls-cert-file", file("server.pem")),
+            ("tls-key-file", file("server.key")),
+            ("tls-ca-cert-file", file("ca.pem")),
+            ("tls-auth-clients", "no".to_owned()),
+        ]
+    }
+
+    fn start(&self, more: &[&str]) -> RedisServer {
+        let mut arguments: Vec<String> = Vec::new();
+        for (name, value) in self.settings() {
+            arguments.extend([format!("--{name}"), value]);
+        }
+        arguments.extend(more.iter().map(ToString::to_string));
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        RedisServer::start(&arguments).unwrap()
+    }
+
+    /// Options that trust the authority.
+    fn trusted(&self, url: &str) -> RedisOptions {
+        let authority = std::fs::read(self.folder.path().join("ca.pem")).unwrap();
+        crate::patient(url).with_root_certificate(authority)
+    }
+}
+
 #[tokio::test]
 async fn server_is_verified_against_the_given_authority() {
-    let folder = tempfile::tempdir().unwrap();
-    certificates(folder.path());
-    let file = |name: &str| folder.path().join(name).display().to_string();
-    let port = free_port();
-    let _server = RedisServer::start(&[
-        "--tls-port",
-        &port.to_string(),
-        "--tls-cert-file",
-        &file("server.pem"),
-        "--tls-key-file",
-        &file("server.key"),
-        "--tls-ca-cert-file",
-        &file("ca.pem"),
-        "--tls-auth-clients",
-        "no",
-    ])
-    .unwrap();
-    let options = crate::patient(&format!("rediss://127.0.0.1:{port}"));
-
-    let trusted = options
-        .clone()
-        .with_root_certificate(std::fs::read(file("ca.pem")).unwrap());
-    RedisLink::open(trusted)
-        .await
-        .unwrap()
-        .ping()
-        .await
-        .unwrap();
+    let secured = Secured::new();
+    let _server = secured.start(&[]);
+    let url = format!("rediss://127.0.0.1:{}", secured.port);
+    let link = RedisLink::open(secured.trusted(&url)).await.unwrap();
+    link.ping().await.unwrap();
 
     // The operating system does not know the authority.
-    let untrusted = RedisLink::open(options).await.unwrap();
+    let untrusted = RedisLink::open(crate::patient(&url)).await.unwrap();
+    assert!(!untrusted.is_connected());
+}
+
+#[tokio::test]
+async fn nodes_of_a_cluster_are_verified_against_the_given_authority() {
+    let secured = Secured::new();
+    let server = secured.start(&["--cluster-enabled", "yes", "--tls-cluster", "yes"]);
+    redis::cmd("CLUSTER")
+        .arg("ADDSLOTSRANGE")
+        .arg(0)
+        .arg(16_383)
+        .exec(&mut server.connect().unwrap())
+        .unwrap();
+    let url = format!("rediss+cluster://127.0.0.1:{}", secured.port);
+    let link = RedisLink::open(secured.trusted(&url)).await.unwrap();
+    link.ping().await.unwrap();
+    // It was never told its own name: it is the host that was asked, and the port that is for TLS.
+    let address = format!("127.0.0.1:{}", secured.port);
+    assert_eq!(link.servers()[0].address, address);
+
+    let untrusted = RedisLink::open(crate::patient(&url)).await.unwrap();
+    assert!(!untrusted.is_connected());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinels_and_their_primary_are_verified_against_the_given_authority() {
+    let (secured, watching) = (Secured::new(), free_port());
+    let _server = secured.start(&[]);
+    let mut settings = "tls-replication yes\n".to_owned();
+    for (name, value) in secured.settings() {
+        let value = match name {
+            "tls-port" => watching.to_string(),
+            _ => value,
+        };
+        settings += &format!("{name} {value}\n");
+    }
+    let _sentinel = RedisSentinel::start_with(secured.port, &settings).unwrap();
+    let url = format!("rediss+sentinel://127.0.0.1:{watching}?service=primary");
+    let link = RedisLink::open(secured.trusted(&url)).await.unwrap();
+    link.ping().await.unwrap();
+
+    let untrusted = RedisLink::open(crate::patient(&url)).await.unwrap();
     assert!(!untrusted.is_connected());
 }

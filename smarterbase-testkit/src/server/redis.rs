@@ -1,6 +1,8 @@
 //! A real `redis-server` on a free loopback port, to be killed, frozen, flushed and restarted.
 
 mod cluster;
+mod sentinel;
+mod valkey;
 
 use std::{
     fs, io,
@@ -13,7 +15,11 @@ use std::{
 use redis::{Connection, InfoDict};
 use tempfile::TempDir;
 
-pub use self::cluster::RedisCluster;
+pub use self::{
+    cluster::RedisCluster,
+    sentinel::RedisSentinel,
+    valkey::{VALKEY, VALKEY_NOT_RUN, Valkey},
+};
 use super::process::{self, Process};
 
 /// How often a port that somebody else took in between is replaced by another.
@@ -40,8 +46,11 @@ impl RedisServer {
     /// # Errors
     /// When there is no `redis-server` (the message says how to install it), or it does not start.
     pub fn start(arguments: &[&str]) -> io::Result<Self> {
-        let program = Self::find()?;
-        with_other_ports_if_taken(|| Self::start_on(free_port()?, &program, arguments))
+        Self::start_with(&Self::find()?, arguments)
+    }
+
+    fn start_with(program: &Path, arguments: &[&str]) -> io::Result<Self> {
+        with_other_ports_if_taken(|| Self::start_on(free_port()?, program, arguments))
     }
 
     fn start_on(port: u16, program: &Path, arguments: &[&str]) -> io::Result<Self> {
@@ -147,6 +156,26 @@ impl RedisServer {
         }
     }
 
+    /// Waits until this replica has all that its primary has now.
+    ///
+    /// # Errors
+    /// When that takes more than 20 s, or one of them does not answer.
+    pub fn wait_until_it_follows(&self, primary: &Self) -> io::Result<()> {
+        let told: Option<u64> = primary.replication()?.get("master_repl_offset");
+        process::wait_until_ready("the replica", || {
+            let info = self.replication()?;
+            let status: Option<String> = info.get("master_link_status");
+            let heard: Option<u64> = info.get("slave_repl_offset");
+            Ok(status.is_some_and(|status| status == "up") && heard >= told)
+        })
+    }
+
+    fn replication(&self) -> io::Result<InfoDict> {
+        let mut command = redis::cmd("INFO");
+        let info = command.arg("replication").query(&mut self.connect()?);
+        info.map_err(io::Error::other)
+    }
+
     /// Removes every key of every database.
     ///
     /// # Errors
@@ -188,6 +217,8 @@ impl RedisServer {
                 ])
                 .arg(self.folder.path())
                 .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
+                // A replica waits five seconds for others otherwise.
+                .args(["--repl-diskless-sync-delay", "0"])
                 .args(&self.arguments)
                 .stdin(Stdio::null())
                 .stdout(output)

@@ -80,11 +80,16 @@ impl Walk<'_> {
                     return Ok(());
                 }
             }
-            if paths.len() < self.want {
+            if paths.len() < self.most() {
                 return Ok(());
             }
             last = paths.last().cloned();
         }
+    }
+
+    /// How many paths of a folder are held: one may lead to nothing, the folder in which the page before ended.
+    fn most(&self) -> usize {
+        self.want + 1
     }
 
     fn visit(&mut self, path: &str) -> io::Result<()> {
@@ -112,7 +117,7 @@ impl Walk<'_> {
             .iter()
             .map(|name| format!("{folder}{name}"))
             .filter(|path| self.is_wanted(path) && last.is_none_or(|last| **path > *last))
-            .take(self.want)
+            .take(self.most())
             .collect()
     }
 
@@ -138,7 +143,7 @@ impl Walk<'_> {
                 continue;
             }
             kept.insert(path);
-            if kept.len() > self.want {
+            if kept.len() > self.most() {
                 kept.pop_last();
             }
         }

@@ -24,8 +24,11 @@ impl RedisCluster {
     /// # Errors
     /// When a node does not start or they do not find each other.
     pub fn start(count: usize) -> io::Result<Self> {
-        let program = RedisServer::find()?;
-        let start = |_| with_other_ports_if_taken(|| start_node(&program));
+        Self::start_with(&RedisServer::find()?, count)
+    }
+
+    pub(super) fn start_with(program: &Path, count: usize) -> io::Result<Self> {
+        let start = |_| with_other_ports_if_taken(|| start_node(program));
         let started = (0..count).map(start).collect::<io::Result<Vec<_>>>()?;
         let (nodes, buses): (Vec<_>, Vec<_>) = started.into_iter().unzip();
         let mut connections = nodes
@@ -63,6 +66,103 @@ impl RedisCluster {
     /// The nodes, to kill and restart. A restarted node knows the cluster and its slots, but its keys are gone.
     pub fn nodes_mut(&mut self) -> &mut [RedisServer] {
         &mut self.nodes
+    }
+
+    /// The URL of the cluster, with every node as a seed.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let addresses = self.nodes.iter().map(|node| node.address().to_string());
+        let addresses: Vec<_> = addresses.collect();
+        format!("redis+cluster://{}", addresses.join(","))
+    }
+
+    /// The number of the node that owned the slot when the cluster was made.
+    #[must_use]
+    pub fn first_owner(&self, slot: u16) -> usize {
+        // The inverse of how `own_slots` shares them.
+        let count = self.nodes.len();
+        (0..count)
+            .rfind(|number| number * SLOTS / count <= usize::from(slot))
+            .unwrap_or(0)
+    }
+
+    /// The slot of a key, as a node says it.
+    ///
+    /// # Errors
+    /// When the first node does not answer.
+    pub fn slot_of(&self, key: &str) -> io::Result<u16> {
+        let mut command = redis::cmd("CLUSTER");
+        command.arg("KEYSLOT").arg(key);
+        command
+            .query(&mut self.nodes[0].connect()?)
+            .map_err(io::Error::other)
+    }
+
+    /// Removes every key of every node.
+    ///
+    /// # Errors
+    /// When a node does not answer.
+    pub fn flush(&self) -> io::Result<()> {
+        self.nodes.iter().try_for_each(RedisServer::flush)
+    }
+
+    /// Begins to move a slot: node `from` asks for what it no longer has at node `to` (`ASK`).
+    ///
+    /// # Errors
+    /// When a node does not answer, or does not own the slot.
+    pub fn begin_moving(&self, slot: u16, from: usize, to: usize) -> io::Result<()> {
+        self.set_slot(to, slot, &["IMPORTING", &self.id(from)?])?;
+        self.set_slot(from, slot, &["MIGRATING", &self.id(to)?])
+    }
+
+    /// Moves at most `most` keys of a slot that is on its way, and says how many there were.
+    ///
+    /// # Errors
+    /// When a node does not answer.
+    pub fn move_keys(&self, slot: u16, from: usize, to: usize, most: usize) -> io::Result<usize> {
+        let mut source = self.nodes[from].connect()?;
+        let keys: Vec<Vec<u8>> = redis::cmd("CLUSTER")
+            .arg("GETKEYSINSLOT")
+            .arg(slot)
+            .arg(most)
+            .query(&mut source)
+            .map_err(io::Error::other)?;
+        if !keys.is_empty() {
+            let mut command = redis::cmd("MIGRATE");
+            command.arg("127.0.0.1").arg(self.nodes[to].port());
+            command.arg("").arg(0).arg(5_000).arg("KEYS").arg(&keys);
+            command.exec(&mut source).map_err(io::Error::other)?;
+        }
+        Ok(keys.len())
+    }
+
+    /// Ends the move: node `to` owns the slot (`MOVED`).
+    ///
+    /// # Errors
+    /// When a node does not answer.
+    pub fn end_moving(&self, slot: u16, to: usize) -> io::Result<()> {
+        let owner = self.id(to)?;
+        // The new owner first: the others learn of it from whoever has the highest epoch.
+        self.set_slot(to, slot, &["NODE", &owner])?;
+        let others = (0..self.nodes.len()).filter(|number| *number != to);
+        others
+            .into_iter()
+            .try_for_each(|number| self.set_slot(number, slot, &["NODE", &owner]))
+    }
+
+    fn set_slot(&self, node: usize, slot: u16, what: &[&str]) -> io::Result<()> {
+        let mut command = redis::cmd("CLUSTER");
+        command.arg("SETSLOT").arg(slot).arg(what);
+        command
+            .exec(&mut self.nodes[node].connect()?)
+            .map_err(io::Error::other)
+    }
+
+    fn id(&self, node: usize) -> io::Result<String> {
+        redis::cmd("CLUSTER")
+            .arg("MYID")
+            .query(&mut self.nodes[node].connect()?)
+            .map_err(io::Error::other)
     }
 
     /// The URLs of all nodes.
