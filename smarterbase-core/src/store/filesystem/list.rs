@@ -1,7 +1,7 @@
 //! Listing objects in the byte order of their whole paths.
 //!
 //! A folder counts as its name with `/`, so that `a.json` comes before `a/x` and after `a-b/x`, as in an object store.
-//! Memory is bounded: of every folder on the way down, at most the page's number of names is held, the smallest ones;
+//! Memory is bounded: of every folder on the way down, little more than the page's number of names is held, the smallest ones;
 //! a folder is read again where that was not enough. A page thus reads every name of the folders that it touches, except of
 //! a large one that has lain still since a page before: see `names.rs`.
 
@@ -93,11 +93,16 @@ impl Walk<'_> {
                     return Ok(());
                 }
             }
-            if paths.len() < self.want {
+            if paths.len() < self.most() {
                 return Ok(());
             }
             last = paths.last().cloned();
         }
+    }
+
+    /// How many paths of a folder are held: one may lead to nothing, the folder in which the page before ended.
+    fn most(&self) -> usize {
+        self.want + 1
     }
 
     fn visit(&mut self, path: &str) -> io::Result<()> {
@@ -118,13 +123,13 @@ impl Walk<'_> {
             if let Some(names) = self.names(folder, from)? {
                 let next = names.starting_at(from).iter();
                 let next = next.filter(|path| is_next(path));
-                let next: Vec<String> = next.take(self.want).cloned().collect();
-                if next.len() == self.want || names.is_whole {
+                let next: Vec<String> = next.take(self.most()).cloned().collect();
+                if next.len() == self.most() || names.is_whole {
                     return Ok(next);
                 }
             }
         }
-        let read = self.read(folder, self.want, is_next)?;
+        let read = self.read(folder, self.most(), is_next)?;
         if read.names >= LARGE {
             self.files.folders.remember_large(folder);
         }
@@ -136,13 +141,13 @@ impl Walk<'_> {
         let Some((times, is_still)) = Times::of(&self.files.root.join(folder))? else {
             return Ok(None);
         };
-        if let Some(names) = self.files.folders.recall(folder, &times, from, self.want) {
+        if let Some(names) = self.files.folders.recall(folder, &times, from, self.most()) {
             return Ok(Some(names));
         }
         if !is_still {
             return Ok(None);
         }
-        let most = MOST_KEPT.max(self.want + 1);
+        let most = MOST_KEPT.max(self.most() + 1);
         let read = self.read(folder, most, |path| *path >= *from)?;
         Ok(Some(self.files.folders.keep(
             folder,

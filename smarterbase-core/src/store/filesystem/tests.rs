@@ -315,6 +315,24 @@ async fn without_fsync_nothing_waits_for_the_disk() {
     assert_eq!(disk.take_steps(), ["Write", "Rename 1.json"]);
 }
 
+#[tokio::test]
+async fn a_page_through_many_folders_reads_the_one_above_them_once() {
+    let (store, disk, folder) = open().await;
+    for number in 0..150 {
+        let value = folder.path().join(format!("root/values/{number:03}"));
+        fs::create_dir_all(&value).unwrap();
+        fs::write(value.join("one"), "").unwrap();
+    }
+    let (prefix, after) = (Prefix::new("values/"), key("values/049/one"));
+    let before = disk.folders_read.load(Ordering::Relaxed);
+    let page = store.list(&prefix, Some(&after), 50).await.unwrap();
+    assert_eq!(page.objects.len(), 50);
+    assert_eq!(page.objects[0].key, key("values/050/one"));
+    // The folder where the page before ended, those of the page, and one more, which tells that more follows.
+    let read = disk.folders_read.load(Ordering::Relaxed) - before;
+    assert_eq!(read, 1 + 1 + 50 + 1);
+}
+
 /// How many objects the large folder holds: more names than are kept of one.
 const OBJECTS: usize = 1_500;
 const PAGE: usize = 50;
