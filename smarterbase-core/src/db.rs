@@ -62,17 +62,17 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Db {
     pub(crate) engine: Arc<Engine>,
-    /// Dropped with the last clone: nothing that goes on for long in the background keeps the engine then.
-    _handle: Arc<DropGuard>,
+    pub(crate) handle: Handle,
 }
+
+/// Dropped with the last clone of the database, of its JSON collections and its batch writers: nothing that goes on for long in
+/// the background keeps the engine then.
+pub(crate) type Handle = Arc<DropGuard>;
 
 impl Db {
     pub(crate) fn new(engine: Arc<Engine>) -> Self {
         let handle = Arc::new(engine.outages.ending.clone().drop_guard());
-        Self {
-            engine,
-            _handle: handle,
-        }
+        Self { engine, handle }
     }
 
     /// Settings and parts for opening a database.
@@ -151,7 +151,8 @@ impl Db {
     /// What an outage took out of use is built again without this, and from what is left of it (see
     /// [`DbBuilder::reconcile`]); this builds it anew, at once, whoever else is at it.
     ///
-    /// Safe to run from several processes and to run again after a crash.
+    /// Safe to run from several processes and to run again after a crash. A call takes over from one that is under way, which
+    /// then ends with nothing built, and waits anew: call it from one process, and not again before it ended.
     ///
     /// # Errors
     /// - [`Unique`](crate::ErrorKind::Unique): documents hold the same unique value; the report in the text names them,

@@ -26,8 +26,6 @@ use crate::{article::Article, operation::Operation};
 
 /// The whole collection may be read by a query that sorts without an index; by default 10,000 documents are the limit.
 const BUDGET: usize = usize::MAX;
-/// With how many documents a folder is still asked for the end of an index.
-const DESCENDS: usize = 200_000;
 /// For replies of Redis, instead of 250 ms: on a busy machine one late reply would make a query read every document.
 const REDIS_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -35,7 +33,6 @@ const REDIS_DEADLINE: Duration = Duration::from_secs(5);
 pub(crate) struct SmarterBase {
     db: Db,
     place: Place,
-    loaded: usize,
 }
 
 enum Place {
@@ -70,7 +67,6 @@ impl SmarterBase {
         Ok(Self {
             db,
             place: Place::Folder(folder, indexes),
-            loaded: 0,
         })
     }
 
@@ -87,7 +83,6 @@ impl SmarterBase {
         Ok(Self {
             db: services.open(distance).await?,
             place: Place::Remote { distance, loader },
-            loaded: 0,
         })
     }
 
@@ -161,7 +156,6 @@ impl Peer for SmarterBase {
     }
 
     async fn load(&mut self, articles: Vec<Article>) -> anyhow::Result<()> {
-        self.loaded += articles.len();
         match &self.place {
             Place::Folder(..) => create_many(&self.db, articles).await,
             Place::Remote {
@@ -234,19 +228,10 @@ impl Peer for SmarterBase {
     }
 
     fn declines(&self, operation: Operation) -> Option<&'static str> {
-        match (&self.place, operation) {
-            (Place::Remote { .. }, Operation::Longest) => Some(
-                "SmarterBase on S3 is not asked: one GET for every document. It refuses this above 10,000 documents by default.",
-            ),
-            (Place::Folder(_, Indexes::Objects), Operation::Highest) if self.loaded > DESCENDS => {
-                Some(
-                    "SmarterBase in a folder is not asked with more than 5,000 documents: the whole index is walked from its lowest entry, every \
-                 page of it reads all names of the folder, and a walk of more than 5 s is not believed. The query then wants to read every document, \
-                 which is refused above 10,000 (`SB-BUDGET`).",
-                )
-            }
-            _ => None,
-        }
+        let is_far = matches!(self.place, Place::Remote { .. });
+        (is_far && operation == Operation::Longest).then_some(
+            "SmarterBase on S3 is not asked: one GET for every document. It refuses this above 10,000 documents by default.",
+        )
     }
 
     fn remark(&self, operation: Operation) -> Option<&'static str> {

@@ -7,7 +7,7 @@ use std::{ops::Range, sync::Arc, time::Duration};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use self::held::{Held, Item};
-use super::Db;
+use super::{Db, Handle};
 use crate::{
     document::{Document, IntoDocument, Stored},
     error::{Code, Error, Result},
@@ -80,6 +80,7 @@ impl WriteReport {
 #[must_use = "a batch writer that is dropped loses what it holds: call `close`"]
 pub struct BatchWriter<T: Document> {
     engine: Arc<Engine>,
+    _handle: Handle,
     limits: Limits,
     held: Arc<Mutex<Held<T>>>,
 }
@@ -115,6 +116,7 @@ impl<T: Document> BatchWriter<T> {
         };
         Self {
             engine: db.engine.clone(),
+            _handle: db.handle.clone(),
             limits: Limits {
                 items: 500,
                 bytes: 8 * 1024 * 1024,

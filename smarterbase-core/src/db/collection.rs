@@ -10,7 +10,7 @@ use serde_json::Value;
 
 pub use scan::{FindJson, FindJsonPage, JsonPage, JsonQuery};
 
-use super::{Db, Tx};
+use super::{Db, Handle, Tx};
 use crate::{
     document::Meta,
     error::{Code, Error, Result},
@@ -60,6 +60,7 @@ use crate::{
 pub struct JsonCollection {
     view: View,
     untyped: Arc<Untyped>,
+    handle: Handle,
 }
 
 /// A document as JSON, with the revision that it was read at.
@@ -141,6 +142,7 @@ impl JsonCollection {
         Ok(Self {
             untyped: Arc::new(untyped.map_err(|error| error.during("collection"))?),
             view: View::plain(db.engine.clone()),
+            handle: db.handle.clone(),
         })
     }
 
@@ -150,6 +152,7 @@ impl JsonCollection {
         Self {
             view: tx.view(),
             untyped: self.untyped.clone(),
+            handle: self.handle.clone(),
         }
     }
 

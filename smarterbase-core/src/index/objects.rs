@@ -204,6 +204,7 @@ impl ObjectIndex {
                 return Ok(page);
             }
             requests = page.requests;
+            self.marks.forget(prefix, scan);
         }
         let (mut page, passed) = self.last_of(prefix, scan, None).await?;
         self.marks.keep(prefix, scan, passed);

@@ -143,9 +143,21 @@ pub(crate) fn fall_back(
     collection: &Collection,
     asked: Option<Fallback>,
 ) -> Result<()> {
+    view.notice_outage();
+    scan_instead(view, collection, asked)
+}
+
+/// The same where no outage is the reason: claims lie in the store, and somebody must ask for them to be built.
+///
+/// # Errors
+/// As [`check_may_scan`].
+pub(crate) fn scan_instead(
+    view: &View,
+    collection: &Collection,
+    asked: Option<Fallback>,
+) -> Result<()> {
     trace::fell_back();
     metric::fell_back(collection.name());
-    view.notice_outage();
     check_may_scan(view, collection, asked)
 }
 

@@ -54,7 +54,7 @@ pub(crate) async fn find<T: Document>(
         let agreement = agreement::current(view, collection).await?;
         if !agreement.unique_is_ready(collection, usize::from(ordinal)) {
             trace::scans_instead();
-            plan::fall_back(view, collection, fallback)?;
+            plan::scan_instead(view, collection, fallback)?;
             let supply = gather::supply(view, collection, &selection, Plan::Scan, None);
             let found = gather::page(view, &selection, supply, None, 1).await?;
             return Ok(found.into_iter().next().map(|found| found.document));

@@ -17,7 +17,7 @@ use crate::{
     port::index::Scan,
 };
 
-/// How many marks one descent leaves: enough for a million entries.
+/// How many marks one descent leaves at most. When there are more, every second one goes, and the next ones are twice as far apart.
 const MOST: usize = 1_000;
 /// How many descents are remembered.
 const DESCENTS: usize = 8;
@@ -38,18 +38,38 @@ struct Descent {
     marks: Vec<Place>,
 }
 
-/// Marks in the making: one for each page of entries.
-#[derive(Debug, Default)]
+/// Marks in the making, `stride` entries apart.
+#[derive(Debug)]
 pub(super) struct Passed {
     entries: usize,
+    stride: usize,
     marks: Vec<Place>,
+}
+
+impl Default for Passed {
+    fn default() -> Self {
+        Self {
+            entries: 0,
+            stride: LIST_PAGE,
+            marks: Vec::new(),
+        }
+    }
 }
 
 impl Passed {
     pub(super) fn pass(&mut self, value: &EncodedValue, id: &EncodedId) {
         self.entries += 1;
-        if self.entries.is_multiple_of(LIST_PAGE) && self.marks.len() < MOST {
-            self.marks.push((value.clone(), id.clone()));
+        if !self.entries.is_multiple_of(self.stride) {
+            return;
+        }
+        self.marks.push((value.clone(), id.clone()));
+        if self.marks.len() == MOST {
+            let mut number = 0;
+            self.marks.retain(|_| {
+                number += 1;
+                number % 2 == 0
+            });
+            self.stride *= 2;
         }
     }
 }
@@ -66,9 +86,28 @@ impl Marks {
         Some(marks[passed.checked_sub(2 + scan.limit / LIST_PAGE)?].clone())
     }
 
+    /// The marks led nowhere: too much has gone since.
+    pub(super) fn forget(&self, prefix: &Prefix, scan: &Scan) {
+        self.last().retain(|descent| !descent.is_of(prefix, scan));
+    }
+
     /// Keeps what a walk through the whole range passed.
     pub(super) fn keep(&self, prefix: &Prefix, scan: &Scan, passed: Passed) {
         let mut last = self.last();
+        // A walk that ended earlier, or over less, tells less.
+        let reached = passed.marks.last();
+        let goes_further = |known: &Descent| match (known.marks.last(), reached) {
+            (Some(known), Some(new)) => {
+                precedes((&new.0, new.1.as_str()), (&known.0, known.1.as_str()))
+            }
+            (known, _) => known.is_some(),
+        };
+        if last
+            .iter()
+            .any(|known| known.is_of(prefix, scan) && goes_further(known))
+        {
+            return;
+        }
         last.retain(|descent| !descent.is_of(prefix, scan));
         if passed.marks.is_empty() {
             return;

@@ -66,15 +66,19 @@ async fn journaled<T: Document>(
             journal::end(view, &entry).await;
             Ok(deleted)
         }
-        // What forbids it forbids it tomorrow as well; and where nothing went, there is nothing to go on with.
-        Err(error) if error.code() == Code::RESTRICTED.text() || !under.has_changed() => {
-            Err(match journal::remove(view, &entry).await {
-                Ok(()) => error,
-                Err(_) => in_part(collection, id, &error),
-            })
-        }
+        Err(error) if is_final(&error) => Err(match journal::remove(view, &entry).await {
+            Ok(()) if !under.has_changed() => error,
+            _ => in_part(collection, id, &error),
+        }),
         Err(error) => Err(in_part(collection, id, &error)),
     }
+}
+
+/// What forbids it tomorrow as well, whoever goes on with it. After any other failure the entry stays: another process may be at it.
+fn is_final(error: &Error) -> bool {
+    [Code::RESTRICTED, Code::BUDGET]
+        .iter()
+        .any(|code| error.code() == code.text())
 }
 
 /// Pieces that went are gone: nobody may take this for "nothing happened".

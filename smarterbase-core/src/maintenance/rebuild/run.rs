@@ -58,23 +58,33 @@ async fn attempt(
     progress: &Progress<'_>,
 ) -> Result<RebuildReport> {
     progress.tell(RebuildPhase::Waiting);
-    let filled = fill(engine, collection, build, progress).boxed();
-    let moved_on = show_life(engine, collection, build).boxed();
-    let built = match select(filled, moved_on).await {
-        Either::Left((filled, _)) => {
-            filled?;
-            finish(engine, collection, build).await?
-        }
+    let built = if fill_while_wanted(engine, collection, build, progress).await? {
+        finish(engine, collection, build).await?
+    } else {
         // Not everything was filled: it is for another run to call it ready.
-        Either::Right(_) => {
-            release(engine, collection, build).await;
-            Vec::new()
-        }
+        release(engine, collection, build).await;
+        Vec::new()
     };
     Ok(RebuildReport {
         built,
         documents: progress.read.load(Ordering::Relaxed),
     })
+}
+
+/// Whether everything was filled before another run took over. When it returns, neither half waits for the store any more: what
+/// they hold of its places would be given back by nobody.
+async fn fill_while_wanted(
+    engine: &Arc<Engine>,
+    collection: &Arc<Collection>,
+    build: &Build,
+    progress: &Progress<'_>,
+) -> Result<bool> {
+    let filled = fill(engine, collection, build, progress).boxed();
+    let moved_on = show_life(engine, collection, build).boxed();
+    match select(filled, moved_on).await {
+        Either::Left((filled, _)) => filled.map(|()| true),
+        Either::Right(_) => Ok(false),
+    }
 }
 
 /// Every writer has a copy that says `building` before the documents are listed, and what it sent earlier has landed or never

@@ -36,6 +36,8 @@ pub(super) type Sorted = Arc<[Box<str>]>;
 #[derive(Debug, Default)]
 pub(super) struct Names {
     kept: Mutex<Vec<Kept>>,
+    /// Device and inode of the folder that was found to be too large last.
+    too_large: Mutex<Option<(u64, u64)>>,
     /// Held by the one who reads a large folder whole; meanwhile others read theirs in bounded pieces.
     large: Mutex<()>,
 }
@@ -83,8 +85,11 @@ impl Files {
         if let Some(names) = stamp.and_then(|stamp| self.names.kept(stamp)) {
             return Ok(Some(names));
         }
+        if self.names.is_too_large(stamp) {
+            return Ok(None);
+        }
         let settled = stamp.filter(|stamp| stamp.is_settled());
-        let Some((names, bytes)) = self.names.read(self.entries(&path)?, folder)? else {
+        let Some((names, bytes)) = self.names.read(self.entries(&path)?, folder, stamp)? else {
             return Ok(None);
         };
         if let Some(stamp) = settled.filter(|_| names.len() > FEW)
@@ -143,6 +148,7 @@ impl Names {
         &self,
         entries: impl Iterator<Item = io::Result<DirEntry>>,
         folder: &str,
+        stamp: Option<Stamp>,
     ) -> io::Result<Option<(Sorted, usize)>> {
         let (mut names, mut bytes, mut turn) = (Vec::new(), 0, None);
         for entry in entries {
@@ -154,7 +160,11 @@ impl Names {
             if names.len() > FEW && turn.is_none() {
                 turn = self.turn();
             }
-            if bytes > LARGEST || names.len() > FEW && turn.is_none() {
+            if bytes > LARGEST {
+                self.remember_too_large(stamp);
+                return Ok(None);
+            }
+            if names.len() > FEW && turn.is_none() {
                 return Ok(None);
             }
         }
@@ -162,6 +172,19 @@ impl Names {
         names.sort_unstable();
         names.dedup();
         Ok(Some((names.into(), bytes)))
+    }
+
+    fn is_too_large(&self, stamp: Option<Stamp>) -> bool {
+        let known = self.too_large.lock();
+        let known = known.unwrap_or_else(PoisonError::into_inner);
+        stamp.is_some_and(|stamp| *known == Some((stamp.device, stamp.inode)))
+    }
+
+    /// Its names were read in vain once; the next page begins with what it can hold.
+    fn remember_too_large(&self, stamp: Option<Stamp>) {
+        let known = self.too_large.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        *known = stamp.map(|stamp| (stamp.device, stamp.inode));
     }
 
     fn turn(&self) -> Option<MutexGuard<'_, ()>> {
