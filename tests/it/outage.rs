@@ -117,8 +117,12 @@ impl Process {
         store: Arc<dyn CasStore>,
     ) -> Self {
         let index = index.from_another_process();
+        Self::with(world, world.builder(client, store), index).await
+    }
+
+    pub(crate) async fn with(world: &World, builder: DbBuilder, index: MemoryIndex) -> Self {
         let told = Told::default();
-        let builder = told.listen(world, world.builder(client, store));
+        let builder = told.listen(world, builder);
         let db = builder.index(Arc::new(index.clone())).open().await.unwrap();
         Self { db, told, index }
     }
@@ -422,6 +426,8 @@ pub(crate) struct Mortal {
     last_put: Mutex<Option<&'static str>>,
     /// What happens right before the next put of the catalog arrives.
     before_catalog: Mutex<Option<BoxFuture<'static, ()>>>,
+    /// How long a get of a document takes.
+    get_takes: Mutex<Duration>,
 }
 
 impl Mortal {
@@ -431,7 +437,12 @@ impl Mortal {
             stands_still: AtomicBool::new(false),
             last_put: Mutex::default(),
             before_catalog: Mutex::default(),
+            get_takes: Mutex::default(),
         })
+    }
+
+    pub(crate) fn get_takes(&self, time: Duration) {
+        *self.get_takes.lock().unwrap() = time;
     }
 
     pub(crate) fn stop(&self) {
@@ -485,6 +496,10 @@ impl CasStore for Mortal {
 
     async fn get(&self, key: &Key) -> Result<Option<Object>, StoreError> {
         self.live().await;
+        if key.as_str().starts_with("items/") {
+            let time = *self.get_takes.lock().unwrap();
+            tokio::time::sleep(time).await;
+        }
         self.inner.get(key).await
     }
 

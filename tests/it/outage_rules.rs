@@ -13,6 +13,7 @@ use smarterbase_core::{
         Clock, IndexStore,
         index::{Announcement, IndexEntry, IndexedCollection, Placed},
     },
+    store::LayerSettings,
 };
 use smarterbase_testkit::{
     MemoryIndex,
@@ -210,6 +211,43 @@ async fn s05_a_builder_that_wakes_after_a_takeover_makes_nothing_ready() {
             process.on_shelf("shelf-7").await,
             (vec!["00007".to_owned()], false)
         );
+        process.db.close().await;
+    }
+}
+
+/// Watches `fill_while_wanted` in `maintenance/rebuild/run.rs`: reads that nobody waits for any more hold places of the store.
+#[tokio::test(start_paused = true)]
+async fn a_rebuild_that_ends_while_it_reads_leaves_the_store_to_others() {
+    let world = World::new(7);
+    let index = MemoryIndex::new();
+    let store = Mortal::over(world.store.clone());
+    let narrow = LayerSettings {
+        most_at_once: 4,
+        ..LayerSettings::default()
+    };
+    let builder = world.builder(0, store.clone()).layers(narrow);
+    let reader = Process::with(&world, builder, index.from_another_process()).await;
+    let other = Process::start(&world, 1, &index).await;
+    reader.fill(0..200).await;
+    index.flush();
+    store.get_takes(Duration::from_secs(1));
+    reader.on_shelf("shelf-7").await;
+    reader.told.until(RebuildPhase::Reading).await;
+    // Lost once more, which the other process tells everybody.
+    index.flush();
+    other.fill(200..201).await;
+    reader.told.until(RebuildPhase::Failed).await;
+    let gets = async {
+        for number in 0..8 {
+            Item::get(&reader.db, &format!("{number:05}"))
+                .await
+                .unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), gets)
+        .await
+        .expect("places of the store are given back");
+    for process in [reader, other] {
         process.db.close().await;
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use proptest::{prelude::Strategy, strategy::ValueTree, test_runner::TestRunner};
 use smarterbase::{
-    Db,
+    Db, DbBuilder,
     port::{
         IndexError, IndexStore,
         index::{
@@ -51,9 +51,12 @@ impl Untold {
     }
 
     async fn open(self: &Arc<Self>) -> Db {
+        self.builder().open().await.unwrap()
+    }
+
+    fn builder(self: &Arc<Self>) -> DbBuilder {
         let builder = Db::builder().store(Arc::new(MemoryStore::new()));
-        let builder = builder.index(self.clone());
-        builder.open().await.unwrap()
+        builder.index(self.clone())
     }
 }
 
@@ -205,10 +208,14 @@ async fn hundred(server: &RedisServer) -> Db {
 
 async fn hundred_in(index: &Arc<Untold>) -> Db {
     let db = index.open().await;
-    for number in 0..100 {
-        User::create(&db, user(number)).await.unwrap();
-    }
+    fill(&db).await;
     db
+}
+
+async fn fill(db: &Db) {
+    for number in 0..100 {
+        User::create(db, user(number)).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -358,7 +365,10 @@ async fn s32_without_manifests_nothing_is_ruled_out_and_nothing_is_missing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn s32_manifests_of_a_snapshot_rule_nothing_out() {
     let mut server = RedisServer::start(&[]).unwrap();
-    let db = hundred(&server).await;
+    let builder = Untold::on(&server).await.builder();
+    let builder = builder.in_flight_bound(Duration::from_secs(1));
+    let db = builder.open().await.unwrap();
+    fill(&db).await;
     let mut admin = server.connect().unwrap();
     redis::cmd("SAVE").exec(&mut admin).unwrap();
     let turn_pro = |user: &mut User| {
