@@ -215,7 +215,7 @@ async fn s05_a_builder_that_wakes_after_a_takeover_makes_nothing_ready() {
     }
 }
 
-/// Watches `fill_while_wanted` in `maintenance/rebuild/run.rs`: reads that nobody waits for any more hold places of the store.
+/// Reads that nobody waits for any more would hold places of the store.
 #[tokio::test(start_paused = true)]
 async fn a_rebuild_that_ends_while_it_reads_leaves_the_store_to_others() {
     let world = World::new(7);
@@ -233,9 +233,9 @@ async fn a_rebuild_that_ends_while_it_reads_leaves_the_store_to_others() {
     store.get_takes(Duration::from_secs(1));
     reader.on_shelf("shelf-7").await;
     reader.told.until(RebuildPhase::Reading).await;
-    // Lost once more, which the other process tells everybody.
-    index.flush();
-    other.fill(200..201).await;
+    // Somebody asks for all of it anew, and is at it from now on.
+    let asking = other.db.clone();
+    let asked = tokio::spawn(async move { asking.rebuild_indexes::<Item>().await });
     reader.told.until(RebuildPhase::Failed).await;
     let gets = async {
         for number in 0..8 {
@@ -247,6 +247,7 @@ async fn a_rebuild_that_ends_while_it_reads_leaves_the_store_to_others() {
     tokio::time::timeout(Duration::from_secs(60), gets)
         .await
         .expect("places of the store are given back");
+    asked.await.unwrap().unwrap();
     for process in [reader, other] {
         process.db.close().await;
     }
