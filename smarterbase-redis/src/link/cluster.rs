@@ -160,6 +160,9 @@ impl Shared {
                 .iter()
                 .find(|node| node.address() == redirect.to);
             node = known.ok_or_else(|| reply::elsewhere(&redirect))?;
+            if Instant::now() >= until {
+                return Err(self.unavailable("the node that sent the call on took all of its time"));
+            }
         }
         Err(self.unavailable("the nodes send the call to each other"))
     }
