@@ -100,7 +100,8 @@ impl RedisLink {
     /// Asks the server, or every node of the cluster, whether it is there.
     ///
     /// # Errors
-    /// [`IndexError::Unavailable`] and [`IndexError::Refused`]; in a cluster of the first node that has one.
+    /// [`IndexError::Unavailable`] and [`IndexError::Refused`]; in a cluster of the first node that has one, and
+    /// `Unavailable` when a slot has no owner.
     pub async fn ping(&self) -> Result<(), IndexError> {
         match &self.0.way {
             Way::One(node) => node.ping().await,

@@ -97,9 +97,13 @@ async fn attempt<T: FromRedisValue>(
     // `ASKING` is for the next command of the connection alone, so nobody else's may come between the two.
     let mut both = redis::pipe();
     both.cmd("ASKING").add_command(command.clone());
-    let answers = connection.send_packed_commands(&both, 1, 1).await?;
-    let answer = answers.into_iter().next().unwrap_or(Value::Nil);
-    Ok(T::from_redis_value(answer.extract_error()?)?)
+    let answers = connection.send_packed_commands(&both, 0, 2).await?;
+    let mut answer = Value::Nil;
+    for one in answers {
+        // A user who may not say `ASKING` hears that, and not where the slot lies.
+        answer = one.extract_error()?;
+    }
+    Ok(T::from_redis_value(answer)?)
 }
 
 macro_rules! scripts {

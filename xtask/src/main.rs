@@ -20,8 +20,8 @@ enum Chore {
     ///
     /// Needs only Rust. A missing redis-server is installed with apt-get (as root) or brew; where neither may be used,
     /// the command to run is printed and nothing is tested. moto, a second S3 beside our own, is installed into
-    /// target/moto-venv, and a valkey-server into target/valkey, where there is a Python; where there is none, what is left out is announced. The tests start and
-    /// stop their servers themselves, on free loopback ports.
+    /// target/moto-venv, and a valkey-server into target/valkey, where there is a Python; where there is none, what is left
+    /// out is announced. The tests start and stop their servers themselves, on free loopback ports.
     Test {
         /// What to hand on to `cargo test`, as in `cargo xtask test -- redis -- --nocapture`
         #[arg(last = true)]

@@ -17,7 +17,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
     let moto = Moto::find_or_install();
     say(&format!("redis: {}", redis.display()));
     moto.announce();
-    let valkey = Valkey::find_or_install(&moto);
+    let valkey = Valkey::find_or_install(&moto)?;
     valkey.announce();
 
     let mut tests = cargo("test --workspace --all-features --locked");

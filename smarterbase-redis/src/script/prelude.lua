@@ -1,10 +1,17 @@
 -- Every script: KEYS[1] is the mark. ARGV[1] is the nonce of the instance that the caller expects.
+--
+-- The run of the server: its process, and the history of data that it tells its replicas. The process alone does not do: a
+-- primary that steps down takes over what another one has, and may be promoted again; each promotion begins a new history.
+-- So does the first replica of a server that had none, which costs going on with what is there. Redis 6.2 takes one section
+-- at a time.
 local function run_id()
-  return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+  local process = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+  local history = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
+  return process .. (history or '')
 end
 
 -- Why nothing here may be trusted, or nil. The mark names the instance and the run of the server: a flush, another
--- database, a restart from an old snapshot and a failover all change one of them. Each sorted set and each manifest
+-- database, a restart from an old snapshot, a failover and the way back from it all change one of them. Each sorted set and each manifest
 -- bucket holds an empty sentinel: a single key that was evicted or deleted misses it.
 local function lost(bucket, first_index, last_index)
   local mark = redis.call('GET', KEYS[1])

@@ -112,7 +112,7 @@ impl Scene {
     async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
         let begun = Instant::now();
         while !is_so().await {
-            assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+            assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
             sleep(Duration::from_millis(20)).await;
         }
     }
@@ -348,6 +348,55 @@ async fn a_cluster_that_is_down_at_the_start_is_no_error_and_is_found_later() {
     assert_eq!(link.servers().len(), 3);
     let users = Rig::filled(&index, KeyKind::Text, 16, 20).await;
     assert_eq!(users.found(0).await.len(), 20);
+}
+
+/// The known node answers, so it is connected; it only has nothing to do with the cluster any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_left_its_cluster_does_not_keep_the_seeds_from_being_asked() {
+    let (before, after) = (
+        RedisCluster::start(1).unwrap(),
+        RedisCluster::start(1).unwrap(),
+    );
+    let (first, second) = (before.nodes()[0].address(), after.nodes()[0].address());
+    let url = format!("redis+cluster://{first},{second}");
+    let link = RedisLink::open(patient(&url)).await.unwrap();
+    assert_eq!(link.servers()[0].address, first.to_string());
+    redis::cmd("CLUSTER")
+        .arg(&["RESET", "HARD"])
+        .exec(&mut before.nodes()[0].connect().unwrap())
+        .unwrap();
+    let index: Arc<dyn IndexStore> = shared(&RedisIndex::new(link.clone()));
+    let collection = IndexedCollection {
+        database: Nonce::from_random([7; 13]),
+        name: "users".to_owned(),
+        shards: 1,
+        key_kind: KeyKind::Text,
+        instance: String::new(),
+    };
+    let begun = Instant::now();
+    while index.instance(&collection).await.is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        sleep(Duration::from_millis(20)).await;
+    }
+    let servers = link.servers();
+    assert_eq!(servers.len(), 1);
+    assert_eq!(servers[0].address, second.to_string());
+    link.ping().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_without_an_owner_fails_the_ping() {
+    let cluster = RedisCluster::start(1).unwrap();
+    let link = RedisLink::open(patient(&cluster.url())).await.unwrap();
+    link.ping().await.unwrap();
+    redis::cmd("CLUSTER")
+        .arg(&["DELSLOTS", "5"])
+        .exec(&mut cluster.nodes()[0].connect().unwrap())
+        .unwrap();
+    let link = RedisLink::open(patient(&cluster.url())).await.unwrap();
+    let error = link.ping().await.unwrap_err();
+    assert!(matches!(error, IndexError::Unavailable(_)), "{error}");
+    assert!(error.to_string().contains("without an owner"), "{error}");
 }
 
 #[tokio::test]

@@ -228,6 +228,66 @@ async fn promoted_replica_is_noticed() {
     );
 }
 
+/// Tells a server to follow another one, or nobody.
+fn replicate(server: &RedisServer, primary: Option<&RedisServer>) {
+    let mut command = redis::cmd("REPLICAOF");
+    match primary {
+        Some(primary) => command.arg("127.0.0.1").arg(primary.port()),
+        None => command.arg("NO").arg("ONE"),
+    };
+    command.exec(&mut server.connect().unwrap()).unwrap();
+}
+
+/// The run id of the process is the same before and after; the document in between is gone.
+#[tokio::test]
+async fn promoted_replica_and_the_way_back_are_noticed() {
+    let scene = Scene::new(&[], 1).await;
+    let first = &scene.server;
+    let second = RedisServer::start(&[]).unwrap();
+    replicate(&second, Some(first));
+    second.wait_until_it_follows(first).unwrap();
+    // Going on with what is there: the first replica of a server begins a new history.
+    let users = scene.users.begin_again().await;
+    users
+        .put(&id("1"), &Live::none(), &[(0, text("ada"))])
+        .await;
+    second.wait_until_it_follows(first).unwrap();
+    replicate(&second, None);
+    users
+        .put(&id("2"), &Live::none(), &[(0, text("eve"))])
+        .await;
+    replicate(first, Some(&second));
+    first.wait_until_it_follows(&second).unwrap();
+    replicate(first, None);
+    let count = async || {
+        users
+            .index
+            .count(&users.collection, &users.placed[0], &all())
+            .await
+    };
+    lost(scene.outcome(count).await);
+    let instance = users.index.instance(&users.collection).await;
+    assert_eq!(instance.unwrap(), None);
+}
+
+#[tokio::test]
+async fn first_replica_of_a_server_costs_going_on_and_the_second_nothing() {
+    let scene = Scene::new(&[], 1).await;
+    let first = RedisServer::start(&[]).unwrap();
+    replicate(&first, Some(&scene.server));
+    first.wait_until_it_follows(&scene.server).unwrap();
+    scene.expect_lost().await;
+    let users = &scene.users;
+    let fresh = Nonce::from_random([42; 13]);
+    let next = users.index.go_on(&users.collection, fresh, None).await;
+    let next = next.unwrap().expect("nothing is missing");
+    let users = Rig::at(&users.index, users, next, users.placed.clone());
+    let second = RedisServer::start(&[]).unwrap();
+    replicate(&second, Some(&scene.server));
+    second.wait_until_it_follows(&scene.server).unwrap();
+    assert_eq!(users.ids(0, &all()).await, [id("1")]);
+}
+
 #[tokio::test]
 async fn deleted_index_key_is_noticed() {
     let scene = Scene::new(&[], 1).await;

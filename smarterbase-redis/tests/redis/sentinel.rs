@@ -7,7 +7,7 @@ use smarterbase_core::{
     document::KeyKind,
     port::{IndexError, IndexStore},
 };
-use smarterbase_redis::{RedisIndex, RedisLink, RedisOptions};
+use smarterbase_redis::{RedisIndex, RedisLink};
 use smarterbase_testkit::{
     contract::index::rig::{Live, Rig, all, id, text},
     server::redis::{RedisSentinel, RedisServer},
@@ -39,8 +39,9 @@ impl Scene {
     }
 
     async fn link(&self) -> RedisLink {
-        let options = RedisOptions::from_url(&self.sentinel.url()).unwrap();
-        RedisLink::open(options).await.unwrap()
+        RedisLink::open(patient(&self.sentinel.url()))
+            .await
+            .unwrap()
     }
 
     /// From here on the replica gets nothing: it cannot log in again.
@@ -56,10 +57,13 @@ impl Scene {
     }
 }
 
+/// Four times what a link takes that has to find out by itself, by a look every half minute.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
     let begun = Instant::now();
     while !is_so().await {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
+        assert!(begun.elapsed() < PATIENCE, "{what}");
         sleep(Duration::from_millis(20)).await;
     }
 }

@@ -68,11 +68,16 @@ impl SlotMap {
         self.ranges.is_empty()
     }
 
-    /// Whether every slot has an owner that is connected.
-    pub(super) fn is_whole(&self) -> bool {
+    /// Whether every slot has an owner.
+    pub(super) fn is_covered(&self) -> bool {
         let lengths = self.ranges.iter().map(|range| range.last - range.first + 1);
         let covered: u32 = lengths.map(u32::from).sum();
-        covered == u32::from(SLOTS) && self.nodes.iter().all(|node| node.is_connected())
+        covered == u32::from(SLOTS)
+    }
+
+    /// Whether every slot has an owner that is connected.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_covered() && self.nodes.iter().all(|node| node.is_connected())
     }
 
     /// Whether the same nodes own the same slots.

@@ -11,7 +11,7 @@ use crate::server::process::{self, Process};
 /// The service that every Sentinel of ours watches.
 const SERVICE: &str = "primary";
 
-/// One Sentinel of our own that alone decides, gone when dropped. It takes a primary for dead that is silent for half a second.
+/// One Sentinel of our own that alone decides, gone when dropped. It takes a primary for dead that is silent for two seconds.
 #[derive(Debug)]
 pub struct RedisSentinel {
     port: u16,
@@ -47,7 +47,7 @@ impl RedisSentinel {
             format!(
                 "port {port}\nbind 127.0.0.1\ndir {}\n{more}\n\
                  sentinel monitor {SERVICE} 127.0.0.1 {primary} 1\n\
-                 sentinel down-after-milliseconds {SERVICE} 500\n\
+                 sentinel down-after-milliseconds {SERVICE} 2000\n\
                  sentinel failover-timeout {SERVICE} 3000\n",
                 folder.path().display()
             ),
