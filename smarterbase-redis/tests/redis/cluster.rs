@@ -306,6 +306,38 @@ async fn a_node_that_takes_a_slot_over_is_asked_for_what_the_other_no_longer_has
     assert_eq!(instance.unwrap(), None);
 }
 
+/// Three calls without an answer drop a connection; here the first node took most of the time of each.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_is_not_blamed_for_the_time_that_another_one_took() {
+    let scene = Scene::new().await;
+    let users = scene.filled_on(0).await;
+    let slot = slot_of(&scene.cluster, &users);
+    scene.cluster.begin_moving(slot, 0, 2).unwrap();
+    while scene.cluster.move_keys(slot, 0, 2, 100).unwrap() > 0 {}
+    let options = patient(&scene.cluster.url()).with_deadline(Duration::from_secs(1));
+    let link = RedisLink::open(options).await.unwrap();
+    let index = shared(&RedisIndex::new(link.clone()));
+    let instance = users.collection.instance.clone();
+    let users = Rig::at(&index, &users, instance, users.placed.clone());
+    let [slow, _, last] = scene.cluster.nodes() else {
+        unreachable!("a cluster of three");
+    };
+    last.freeze().unwrap();
+    for _ in 0..3 {
+        slow.freeze().unwrap();
+        let thaw = async {
+            sleep(Duration::from_millis(700)).await;
+            slow.thaw().unwrap();
+        };
+        let (answer, ()) = tokio::join!(count(&users), thaw);
+        assert!(matches!(answer, Err(IndexError::Unavailable(_))));
+    }
+    let address = last.address().to_string();
+    let servers = link.servers();
+    let last = servers.iter().find(|server| server.address == address);
+    assert!(last.unwrap().is_connected, "{servers:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_moved_is_gone_on_with() {
     let scene = Scene::new().await;

@@ -44,6 +44,23 @@ impl Scene {
             .unwrap()
     }
 
+    /// The Sentinel knows no primary any more.
+    fn forget(&self) {
+        self.tell_the_sentinel(&["REMOVE", self.sentinel.service()]);
+    }
+
+    /// The Sentinel takes this server for the primary.
+    fn watch(&self, primary: &RedisServer) {
+        let (service, port) = (self.sentinel.service(), primary.port().to_string());
+        self.tell_the_sentinel(&["MONITOR", service, "127.0.0.1", &port, "1"]);
+    }
+
+    fn tell_the_sentinel(&self, what: &[&str]) {
+        let mut connection = self.sentinel.connect().unwrap();
+        let mut command = redis::cmd("SENTINEL");
+        command.arg(what).exec(&mut connection).unwrap();
+    }
+
     /// From here on the replica gets nothing: it cannot log in again.
     fn let_the_replica_lag(&self) {
         let mut connection = self.primary.connect().unwrap();
@@ -123,11 +140,7 @@ async fn a_primary_that_steps_down_is_left() {
         1,
     )
     .await;
-    redis::cmd("SENTINEL")
-        .arg("FAILOVER")
-        .arg(scene.sentinel.service())
-        .exec(&mut scene.sentinel.connect().unwrap())
-        .unwrap();
+    scene.tell_the_sentinel(&["FAILOVER", scene.sentinel.service()]);
     until("the successor is found", async || {
         matches!(count(&users).await, Err(IndexError::Lost(_)))
     })
@@ -205,19 +218,31 @@ async fn a_primary_that_the_sentinels_gave_up_is_left() {
     let index: Arc<dyn IndexStore> = shared(&RedisIndex::new(link));
     let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
     let other = RedisServer::start(&[]).unwrap();
-    let service = scene.sentinel.service();
-    let mut connection = scene.sentinel.connect().unwrap();
-    redis::cmd("SENTINEL")
-        .arg(&["REMOVE", service])
-        .exec(&mut connection)
-        .unwrap();
-    let port = other.port().to_string();
-    redis::cmd("SENTINEL")
-        .arg(&["MONITOR", service, "127.0.0.1", &port, "1"])
-        .exec(&mut connection)
-        .unwrap();
+    scene.forget();
+    scene.watch(&other);
     until("the Sentinels are asked again", async || {
         matches!(count(&users).await, Err(IndexError::Lost(_)))
     })
     .await;
+}
+
+/// The look that comes to nothing is made again a second later, and not after another half minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn sentinels_that_name_no_primary_are_asked_again_soon() {
+    let scene = Scene::new();
+    let link = scene.link().await;
+    let index: Arc<dyn IndexStore> = shared(&RedisIndex::new(link));
+    let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
+    let other = RedisServer::start(&[]).unwrap();
+    scene.forget();
+    sleep(Duration::from_secs(36)).await;
+    assert_eq!(count(&users).await.unwrap(), 0, "it is kept meanwhile");
+    scene.watch(&other);
+    let begun = Instant::now();
+    until("the Sentinels are asked again", async || {
+        matches!(count(&users).await, Err(IndexError::Lost(_)))
+    })
+    .await;
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(15), "{took:?}");
 }
