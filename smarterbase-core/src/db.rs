@@ -278,15 +278,15 @@ impl Db {
     }
 
     /// Packs copies of all documents of `T` into a few large objects, which spare scans the reads: see
-    /// [`PackSnapshot`](request::PackSnapshot).
+    /// [`PackSnapshot`].
     ///
     /// # Errors
     /// When it is awaited:
     /// - [`Refused`](crate::ErrorKind::Refused): the database is read-only.
     /// - [`Misconfigured`](crate::ErrorKind::Misconfigured): the store's LISTs do not tell which documents changed.
     /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
-    pub fn pack_snapshot<T: Document>(&self) -> request::PackSnapshot<'_, T> {
-        request::PackSnapshot::new(self)
+    pub fn pack_snapshot<T: Document>(&self) -> PackSnapshot<'_, T> {
+        PackSnapshot::new(self)
     }
 
     /// Removes the packed copies of `T`'s documents, and gives how many segments there were. Scans go on without.
