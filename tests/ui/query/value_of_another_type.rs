@@ -14,9 +14,7 @@ pub struct Book {
 
 fn query(db: &Db) {
     let _ = Book::query(db).filter(|book| book.year.eq("1815"));
-    let _ = Book::query(db).filter(|book| book.tags.eq("novel"));
     let _ = Book::query(db).filter(|book| book.year.contains_text("18"));
-    let _ = Book::query(db).order_by(|book| book.tags.asc());
 }
 
 fn main() {}
