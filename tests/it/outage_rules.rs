@@ -215,7 +215,7 @@ async fn s05_a_builder_that_wakes_after_a_takeover_makes_nothing_ready() {
     }
 }
 
-/// Reads that nobody waits for any more would hold places of the store.
+/// Watches `fill_while_wanted` in `maintenance/rebuild/run.rs`: reads that nobody waits for any more hold places of the store.
 #[tokio::test(start_paused = true)]
 async fn a_rebuild_that_ends_while_it_reads_leaves_the_store_to_others() {
     let world = World::new(7);
@@ -227,15 +227,18 @@ async fn a_rebuild_that_ends_while_it_reads_leaves_the_store_to_others() {
     };
     let builder = world.builder(0, store.clone()).layers(narrow);
     let reader = Process::with(&world, builder, index.from_another_process()).await;
-    let other = Process::start(&world, 1, &index).await;
-    reader.fill(0..200).await;
+    let heir = Process::start(&world, 1, &index).await;
+    reader.fill(0..400).await;
     index.flush();
-    store.get_takes(Duration::from_secs(1));
     reader.on_shelf("shelf-7").await;
+    reader.told.until(RebuildPhase::Waiting).await;
+    heir.on_shelf("shelf-7").await;
+    store.get_takes(Duration::from_secs(1));
     reader.told.until(RebuildPhase::Reading).await;
-    // Somebody asks for all of it anew, and is at it from now on.
-    let asking = other.db.clone();
-    let asked = tokio::spawn(async move { asking.rebuild_indexes::<Item>().await });
+    // It reads on, and nobody hears of it: another process takes over.
+    store.silence(true);
+    heir.told.until(RebuildPhase::Waiting).await;
+    store.silence(false);
     reader.told.until(RebuildPhase::Failed).await;
     let gets = async {
         for number in 0..8 {
@@ -247,8 +250,7 @@ async fn a_rebuild_that_ends_while_it_reads_leaves_the_store_to_others() {
     tokio::time::timeout(Duration::from_secs(60), gets)
         .await
         .expect("places of the store are given back");
-    asked.await.unwrap().unwrap();
-    for process in [reader, other] {
+    for process in [reader, heir] {
         process.db.close().await;
     }
 }

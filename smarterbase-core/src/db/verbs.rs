@@ -151,7 +151,8 @@ pub trait DocumentExt: Document {
     ///
     /// # Errors
     /// - [`Refused`](crate::ErrorKind::Refused) (`SB-RESTRICTED`): another document forbids it. (`SB-TOO-MANY`): more depends on it
-    ///   than the transaction around this takes along.
+    ///   than the transaction around this takes along. (`SB-BUDGET`): documents depend on each other more than 32 deep, or more than
+    ///   100,000 that others depend on would go along where a type says `restrict`.
     /// - [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown): it may be gone; or, of more than one transaction, some of what
     ///   depends on it may be.
     /// - [`Unavailable`](crate::ErrorKind::Unavailable), [`Conflict`](crate::ErrorKind::Conflict): nothing was changed.

@@ -65,10 +65,12 @@ fn can_be_forbidden(view: &View, spec: &DocumentSpec, seen: &mut BTreeSet<&'stat
 /// Whether documents go along with those of this type that may be forbidden to.
 fn leads_on(view: &View, spec: &DocumentSpec) -> bool {
     let mut referring = view.relations.referring_to(spec.collection).into_iter();
-    referring.any(|(kin, reference)| {
-        reference.on_delete == OnDelete::Cascade
-            && can_be_forbidden(view, kin.spec, &mut BTreeSet::new())
-    })
+    referring.any(|(kin, reference)| goes_and_can_be_forbidden(view, kin, reference.on_delete))
+}
+
+/// Whether documents that refer so go along, and any type forbids that.
+fn goes_and_can_be_forbidden(view: &View, kin: &Kin, on_delete: OnDelete) -> bool {
+    on_delete == OnDelete::Cascade && can_be_forbidden(view, kin.spec, &mut BTreeSet::new())
 }
 
 /// A walk through what depends on a document. Holds the names of those that lead on, and one page.
@@ -104,9 +106,7 @@ impl Search<'_> {
     async fn go_down(&mut self, spec: &'static DocumentSpec, id: &EncodedId) -> Result<()> {
         let view = self.view;
         for (kin, reference) in view.relations.referring_to(spec.collection) {
-            let goes_on = reference.on_delete == OnDelete::Cascade
-                && can_be_forbidden(view, kin.spec, &mut BTreeSet::new());
-            if !goes_on {
+            if !goes_and_can_be_forbidden(view, kin, reference.on_delete) {
                 continue;
             }
             let leads_on = leads_on(view, kin.spec);

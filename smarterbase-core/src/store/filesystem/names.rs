@@ -58,6 +58,11 @@ struct Stamp {
 }
 
 impl Stamp {
+    /// Which folder it is.
+    fn place(self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+
     fn of(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
@@ -130,9 +135,7 @@ impl Names {
 
     fn keep(&self, new: Kept) {
         let mut kept = self.lock();
-        kept.retain(|old| {
-            (old.stamp.device, old.stamp.inode) != (new.stamp.device, new.stamp.inode)
-        });
+        kept.retain(|old| old.stamp.place() != new.stamp.place());
         kept.push(new);
         while kept.iter().map(|kept| kept.bytes).sum::<usize>() > MOST {
             kept.remove(0);
@@ -157,15 +160,15 @@ impl Names {
             };
             bytes += name.len() + size_of::<Box<str>>();
             names.push(name);
-            if names.len() > FEW && turn.is_none() {
-                turn = self.turn();
-            }
             if bytes > LARGEST {
                 self.remember_too_large(stamp);
                 return Ok(None);
             }
             if names.len() > FEW && turn.is_none() {
-                return Ok(None);
+                turn = self.turn();
+                if turn.is_none() {
+                    return Ok(None);
+                }
             }
         }
         // A name that is replaced while the folder is read may be seen twice.
@@ -177,14 +180,14 @@ impl Names {
     fn is_too_large(&self, stamp: Option<Stamp>) -> bool {
         let known = self.too_large.lock();
         let known = known.unwrap_or_else(PoisonError::into_inner);
-        stamp.is_some_and(|stamp| *known == Some((stamp.device, stamp.inode)))
+        stamp.is_some_and(|stamp| *known == Some(stamp.place()))
     }
 
     /// Its names were read in vain once; the next page begins with what it can hold.
     fn remember_too_large(&self, stamp: Option<Stamp>) {
         let known = self.too_large.lock();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
-        *known = stamp.map(|stamp| (stamp.device, stamp.inode));
+        *known = stamp.map(Stamp::place);
     }
 
     fn turn(&self) -> Option<MutexGuard<'_, ()>> {

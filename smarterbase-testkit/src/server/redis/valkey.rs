@@ -1,7 +1,7 @@
 //! Valkey, the other server that speaks Redis' protocol: <https://valkey.io>.
 //!
-//! A fresh machine may not have it. `cargo xtask test` makes a virtual environment with it in `target/valkey-venv`, which a
-//! plain `cargo test` then finds by itself. Without one, [`Valkey::find`] is an error, so that a test that needs it fails
+//! A fresh machine may not have it. `cargo xtask test` puts it into `target/valkey`, where a plain `cargo test` then finds it by
+//! itself. Without one, [`Valkey::find`] is an error, so that a test that needs it fails
 //! loudly. Where it cannot be had, `cargo xtask test` says so and sets [`VALKEY_NOT_RUN`]; only then does [`Valkey::find`]
 //! answer `None`.
 
