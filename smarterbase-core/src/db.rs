@@ -158,7 +158,7 @@ impl Db {
     /// - [`Unique`](crate::ErrorKind::Unique): documents hold the same unique value; the report in the text names them,
     ///   and the definition stays `building`.
     /// - [`Corrupt`](crate::ErrorKind::Corrupt) or [`Unsupported`](crate::ErrorKind::Unsupported): a document cannot be
-    ///   read; its index stays `building`.
+    ///   read; its index stays `building`. Or a definition is in a state that a newer program wrote; nothing is built.
     /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store or the index backend does not answer.
     pub async fn rebuild_indexes<T: Document>(&self) -> Result<RebuildReport> {
         rebuild::rebuild(&self.engine, &self.engine.collection::<T>()).await
@@ -250,6 +250,7 @@ impl Db {
     ///
     /// # Errors
     /// - [`Refused`](crate::ErrorKind::Refused): this program declares it, or the database is read-only.
+    /// - [`Unsupported`](crate::ErrorKind::Unsupported): a definition of the collection is in a state that a newer program wrote.
     /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer.
     pub async fn retire<T: Document>(&self, definition: &str) -> Result<bool> {
         definitions::retire(&self.engine, &self.engine.collection::<T>(), definition).await

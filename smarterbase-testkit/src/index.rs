@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -17,7 +17,7 @@ use smarterbase_core::{
     format::{Nonce, index_key::ValueRange, path::EncodedId},
     port::{
         IndexError, IndexStore,
-        index::{Announcement, Commit, Hit, IndexedCollection, Placed, Scan, ScanPage},
+        index::{Announcement, Commit, Hit, IndexedCollection, Manifests, Placed, Scan, ScanPage},
     },
 };
 
@@ -31,8 +31,15 @@ const INSTANCE: &str = "memory:";
 #[derive(Clone, Debug)]
 pub struct MemoryIndex {
     world: Arc<World>,
-    /// Whether this clone reaches it.
-    is_cut_off: Arc<std::sync::atomic::AtomicBool>,
+    way: Arc<Way>,
+}
+
+/// How clones of one process reach it.
+#[derive(Debug, Default)]
+struct Way {
+    is_cut_off: AtomicBool,
+    /// How long an answer is under way.
+    back: Mutex<Duration>,
 }
 
 #[derive(Debug)]
@@ -70,7 +77,7 @@ impl MemoryIndex {
                 calls: AtomicU64::new(0),
                 state: Mutex::default(),
             }),
-            is_cut_off: Arc::default(),
+            way: Arc::default(),
         }
     }
 
@@ -79,7 +86,7 @@ impl MemoryIndex {
     pub fn from_another_process(&self) -> Self {
         Self {
             world: self.world.clone(),
-            is_cut_off: Arc::default(),
+            way: Arc::default(),
         }
     }
 
@@ -90,7 +97,13 @@ impl MemoryIndex {
 
     /// Whether this process gets no answer.
     pub fn cut_off(&self, is_cut_off: bool) {
-        self.is_cut_off.store(is_cut_off, Ordering::SeqCst);
+        self.way.is_cut_off.store(is_cut_off, Ordering::SeqCst);
+    }
+
+    /// How long answers are under way to this process: they tell what was there when they were given.
+    pub fn answers_take(&self, time: Duration) {
+        let back = self.way.back.lock();
+        *back.unwrap_or_else(PoisonError::into_inner) = time;
     }
 
     /// Loses everything.
@@ -139,8 +152,21 @@ impl MemoryIndex {
         if !self.world.latency.is_zero() {
             tokio::time::sleep(self.world.latency).await;
         }
+        let answer = self.answer(collection, work);
+        let back = *self.way.back.lock().unwrap_or_else(PoisonError::into_inner);
+        if !back.is_zero() {
+            tokio::time::sleep(back).await;
+        }
+        answer
+    }
+
+    fn answer<R>(
+        &self,
+        collection: &IndexedCollection,
+        work: impl FnOnce(&mut Shelf, u64) -> Result<R, IndexError>,
+    ) -> Result<R, IndexError> {
         let mut state = self.state();
-        if state.is_away || self.is_cut_off.load(Ordering::SeqCst) {
+        if state.is_away || self.way.is_cut_off.load(Ordering::SeqCst) {
             return Err(IndexError::Unavailable("it was taken away".to_owned()));
         }
         let run = state.run;
@@ -288,6 +314,16 @@ impl IndexStore for MemoryIndex {
         range: &ValueRange,
     ) -> Result<u64, IndexError> {
         self.checked(collection, |shelf| shelf.count(placed, range))
+            .await
+    }
+
+    async fn manifests(
+        &self,
+        collection: &IndexedCollection,
+        placed: &[Placed],
+        ids: &[EncodedId],
+    ) -> Result<Option<Manifests>, IndexError> {
+        self.checked(collection, |shelf| Ok(Some(shelf.manifests(placed, ids))))
             .await
     }
 

@@ -27,7 +27,7 @@ use smarterbase_testkit::{
     sweep::{Latencies, LatentStore, World},
 };
 
-const CATALOG: &str = "_sys/collection/items.json";
+pub(crate) const CATALOG: &str = "_sys/collection/items.json";
 
 /// Three indexes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
@@ -40,7 +40,7 @@ pub(crate) struct Item {
     #[index(range)]
     pub(crate) weight: u32,
     #[index]
-    label: Option<String>,
+    pub(crate) label: Option<String>,
 }
 
 pub(crate) fn item(number: u32) -> Item {
@@ -424,6 +424,8 @@ pub(crate) struct Mortal {
     stands_still: AtomicBool,
     /// A put of a key that begins so is not made, and stops the process.
     last_put: Mutex<Option<&'static str>>,
+    /// A put of a key that begins so is made, and stops the process before it hears of it.
+    unheard_put: Mutex<Option<&'static str>>,
     /// What happens right before the next put of the catalog arrives.
     before_catalog: Mutex<Option<BoxFuture<'static, ()>>>,
     /// How long a get of a document takes.
@@ -438,6 +440,7 @@ impl Mortal {
             inner,
             stands_still: AtomicBool::new(false),
             last_put: Mutex::default(),
+            unheard_put: Mutex::default(),
             before_catalog: Mutex::default(),
             get_takes: Mutex::default(),
             is_silent: AtomicBool::new(false),
@@ -458,6 +461,7 @@ impl Mortal {
 
     pub(crate) fn go_on(&self) {
         *self.last_put.lock().unwrap() = None;
+        *self.unheard_put.lock().unwrap() = None;
         self.stands_still.store(false, Ordering::SeqCst);
     }
 
@@ -465,12 +469,20 @@ impl Mortal {
         *self.last_put.lock().unwrap() = Some(prefix);
     }
 
+    pub(crate) fn stop_after_put(&self, prefix: &'static str) {
+        *self.unheard_put.lock().unwrap() = Some(prefix);
+    }
+
     pub(crate) fn before_catalog(&self, meanwhile: impl Future<Output = ()> + Send + 'static) {
         *self.before_catalog.lock().unwrap() = Some(meanwhile.boxed());
     }
 
+    pub(crate) fn stands_still(&self) -> bool {
+        self.stands_still.load(Ordering::SeqCst)
+    }
+
     async fn live(&self) {
-        while self.stands_still.load(Ordering::SeqCst) {
+        while self.stands_still() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -521,7 +533,13 @@ impl CasStore for Mortal {
         while key.as_str() == CATALOG && self.is_silent.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        self.inner.put(key, expect, body).await
+        let attempt = self.inner.put(key, expect, body).await;
+        let unheard = *self.unheard_put.lock().unwrap();
+        if unheard.is_some_and(|prefix| key.as_str().starts_with(prefix)) {
+            self.stop();
+            self.live().await;
+        }
+        attempt
     }
 
     async fn delete_if(&self, key: &Key, version: &Version) -> Attempt {

@@ -1,25 +1,18 @@
-//! The safety rules while an index is lost: builders and writers that stand still, two servers, programs with another backend.
+//! The safety rules while an index is lost: builders and writers that stand still and wake. Each part has a rule or two.
 
 #[cfg(feature = "local-index")]
-use std::sync::Arc;
+mod local;
+mod manifests;
+mod newer_program;
+mod servers;
+mod tags;
+mod undecided;
+
 use std::time::Duration;
 
 use smarterbase::prelude::*;
-use smarterbase_core::{
-    document::KeyKind,
-    format::{Key, Nonce},
-    operation::outage::RebuildPhase,
-    port::{
-        Clock, IndexStore,
-        index::{Announcement, IndexEntry, IndexedCollection, Placed},
-    },
-    store::LayerSettings,
-};
-use smarterbase_testkit::{
-    MemoryIndex,
-    contract::index::rig::{id, text},
-    sweep::World,
-};
+use smarterbase_core::{format::Key, operation::outage::RebuildPhase, store::LayerSettings};
+use smarterbase_testkit::{MemoryIndex, sweep::World};
 
 use crate::outage::{Item, Mortal, Process, catalog, item, only, states};
 
@@ -148,26 +141,6 @@ async fn s02_a_process_that_stood_still_meanwhile_writes_under_the_catalog_of_no
     }
 }
 
-/// Watches `hold` in `operation/settle.rs`: the other one believes its index, in which the document is not, for five seconds.
-#[tokio::test(start_paused = true)]
-async fn s03_a_process_with_another_server_replies_once_nobody_believes_the_first_one() {
-    let world = World::new(4);
-    let (ours, theirs) = (MemoryIndex::new(), MemoryIndex::new());
-    let (one, two) = (
-        Process::start(&world, 0, &ours).await,
-        Process::start(&world, 1, &theirs).await,
-    );
-    one.fill(0..10).await;
-    assert_eq!(late(&one.db).await, Vec::<u32>::new());
-    let began_at = world.clock.elapsed();
-    two.fill(107..108).await;
-    let took = world.clock.elapsed() - began_at;
-    assert!(took >= Duration::from_millis(5_500), "{took:?}");
-    assert_eq!(late(&one.db).await, [107]);
-    one.db.close().await;
-    two.db.close().await;
-}
-
 /// Watches `attempt` in `maintenance/rebuild/run.rs`: nobody has filled the generation when its first builder wakes.
 #[tokio::test(start_paused = true)]
 async fn s05_a_builder_that_wakes_after_a_takeover_makes_nothing_ready() {
@@ -255,80 +228,16 @@ async fn a_rebuild_that_ends_while_it_reads_leaves_the_store_to_others() {
     }
 }
 
-/// Rule S6: a replica became the primary, and one process still talks to the old one, in which all is as it was.
-#[tokio::test(start_paused = true)]
-async fn s06_a_process_that_still_talks_to_the_old_primary_never_gives_a_wrong_answer() {
-    let world = World::new(6);
-    let old = MemoryIndex::new();
-    let (leaving, left_behind) = (
-        Process::start(&world, 0, &old).await,
-        Process::start(&world, 1, &old).await,
-    );
-    leaving.fill(0..10).await;
-    assert_eq!(left_behind.on_shelf("shelf-7").await.0, ["00007"]);
-    let promoted = MemoryIndex::new();
-    promoted.restart_from(&old.backup());
-    leaving.db.close().await;
-    let moved = Process::start(&world, 2, &promoted).await;
-    for round in 0..30 {
-        let writer = if round % 2 == 0 { &moved } else { &left_behind };
-        writer.fill(100 + round..101 + round).await;
-        for process in [&moved, &left_behind] {
-            let expected: Vec<_> = (100..=100 + round).collect();
-            assert_eq!(late(&process.db).await, expected, "round {round}");
-        }
-        tokio::time::sleep(Duration::from_secs(3)).await;
-    }
-    // The last one that talks to the old one goes, and the index comes back from what is left of the new one.
-    left_behind.db.close().await;
-    moved.told.forget();
-    moved.told.until(RebuildPhase::Ready).await;
-    assert_eq!(
-        moved.on_shelf("shelf-7").await,
-        (vec!["00007".to_owned(), "00107".to_owned()], false)
-    );
-    moved.db.close().await;
-}
-
-/// Rule S6: one program was started with an index in a file of its machine, the others with a server.
-#[cfg(feature = "local-index")]
-#[tokio::test(start_paused = true)]
-async fn s06_a_program_with_a_local_index_beside_one_with_a_server_never_gives_a_wrong_answer() {
-    let world = World::new(7);
-    let index = MemoryIndex::new();
-    let folder = tempfile::tempdir().unwrap();
-    let options = smarterbase::LocalOptions {
-        clock: world.clock.clone(),
-        ..smarterbase::LocalOptions::default()
-    };
-    let file = folder.path().join("index.redb");
-    let local = smarterbase::LocalIndex::open(file, options).await.unwrap();
-    let open = |client, index: Arc<dyn IndexStore>, abandons| {
-        let builder = world.builder(client, Arc::clone(&world.store));
-        let builder = builder.index(index);
-        builder.abandon_missing_backends(abandons).open()
-    };
-    let server = open(0, Arc::new(index.clone()), true).await.unwrap();
-    Item::create(&server, item(7)).await.unwrap();
-    let refusing = open(1, Arc::new(local.clone()), false).await.unwrap();
-    let refused = Item::create(&refusing, item(99)).await.unwrap_err();
-    assert_eq!(refused.code(), "SB-NO-SUCH-BACKEND");
-
-    let abandoning = open(2, Arc::new(local.clone()), true).await.unwrap();
-    abandoning.rebuild_indexes::<Item>().await.unwrap();
-    let mut expected = Vec::new();
-    for round in 100..130 {
-        let writer = if round % 2 == 0 { &server } else { &abandoning };
-        Item::create(writer, item(round)).await.unwrap();
-        expected.push(round);
-        for reader in [&server, &abandoning] {
-            assert_eq!(late(reader).await, expected, "round {round}");
-        }
-        tokio::time::sleep(Duration::from_secs(if round == 115 { 90 } else { 3 })).await;
-    }
-    for db in [refusing, abandoning, server] {
-        db.close().await;
-    }
+/// The collection of [`Item`], as a program without two of its indexes knows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
+#[document(name = "items")]
+struct Shelved {
+    #[key]
+    id: String,
+    #[index]
+    shelf: String,
+    weight: u32,
+    label: Option<String>,
 }
 
 /// Rules S8 and S10: what is made while the backend is away is down, never taken for empty, and built once it is back.
@@ -351,84 +260,4 @@ async fn s08_a_collection_that_is_made_while_the_index_is_away_is_built_once_it_
         (vec!["00007".to_owned()], false)
     );
     process.db.close().await;
-}
-
-/// The collection, and its definitions, as the index is asked for them.
-async fn placed(world: &World, db: &Db) -> (IndexedCollection, Vec<Placed>) {
-    let catalog = catalog(world).await;
-    let number = |value: &serde_json::Value| value.as_u64().unwrap();
-    let definitions = catalog["definitions"].as_object().unwrap().iter();
-    let placed = definitions.map(|(name, entry)| Placed {
-        definition: name.clone(),
-        number: u32::try_from(number(&entry["number"])).unwrap(),
-        generation: number(&entry["backends"]["memory"]["generation"]),
-    });
-    let collection = IndexedCollection {
-        database: Nonce::parse(db.database_id()).unwrap(),
-        name: "items".to_owned(),
-        shards: 1,
-        key_kind: KeyKind::Text,
-        instance: catalog["instances"]["memory"].as_str().unwrap().to_owned(),
-    };
-    (collection, placed.collect())
-}
-
-/// Watches `restore` in `maintenance/verify/scope.rs`: the object bears a write that is not decided, and stays as it is when it is
-/// decided. If the tag were told, a rebuild would take what the document was for what it is.
-#[tokio::test(start_paused = true)]
-async fn verification_vouches_for_no_document_that_is_not_decided() {
-    let world = World::new(9);
-    let index = MemoryIndex::new();
-    let store = Mortal::over(world.store.clone());
-    let doomed = Process::on(&world, 0, &index, store.clone()).await;
-    doomed.fill(0..10).await;
-    let healthy = Process::start(&world, 1, &index).await;
-    assert_eq!(healthy.on_shelf("shelf-7").await.0, ["00007"]);
-    let (collection, placed) = placed(&world, &healthy.db).await;
-    let stale = IndexEntry {
-        placed: placed[0].clone(),
-        value: text("nowhere"),
-        tag: None,
-    };
-    for number in [3, 4] {
-        announce_stale(&index, &collection, &placed, &item(number).id, &stale).await;
-    }
-
-    // Its intent lies on the documents 3 and 5.
-    store.stop_at_put("_tx/");
-    let dying = doomed.db.transaction(|tx| async move {
-        for number in [3, 5] {
-            let mut item = Item::get(&tx, &item(number).id).required().await?;
-            item.shelf = "elsewhere".to_owned();
-            item.save(&tx).await?;
-        }
-        Ok(())
-    });
-    let ended = tokio::time::timeout(Duration::from_secs(2), dying).await;
-    assert!(ended.is_err(), "{ended:?}");
-    let verified = healthy.db.verify_indexes().of::<Item>().repair();
-    let report = verified.await.unwrap();
-    assert!(report.extra() >= 2, "{report}");
-    let ids = [3, 4].map(|number| id(&item(number).id));
-    let known = index.known(&collection, &placed, &ids).await.unwrap();
-    assert_eq!([known[0].is_some(), known[1].is_some()], [false, true]);
-    healthy.db.close().await;
-}
-
-/// An entry that nobody needs, and the outcome of whose write nobody told.
-async fn announce_stale(
-    index: &MemoryIndex,
-    collection: &IndexedCollection,
-    placed: &[Placed],
-    plain: &str,
-    stale: &IndexEntry,
-) {
-    let announcement = Announcement {
-        id: id(plain),
-        base: 1,
-        write: Nonce::from_random([9; 13]),
-        entries: vec![stale.clone()],
-        placed: placed.to_vec(),
-    };
-    index.announce(collection, &announcement).await.unwrap();
 }

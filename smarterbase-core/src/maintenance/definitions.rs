@@ -61,6 +61,8 @@ pub(crate) async fn retire(
         let text = format!("this program still declares {name}; remove it from the type first");
         return Err(Error::new(Code::DEFINITION, text).in_collection(collection.name()));
     }
+    let agreement = agreement::renew(engine, collection).await?;
+    agreement::check_states(collection, &agreement.catalog)?;
     // First nobody may read by it, then nobody keeps it up: in between every copy of the catalog is renewed (rule S3).
     let was_in_use = set_all(engine, collection, name, State::Down).await?;
     if was_in_use {
@@ -93,7 +95,8 @@ fn is_declared(collection: &Collection, name: &str) -> bool {
 
 /// Sets a definition `Down` or `Retired` everywhere, where it is not retired yet.
 fn set(catalog: &mut Catalog, name: &str, state: State) -> bool {
-    let Some(entry) = catalog.definitions.get_mut(name) else {
+    let entry = catalog.definitions.get_mut(name);
+    let Some(entry) = entry.filter(|entry| !agreement::has_unknown_state(entry)) else {
         return false;
     };
     let mut changes = false;

@@ -162,6 +162,7 @@ pub(crate) async fn begin(
         // Before the backend is touched: what the other run fills must stay as it is.
         return Ok(Build::over(engine, Arc::new(current)));
     }
+    agreement::check_states(collection, &current.catalog)?;
     let instances = begin_backends(engine, collection, wish, &current.catalog).await?;
     expect_generations(engine, collection, wish, &instances).await?;
     let run = engine.can_lose_entries().then(|| engine.nonce());
@@ -307,6 +308,9 @@ fn set_building(
     else {
         return false;
     };
+    if agreement::has_unknown_state(entry) {
+        return false;
+    }
     let is_lost_only = matches!(wish, Wish::Lost { .. });
     match entry.kind {
         // Claims lie in the store: no outage of an index takes them out of use.

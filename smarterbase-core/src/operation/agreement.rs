@@ -317,17 +317,7 @@ fn is_begun(before: &Placement, now: &Placement) -> bool {
 /// Refuses to write what this process cannot maintain: states and unique definitions that the program does not know.
 pub(crate) fn check_maintainable(collection: &Collection, agreement: &Agreement) -> Result<()> {
     floor::check(collection, &agreement.catalog)?;
-    let foreign = agreement
-        .catalog
-        .definitions
-        .iter()
-        .find(|(_, entry)| has_unknown_state(entry));
-    if let Some((name, _)) = foreign {
-        let text = format!(
-            "the definition {name} is in a state that this program does not know, so it must not write (deploy the newer program)"
-        );
-        return Err(Error::new(Code::UNSUPPORTED_FORMAT, text).in_collection(collection.name()));
-    }
+    check_states(collection, &agreement.catalog)?;
     let unknown = agreement.catalog.definitions.iter().find(|(name, entry)| {
         let is_known = collection
             .definitions
@@ -346,6 +336,19 @@ pub(crate) fn check_maintainable(collection: &Collection, agreement: &Agreement)
             Err(Error::new(Code::DEFINITION, text).in_collection(collection.name()))
         }
     }
+}
+
+/// Refuses to go on where a definition is in a state of a newer build: nobody knows here what it asks of a writer or of a
+/// rebuild (rule S9).
+pub(crate) fn check_states(collection: &Collection, catalog: &Catalog) -> Result<()> {
+    let mut entries = catalog.definitions.iter();
+    let Some((name, _)) = entries.find(|(_, entry)| has_unknown_state(entry)) else {
+        return Ok(());
+    };
+    let text = format!(
+        "the definition {name} is in a state that this program does not know, so it must not write (deploy the newer program)"
+    );
+    Err(Error::new(Code::UNSUPPORTED_FORMAT, text).in_collection(collection.name()))
 }
 
 fn unknown_unique(collection: &Collection, name: &str) -> String {
@@ -383,7 +386,7 @@ pub(crate) fn check_all_known(collection: &Collection, agreement: &Agreement) ->
 }
 
 /// Whether the catalog names a state of a newer build (rule S9).
-fn has_unknown_state(entry: &Entry) -> bool {
+pub(crate) fn has_unknown_state(entry: &Entry) -> bool {
     let is_unknown = |unknown: &std::collections::BTreeMap<String, serde_json::Value>| {
         unknown.contains_key("state")
     };

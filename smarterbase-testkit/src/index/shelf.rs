@@ -17,7 +17,8 @@ use smarterbase_core::{
     port::{
         IndexError,
         index::{
-            Announcement, Commit, Hit, IndexEntry, Outcome, Placed, Scan, ScanPage, member_id,
+            self, Announcement, Commit, Hit, IndexEntry, Manifests, Outcome, Placed, Scan,
+            ScanPage, member_id,
         },
     },
 };
@@ -229,6 +230,15 @@ impl Shelf {
         Ok(values.filter(|(value, _)| range.contains(value)).count() as u64)
     }
 
+    pub(super) fn manifests(&self, placed: &[Placed], ids: &[EncodedId]) -> Manifests {
+        let numbers: Vec<u32> = placed.iter().map(|placed| placed.number).collect();
+        let known = |id| self.manifests.get(id).map(|known| known.of(&numbers));
+        Manifests {
+            of: ids.iter().map(known).collect(),
+            requests: 1,
+        }
+    }
+
     pub(super) fn remove_stale(
         &mut self,
         kind: KeyKind,
@@ -278,6 +288,20 @@ impl Shelf {
 }
 
 impl Manifest {
+    /// What is told of it to those who ask for some definitions.
+    fn of(&self, numbers: &[u32]) -> index::Manifest {
+        let values = self.needed().into_iter();
+        let is_committed = |number: &u32| self.entries.iter().any(|(of, _)| of == number);
+        index::Manifest {
+            values: values.filter(|(of, _)| numbers.contains(of)).collect(),
+            silent: numbers
+                .iter()
+                .copied()
+                .filter(|number| !is_committed(number))
+                .collect(),
+        }
+    }
+
     fn needed(&self) -> HashSet<Entry> {
         let pending = self.pending.iter().flat_map(|pending| &pending.entries);
         self.entries.iter().chain(pending).cloned().collect()
