@@ -23,7 +23,9 @@ pub use std::{
     option_env,
     result::Result::{self, Err, Ok},
     string::String,
-    stringify, unreachable,
+    stringify,
+    time::Duration,
+    unreachable,
     vec::Vec,
 };
 

@@ -2,6 +2,7 @@
 
 pub mod cascade;
 pub mod definitions;
+pub mod expire;
 pub(crate) mod forget;
 pub mod health;
 pub mod medic;

@@ -9,6 +9,7 @@ pub(crate) mod collection;
 pub(crate) mod counter;
 pub mod drift;
 pub(crate) mod engine;
+pub(crate) mod expiry;
 pub(crate) mod floor;
 pub(crate) mod history;
 pub mod limits;

@@ -184,11 +184,16 @@ impl Db {
     /// Tells the database the types of this program, so that deleting a document does what the references to it say:
     /// `let db = smarterbase::open("./data").await?.with_schema::<Shop>();`. The first list stands.
     ///
-    /// Programs that write types with `on_delete` need it.
+    /// Programs that write types with `on_delete` or with a TTL index need it. Those with a TTL index delete what is past its
+    /// time from now on, from time to time (see [`DbBuilder::expire_every`](crate::db::DbBuilder::expire_every)); outside of a
+    /// tokio runtime that begins with the first operation.
     #[must_use]
     pub fn with_schema<S: Schema>(self) -> Self {
         let types = S::TYPES.iter().map(|document| document.kin).collect();
         self.engine.relations.set(types);
+        if tokio::runtime::Handle::try_current().is_ok() {
+            self.engine.watch_expiry();
+        }
         self
     }
 

@@ -13,6 +13,7 @@ mod conditions;
 mod cost;
 mod counter_faults;
 mod counters;
+mod expiry;
 mod explained;
 mod faults;
 mod histories;

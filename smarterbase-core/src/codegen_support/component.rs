@@ -58,4 +58,17 @@ impl<V> Component<V> {
             "`lower` folds text, and this field is not text"
         );
     }
+
+    /// Refuses, while the program is compiled, a component of a TTL index that is no moment.
+    ///
+    /// # Panics
+    /// It is no moment.
+    #[track_caller]
+    pub const fn must_be_a_moment(&self) {
+        let Encoding { name, .. } = self.spec.encoding;
+        assert!(
+            matches!(name.as_bytes(), b"timestamp"),
+            "`ttl` counts from a moment, and this field is no `Timestamp`"
+        );
+    }
 }

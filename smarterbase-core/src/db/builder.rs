@@ -13,11 +13,12 @@ use crate::{
         envelope, path,
     },
     index::ObjectIndex,
-    maintenance::{migrate, reconcile, snapshot},
+    maintenance::{expire, migrate, reconcile, snapshot},
     operation::{
         Engine,
         attach::first_envelope,
         engine::{Watch, WriteGuard, store_failure},
+        expiry::Expiry,
         limits::Limits,
         lock::Hall,
         monitor::MonitorSettings,
@@ -64,6 +65,7 @@ pub struct DbBuilder {
     fallback: Fallback,
     reconcile: Reconcile,
     listener: Option<Listener>,
+    expire_every: Option<Duration>,
 }
 
 impl std::fmt::Debug for DbBuilder {
@@ -99,6 +101,7 @@ impl Default for DbBuilder {
             fallback: Fallback::default(),
             reconcile: Reconcile::default(),
             listener: None,
+            expire_every: Some(Duration::from_secs(60)),
         }
     }
 }
@@ -264,6 +267,15 @@ impl DbBuilder {
         self
     }
 
+    /// How often this process deletes documents that are past their time by a TTL index, of the types that it
+    /// [told](Db::with_schema): every minute and a little, unless told otherwise (1 s to 365 days); `None`: only when
+    /// [`delete_expired`](Db::delete_expired) is called. Each look costs one request of the index, and a GET of the catalog.
+    #[must_use]
+    pub fn expire_every(mut self, interval: Option<Duration>) -> Self {
+        self.expire_every = interval;
+        self
+    }
+
     /// Opens the database. The first open of a store probes it (about 150 requests) and stamps the result; a store that
     /// fails one of the checks 1 to 6 opens for reading only.
     ///
@@ -371,6 +383,7 @@ impl DbBuilder {
                 reconcile::watch,
                 medic.closing().child_token(),
             ),
+            expiry: Expiry::new(self.expire_every, expire::watch),
             medic,
             monitor: Default::default(),
             fallback: self.fallback,

@@ -1,5 +1,7 @@
 //! The static facts of a document type: plain data that the derive emits.
 
+use std::time::Duration;
+
 use smarterbase_schema::{Lock, Sealed};
 
 use super::{
@@ -39,6 +41,12 @@ pub struct DocumentSpec {
 }
 
 impl DocumentSpec {
+    /// The ordinals of the TTL indexes, and how long documents last by each.
+    pub(crate) fn ttls(&self) -> impl Iterator<Item = (u16, Duration)> {
+        let indexes = (0_u16..).zip(self.indexes);
+        indexes.filter_map(|(ordinal, index)| Some((ordinal, index.ttl?)))
+    }
+
     /// What goes without saying, so that the derive need not say it.
     #[doc(hidden)]
     pub const PLAIN: Self = Self {
@@ -134,6 +142,9 @@ pub struct IndexSpec {
     pub each: bool,
     /// Whether ranges may be asked for. Not part of the stored definition: the entries are the same.
     pub range: bool,
+    /// Of a TTL index, how long after the moment in its only component a document is past its time and may be deleted. Not part
+    /// of the stored definition either.
+    pub ttl: Option<Duration>,
     /// One to four components, in order. For a scoped unique definition the scope comes first.
     pub components: &'static [ComponentSpec],
     /// Which documents have entries or claims; `None`: all.
@@ -148,6 +159,7 @@ impl IndexSpec {
         kind: IndexKind::Index,
         each: false,
         range: false,
+        ttl: None,
         components: &[],
         predicate: None,
     };

@@ -70,6 +70,15 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// The point `duration` earlier, or the first one there is.
+    #[must_use]
+    pub fn saturating_sub(self, duration: std::time::Duration) -> Self {
+        let earlier = self.0.saturating_sub(duration);
+        Self(earlier.unwrap_or(jiff::Timestamp::MIN))
+    }
+}
+
 fn out_of_range(source: jiff::Error) -> Error {
     Error::new(
         Code::INVALID_VALUE,

@@ -241,6 +241,7 @@ async fn load(engine: &Arc<Engine>, collection: &Arc<Collection>) -> Result<Arc<
     let copy = Arc::new(copy);
     adopt(engine, collection, &copy);
     engine.watch_indexes();
+    engine.watch_expiry();
     Ok(copy)
 }
 

@@ -20,6 +20,7 @@ use tokio_util::{
 use super::{
     Collection,
     counter::Counter,
+    expiry::Expiry,
     limits::Limits,
     lock::Hall,
     monitor::Monitor,
@@ -114,6 +115,7 @@ pub(crate) struct Engine {
     pub(crate) medic: Watch,
     pub(crate) monitor: Monitor,
     pub(crate) outages: Outages,
+    pub(crate) expiry: Expiry,
     /// What queries do while no index answers.
     pub(crate) fallback: Fallback,
     pub(crate) tasks: TaskTracker,

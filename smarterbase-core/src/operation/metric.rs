@@ -41,6 +41,15 @@ pub(crate) fn fell_back(collection: &'static str) {
     let _ = collection;
 }
 
+/// `smarterbase_expired_documents_total`: deleted because a TTL index said so.
+pub(crate) fn expired(collection: &'static str, documents: u64) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("smarterbase_expired_documents_total", "collection" => collection)
+        .increment(documents);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (collection, documents);
+}
+
 /// `smarterbase_monitor_runs_total`: a run of the monitor over all collections ended.
 pub(crate) fn monitored(outcome: &'static str) {
     #[cfg(feature = "metrics")]

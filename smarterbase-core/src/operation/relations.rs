@@ -10,9 +10,9 @@ use std::{
 
 use futures::future::BoxFuture;
 
-use super::{Collection, Engine, View};
+use super::{Collection, Engine, View, expiry::ExpiryReport};
 use crate::{
-    document::{DocumentSpec, OnDelete, ReferenceSpec, Scalar},
+    document::{DocumentSpec, OnDelete, ReferenceSpec, Scalar, Timestamp},
     error::{Code, Error, ErrorKind, Result},
     format::{Key, path::EncodedId},
 };
@@ -28,6 +28,7 @@ pub(crate) struct Kin {
     pub(crate) delete_tree: DeleteTree,
     pub(crate) nullify: Act,
     pub(crate) delete_root: DeleteRoot,
+    pub(crate) expire: Expire,
 }
 
 /// Documents with this value of an index, by id after this one: at most so many.
@@ -49,6 +50,10 @@ pub(crate) type DeleteTree =
 /// Deletes a document with everything that goes along.
 pub(crate) type DeleteRoot =
     for<'a> fn(&'a View, &'a EncodedId, &'a Ancestry) -> BoxFuture<'a, Result<bool>>;
+
+/// Deletes the documents whose moment in a TTL index, named by its ordinal, is not after this one.
+pub(crate) type Expire =
+    for<'a> fn(&'a View, u16, Timestamp) -> BoxFuture<'a, Result<ExpiryReport>>;
 
 /// A document by its collection and id.
 pub(crate) type Node = (&'static str, String);
@@ -135,18 +140,23 @@ impl Relations {
             .collect()
     }
 
-    /// A program that writes documents which depend on others must know the others' dependants when it deletes.
+    /// A program that writes documents which depend on others must know the others' dependants when it deletes; one that
+    /// writes documents which do not last deletes them by itself.
     pub(crate) fn check_known(&self, spec: &DocumentSpec) -> Result<()> {
-        let depends = spec
-            .references
-            .iter()
-            .any(|reference| reference.on_delete != OnDelete::Nothing);
-        if !depends || self.kin(spec.collection).is_some() {
+        let mut references = spec.references.iter();
+        let says = if references.any(|reference| reference.on_delete != OnDelete::Nothing) {
+            "says what happens when what it refers to is deleted"
+        } else if spec.ttls().next().is_some() {
+            "has a TTL index"
+        } else {
+            return Ok(());
+        };
+        if self.kin(spec.collection).is_some() {
             return Ok(());
         }
         let text = format!(
-            "`{}` says what happens when what it refers to is deleted, so programs that write it open the database with \
-             their list of types: `smarterbase::open(..).await?.with_schema::<..>()`",
+            "`{}` {says}, so programs that write it open the database with their list of types: \
+             `smarterbase::open(..).await?.with_schema::<..>()`",
             spec.type_name
         );
         Err(Error::new(Code::MISCONFIGURED, text).in_collection(spec.collection))

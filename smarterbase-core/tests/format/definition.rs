@@ -29,6 +29,7 @@ fn index(name: &'static str, components: &'static [ComponentSpec]) -> IndexSpec 
         kind: IndexKind::Index,
         each: false,
         range: false,
+        ttl: None,
         components,
         predicate: None,
     }
@@ -89,6 +90,11 @@ fn s11_what_leaves_the_entries_alone_leaves_the_definition_alone() {
         ..index("plan", PLAN)
     });
     assert_eq!(plain, ranged);
+    let with_ttl = define_index(&IndexSpec {
+        ttl: Some(std::time::Duration::from_secs(1)),
+        ..index("plan", PLAN)
+    });
+    assert_eq!(plain, with_ttl);
 }
 
 #[test]

@@ -55,6 +55,7 @@ const fn definition(
         kind,
         each: false,
         range: true,
+        ttl: None,
         components,
         predicate: None,
     }

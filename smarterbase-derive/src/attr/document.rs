@@ -35,7 +35,6 @@ const DOCUMENT: Grammar = Grammar {
         "key",
         "prefix",
         "timestamps",
-        "ttl",
         "cache",
         "soft_delete",
         "audit",
@@ -132,6 +131,11 @@ impl DocumentOptions {
             "computed" => self.computed.extend(ComputedOptions::read(item, errors)),
             name if HistoryOptions::has(name) => self.history.take(item, errors),
             name if PolicyOptions::has(name) => self.policy.take(item, errors),
+            "ttl" => errors.push(
+                key.span(),
+                "`ttl` stands on the field with the moment that it counts from\n  \
+                 help: write `#[index(ttl = \"30d\")]` there; on a `#[field(created_at)]`, for example",
+            ),
             _ => DOCUMENT.refuse(&key, errors),
         }
     }

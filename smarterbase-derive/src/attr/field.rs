@@ -1,7 +1,7 @@
 //! `#[key]`, `#[index]`, `#[unique]` and `#[field(..)]` on a field, and their long forms `#[document(key)]`.
 
 use proc_macro2::{Ident, Span};
-use syn::{Attribute, Expr};
+use syn::{Attribute, Expr, ExprLit, Lit, spanned::Spanned as _};
 
 use super::{
     PredicateOptions, ReferenceOptions, Spanned,
@@ -21,7 +21,7 @@ const KEY: Grammar = Grammar {
 };
 const INDEX: Grammar = Grammar {
     attribute: "#[index(..)]",
-    options: &["range", "each", "lower", "name", "method", "where"],
+    options: &["range", "ttl", "each", "lower", "name", "method", "where"],
     planned: &["include"],
 };
 const UNIQUE: Grammar = Grammar {
@@ -39,15 +39,7 @@ const FIELD: Grammar = Grammar {
         "skip",
         "opaque",
     ],
-    planned: &[
-        "expires_at",
-        "encrypted",
-        "hashed",
-        "cache",
-        "blob",
-        "validate",
-        "was",
-    ],
+    planned: &["encrypted", "hashed", "cache", "blob", "validate", "was"],
 };
 
 const EMBEDDED_FIELD: Grammar = Grammar {
@@ -82,6 +74,8 @@ pub(crate) struct KeyOptions {
 pub(crate) struct IndexOptions {
     pub(crate) span: Span,
     pub(crate) range: Option<Span>,
+    /// How many seconds after its moment a document is past its time.
+    pub(crate) ttl: Option<Spanned<u64>>,
     pub(crate) each: Option<Span>,
     pub(crate) lower: Option<Span>,
     pub(crate) name: Option<Spanned<String>>,
@@ -177,6 +171,13 @@ impl FieldOptions {
             "revision" => &mut self.revision,
             "skip" => &mut self.skip,
             "opaque" => &mut self.opaque,
+            "expires_at" => {
+                let help = "write `#[index(ttl)]` on the field: documents are deleted once its moment is past";
+                return errors.push(
+                    key.span(),
+                    format_args!("`expires_at` is an index\n  help: {help}"),
+                );
+            }
             _ => return FIELD.refuse(&key, errors),
         };
         let value = item.flag(errors);
@@ -229,6 +230,7 @@ impl IndexOptions {
         Self {
             span,
             range: None,
+            ttl: None,
             each: None,
             lower: None,
             name: None,
@@ -243,6 +245,7 @@ impl IndexOptions {
             let key = item.key.clone();
             match item.name().as_str() {
                 "range" => set(&mut options.range, item.flag(errors), &key, errors),
+                "ttl" => set(&mut options.ttl, time(&item, errors), &key, errors),
                 "each" => set(&mut options.each, item.flag(errors), &key, errors),
                 "lower" => set(&mut options.lower, item.flag(errors), &key, errors),
                 "name" => set(&mut options.name, item.word(errors), &key, errors),
@@ -258,6 +261,59 @@ impl IndexOptions {
         }
         options
     }
+}
+
+/// `ttl`, `ttl = "30d"`: seconds.
+fn time(item: &Item, errors: &mut Errors) -> Option<Spanned<u64>> {
+    let (span, text) = match &item.value {
+        Value::Nothing => {
+            return Some(Spanned {
+                value: 0,
+                span: item.span(),
+            });
+        }
+        Value::Equals(value) => (value.span(), string(value)),
+        Value::List(_) => (item.span(), None),
+    };
+    let value = text.as_deref().and_then(seconds);
+    if value.is_none() {
+        errors.push(
+            span,
+            "`ttl` takes a time: write `ttl = \"30d\"`, with `s`, `m`, `h`, `d` or `w`, up to 36500 days\n  \
+             help: `ttl` alone means the moment in the field itself",
+        );
+    }
+    value.map(|value| Spanned { value, span })
+}
+
+fn string(value: &Expr) -> Option<String> {
+    match value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => Some(text.value()),
+        _ => None,
+    }
+}
+
+/// `30d` in seconds.
+fn seconds(text: &str) -> Option<u64> {
+    const MOST: u64 = 36_500 * 24 * 60 * 60;
+    let unit = text.chars().last()?;
+    let of_one = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        'w' => 7 * 24 * 60 * 60,
+        _ => return None,
+    };
+    let digits = text.strip_suffix(unit)?;
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u64 = digits.parse().ok().filter(|_| is_number)?;
+    number
+        .checked_mul(of_one)
+        .filter(|seconds| *seconds <= MOST)
 }
 
 impl UniqueOptions {

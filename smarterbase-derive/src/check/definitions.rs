@@ -48,6 +48,15 @@ fn on_stored_fields(definition: &Definition, sources: Sources<'_>, errors: &mut 
 
 /// Options that exclude each other (S27: a list has many values, so it has no order).
 fn options(definition: &Definition, errors: &mut Errors) -> bool {
+    let many_or_none = definition.each.or(definition.lower);
+    if let (Some(ttl), Some(_)) = (&definition.ttl, many_or_none) {
+        errors.push(
+            ttl.span,
+            "`ttl` counts from one moment, so it stands neither with `each` nor with `lower`\n  \
+             help: write `#[index(ttl = \"30d\")]` on a field of the type `Timestamp`",
+        );
+        return false;
+    }
     if let (Some(_), Some(range)) = (definition.each, definition.range) {
         errors.push(
             range,

@@ -9,10 +9,27 @@ use crate::model::{Definition, DocumentModel, Source, span_of_type};
 
 /// The constants of a model.
 pub(super) fn expand(model: &DocumentModel) -> TokenStream {
-    needed(model)
-        .into_iter()
-        .map(|component| constant(model, &component))
-        .collect()
+    let needed = needed(model).into_iter();
+    let constants = needed.map(|component| constant(model, &component));
+    let with_ttl = model
+        .definitions
+        .iter()
+        .filter(|definition| definition.ttl.is_some());
+    let moments = with_ttl
+        .flat_map(of)
+        .map(|component| moment(model, component));
+    constants.chain(moments).collect()
+}
+
+/// A TTL index counts from a moment. The whole call is where rustc points.
+fn moment(model: &DocumentModel, component: Component) -> TokenStream {
+    let ty = model.sources().get(component.position).ty();
+    let span = span_of_type(ty);
+    let name = name(model, component);
+    let located = Ident::new(&name.to_string(), span);
+    quote_spanned! {span=>
+        const _: () = #located.must_be_a_moment();
+    }
 }
 
 /// A component, apart from the definition that it stands in.

@@ -141,6 +141,10 @@ fn index(model: &DocumentModel, definition: &Definition) -> TokenStream {
     };
     let each = definition.each.map(|_| quote!(each: true,));
     let range = definition.range.map(|_| quote!(range: true,));
+    let ttl = definition.ttl.as_ref().map(|ttl| {
+        let seconds = ttl.value;
+        quote!(ttl: __sb::Some(__sb::Duration::from_secs(#seconds)),)
+    });
     let predicate = predicate(model, definition);
     let components = components::of(definition).map(|component| components::name(model, component));
     quote! {
@@ -148,6 +152,7 @@ fn index(model: &DocumentModel, definition: &Definition) -> TokenStream {
             name: #name,
             #each
             #range
+            #ttl
             components: &[#(#components.spec),*],
             #predicate
             ..__sb::IndexSpec::#base

@@ -19,6 +19,8 @@ pub(crate) struct Definition {
     /// Where `each`, `range` and `lower` were written.
     pub(crate) each: Option<Span>,
     pub(crate) range: Option<Span>,
+    /// Of a TTL index, how many seconds after its moment a document is past its time.
+    pub(crate) ttl: Option<Spanned<u64>>,
     pub(crate) lower: Option<Span>,
     /// Which documents it holds; `None`: all.
     pub(crate) predicate: Option<PredicateOptions>,
@@ -118,7 +120,8 @@ fn index(
         kind: Kind::Index,
         is_named: options.name.is_some(),
         each: options.each,
-        range: options.range,
+        range: options.range.or(options.ttl.as_ref().map(|ttl| ttl.span)),
+        ttl: options.ttl.clone(),
         lower: options.lower,
         predicate: options.predicate.clone(),
         components: vec![position],
@@ -170,6 +173,7 @@ fn unique(
         is_named: options.name.is_some(),
         each: None,
         range: None,
+        ttl: None,
         lower: options.lower,
         predicate: options.predicate.clone(),
         components,
@@ -201,6 +205,7 @@ fn composite(
         is_named: options.name.is_some(),
         each: None,
         range: options.range,
+        ttl: None,
         lower: None,
         predicate: options.predicate.clone(),
         components,

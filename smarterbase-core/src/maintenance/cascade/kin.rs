@@ -9,6 +9,7 @@ use crate::{
     document::{Document, DocumentKey, KeyKind, OnDelete, Scalar},
     error::{Code, Error, ErrorKind, Result},
     format::{index_key::EncodedValue, path::EncodedId},
+    maintenance::expire,
     operation::{
         Collection, Engine, View,
         read::{self, Fetched},
@@ -34,6 +35,7 @@ impl Kin {
             delete_tree: delete_tree::<T>,
             nullify: nullify::<T>,
             delete_root: delete_root::<T>,
+            expire: expire::by_index::<T>,
         }
     }
 }

@@ -213,6 +213,7 @@ fn index(index: &Index) -> IndexSpec {
         kind: index.kind,
         each: index.each,
         range: true,
+        ttl: None,
         components: components.leak(),
         predicate: None,
     }

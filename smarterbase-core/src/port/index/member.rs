@@ -144,6 +144,7 @@ mod tests {
             kind: IndexKind::Index,
             each: false,
             range: true,
+            ttl: None,
             components: &PAIR,
             predicate: None,
         }],
