@@ -247,7 +247,9 @@ impl Db {
     /// what its references say. Each is judged again when it goes: one whose moment was moved meanwhile stays. Programs that told
     /// their types do this by themselves (see [`DbBuilder::expire_every`]). The clock is that of this process.
     ///
-    /// Finds 256 at a time by the index, and deletes eight at a time. What went when an error comes is gone. Safe to run from
+    /// Finds 256 at a time by the index, and deletes eight at a time. A document that cannot be deleted does not keep it from the
+    /// others: the first error is given after all, and what went is gone. It gives up when the store does not answer, and after 16
+    /// failures. Safe to run from
     /// several processes at once. Does nothing for a type without a TTL index.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 pub use crate::operation::expiry::ExpiryReport;
 use crate::{
     document::{Document, Scalar, Timestamp},
-    error::{Code, Error, Result},
+    error::{Code, Error, ErrorKind, Result},
     maintenance::cascade,
     operation::{
         Collection, Engine, View, metric,
@@ -31,6 +31,8 @@ use crate::{
 const PAGE: usize = 256;
 /// How many are deleted at the same time.
 const AT_ONCE: usize = 8;
+/// How many may fail before a look gives up.
+const MOST_FAILURES: usize = 16;
 
 /// Deletes what is past its time by any TTL index of a type.
 pub(crate) async fn of_type<T: Document>(engine: &Arc<Engine>) -> Result<ExpiryReport> {
@@ -64,18 +66,58 @@ pub(super) fn by_index<T: Document>(
         let mut selection = Selection::<T>::by_entry(range.clone());
         // Reading every document each time would cost more than it is worth.
         selection.fallback = Some(Fallback::Never);
-        let (mut report, mut after) = (ExpiryReport::default(), None);
+        let (mut look, mut after) = (Look::default(), None);
         loop {
             let Batch { found, has_more } =
                 walk::page(view, &collection, &selection, after.as_ref(), PAGE).await?;
             after = found.last().map(|found| found.place.clone());
-            report = report.and(delete_all(view, &collection, &range, found).await?);
+            look.delete_all(view, &collection, &range, found).await?;
             if !has_more {
-                return Ok(report);
+                return look.failure.map_or(Ok(look.report), Err);
             }
         }
     }
     .boxed()
+}
+
+/// One walk along an index. A document that cannot be deleted does not keep it from the others.
+#[derive(Default)]
+struct Look {
+    report: ExpiryReport,
+    failures: usize,
+    /// The first one.
+    failure: Option<Error>,
+}
+
+impl Look {
+    async fn delete_all<T: Document>(
+        &mut self,
+        view: &View,
+        collection: &Arc<Collection>,
+        range: &IndexRange,
+        found: Vec<Found<T>>,
+    ) -> Result<()> {
+        let deletions = found
+            .into_iter()
+            .map(|found| delete::<T>(view, collection, range, found));
+        let mut deletions = stream::iter(deletions).buffer_unordered(AT_ONCE);
+        while let Some(deletion) = deletions.next().await {
+            match deletion {
+                Ok(report) => self.report = self.report.and(report),
+                Err(error) => self.note(error)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, error: Error) -> Result<()> {
+        self.failures += 1;
+        if error.kind() == ErrorKind::Unavailable || self.failures == MOST_FAILURES {
+            return Err(error);
+        }
+        self.failure.get_or_insert(error);
+        Ok(())
+    }
 }
 
 /// The moments up to `last`. A document without one has no end.
@@ -86,24 +128,6 @@ fn up_to<T: Document>(ordinal: u16, last: Timestamp) -> Result<IndexRange> {
         Bound::Included(Scalar::Timestamp(seconds, nanoseconds)),
     );
     IndexRange::new(T::SPEC, ordinal, &[], Some(bounds))
-}
-
-async fn delete_all<T: Document>(
-    view: &View,
-    collection: &Arc<Collection>,
-    range: &IndexRange,
-    found: Vec<Found<T>>,
-) -> Result<ExpiryReport> {
-    let deletions = found
-        .into_iter()
-        .map(|found| delete::<T>(view, collection, range, found));
-    let mut deletions = stream::iter(deletions).buffer_unordered(AT_ONCE);
-    let mut report = ExpiryReport::default();
-    while let Some(deleted) = deletions.next().await {
-        report = report.and(deleted?);
-    }
-    metric::expired(collection.name(), report.deleted);
-    Ok(report)
 }
 
 /// Deletes one document, if it is still past its time when it goes.
@@ -124,6 +148,7 @@ async fn delete<T: Document>(
         Err(error) if is_restricted(&error) => report.restricted = 1,
         Err(error) => return Err(error),
     }
+    metric::expired(collection.name(), report.deleted);
     Ok(report)
 }
 
