@@ -49,5 +49,6 @@ mod transaction_rules;
 mod transactions;
 mod user;
 mod verify;
+mod waking;
 mod warm_scans;
 mod writing;
