@@ -1,10 +1,13 @@
 //! Deletions that others forbid: small ones in one transaction, large ones in pieces, with the same answers.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use smarterbase::{Limits, TransactionLimits, prelude::*, schema};
 use smarterbase_core::port::CasStore;
-use smarterbase_testkit::{CallKind, Fault, FaultStore, sweep::World};
+use smarterbase_testkit::{
+    CallKind, Fault, FaultStore,
+    sweep::{Latencies, LatentStore, World},
+};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
 #[document(name = "firms")]
@@ -356,7 +359,42 @@ async fn a_deletion_that_fails_on_the_way_is_gone_on_with_as_another_process_may
 async fn a_deletion_of_which_some_went_is_of_unknown_outcome() {
     let (world, error) = deleted_with(|journaled| vec![(journaled + 900, Fault::Deny)]).await;
     assert_eq!(error.code(), "SB-OUTCOME-UNKNOWN", "{error}");
+    assert!(error.to_string().contains("resume_cascades"), "{error}");
     let (workers, resumed) = left(&world).await;
     assert!(workers < 120, "{workers}");
     assert_eq!(resumed, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_that_is_forbidden_on_the_way_leaves_nothing_to_resume_and_does_not_say_so() {
+    let (world, db) = firms(120).await;
+    let latency = Latencies {
+        get: Duration::from_millis(2),
+        put: Duration::from_millis(2),
+        list: Duration::from_millis(2),
+    };
+    let latent = Arc::new(LatentStore::exact(world.store.clone(), latency));
+    let slow = office(&world, latent, 1).await;
+    let deleting = tokio::spawn(async move {
+        let deleted = Firm::delete(&slow, &key("a")).await;
+        slow.close().await;
+        deleted
+    });
+    while Worker::list(&db).await.unwrap().len() > 120 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let stays = Bill {
+        to: Some(key("a")),
+        ..bill(1)
+    };
+    Bill::create(&db, stays).await.unwrap();
+    let error = deleting.await.unwrap().unwrap_err();
+    let seen = (error.kind(), error.code());
+    let expected = (ErrorKind::OutcomeUnknown, "SB-OUTCOME-UNKNOWN");
+    assert_eq!(seen, expected, "{error}");
+    let text = error.to_string();
+    assert!(text.contains("delete it again"), "{text}");
+    assert!(!text.contains("resume_cascades"), "{text}");
+    assert!(Firm::exists(&db, &key("a")).await.unwrap());
+    assert_eq!(left(&world).await.1, 0, "the entry was taken back");
 }
