@@ -2,24 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use async_trait::async_trait;
 use proptest::{
     prelude::{Just, Strategy, any, prop, prop_oneof},
     strategy::ValueTree,
     test_runner::TestRunner,
 };
 use serde_json::{Value, json};
-use smarterbase::{
-    Error, Result,
-    port::{
-        IndexError, IndexStore,
-        index::{Announcement, Commit, Hit, IndexedCollection, Placed, Scan, ScanPage},
-    },
-    prelude::*,
-};
+use smarterbase::{Error, Result, prelude::*};
 use smarterbase_core::{
     db::{JsonCollection, JsonDocument, JsonQuery},
-    format::{Nonce, index_key::ValueRange},
     operation::{outage::Fallback, profile::Access},
 };
 use smarterbase_testkit::{MemoryIndex, invariant, sweep::World};
@@ -971,7 +962,9 @@ async fn check_asks(drawn: &[Value], asks: &[Vec<Ask>]) -> usize {
     db.close().await;
     // Without the backend of its indexes a program that only reads has to scan.
     let blind = world.builder(2, world.store.clone()).read_only(true);
-    let blind = blind.index(Arc::new(Nowhere)).open().await.unwrap();
+    let elsewhere = MemoryIndex::new();
+    elsewhere.take_away(true);
+    let blind = blind.index(Arc::new(elsewhere)).open().await.unwrap();
     let by_scan = blind.collection("members").await.unwrap();
     let (mut by_index, tool_db) = (0, world.open(3).await);
     let with_index = tool_db.collection("members").await.unwrap();
@@ -1209,90 +1202,4 @@ async fn conditions_on_fields_that_a_step_touched_are_scanned_for() {
         cost(tool.list().eq("slug", &"slug-a")).await,
         ("a".to_owned(), 2, 0)
     );
-}
-
-/// Another backend than the one that holds the entries: whoever has only this one scans.
-#[derive(Debug)]
-struct Nowhere;
-
-fn nowhere<R>() -> std::result::Result<R, IndexError> {
-    Err(IndexError::Unavailable("nowhere".to_owned()))
-}
-
-#[async_trait]
-impl IndexStore for Nowhere {
-    fn name(&self) -> &'static str {
-        "nowhere"
-    }
-
-    fn uses_tags(&self) -> bool {
-        false
-    }
-
-    async fn instance(
-        &self,
-        _: &IndexedCollection,
-    ) -> std::result::Result<Option<String>, IndexError> {
-        nowhere()
-    }
-
-    async fn begin(
-        &self,
-        _: &IndexedCollection,
-        _: &[Placed],
-        _: Nonce,
-        _: Option<&str>,
-    ) -> std::result::Result<String, IndexError> {
-        nowhere()
-    }
-
-    async fn extend(
-        &self,
-        _: &IndexedCollection,
-        _: &[Placed],
-    ) -> std::result::Result<(), IndexError> {
-        nowhere()
-    }
-
-    async fn announce(
-        &self,
-        _: &IndexedCollection,
-        _: &Announcement,
-    ) -> std::result::Result<(), IndexError> {
-        nowhere()
-    }
-
-    async fn commit(
-        &self,
-        _: &IndexedCollection,
-        _: &Commit,
-    ) -> std::result::Result<(), IndexError> {
-        nowhere()
-    }
-
-    async fn scan(
-        &self,
-        _: &IndexedCollection,
-        _: &Scan,
-    ) -> std::result::Result<ScanPage, IndexError> {
-        nowhere()
-    }
-
-    async fn count(
-        &self,
-        _: &IndexedCollection,
-        _: &Placed,
-        _: &ValueRange,
-    ) -> std::result::Result<u64, IndexError> {
-        nowhere()
-    }
-
-    async fn remove_stale(
-        &self,
-        _: &IndexedCollection,
-        _: &Placed,
-        _: &Hit,
-    ) -> std::result::Result<(), IndexError> {
-        nowhere()
-    }
 }
