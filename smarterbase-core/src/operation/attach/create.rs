@@ -10,9 +10,8 @@ use super::{
 use crate::{
     error::Result,
     format::{
-        Envelope, FORMAT_VERSION, Prefix,
+        Envelope, Prefix,
         catalog::{Catalog, Entry, Placement, State},
-        envelope,
     },
     operation::{
         Collection, Engine,
@@ -192,22 +191,11 @@ pub(crate) fn unborn(engine: &Engine, collection: &Collection) -> Agreement {
 
 /// The envelope of the first version of an object that is no document.
 pub(crate) fn first_envelope(rng: &dyn Rng, clock: &dyn Clock) -> Envelope {
+    let put = rng.nonce();
     Envelope {
-        put: rng.nonce(),
-        format: FORMAT_VERSION,
-        needs: Vec::new(),
-        schema: 0,
-        shape: Default::default(),
-        state: envelope::State::Live,
-        rev: 1,
         write: rng.nonce(),
-        rewrite: false,
-        prev: Vec::new(),
         created: Some(clock.now()),
         updated: Some(clock.now()),
-        catalog: 0,
-        index: BTreeMap::new(),
-        unique: BTreeMap::new(),
-        intent: None,
+        ..Envelope::first(put)
     }
 }
