@@ -1,6 +1,7 @@
 //! An [`IndexStore`] in memory that can be taken away, emptied and set back: a Redis for virtual time, and the measure of the
 //! contract.
 
+pub mod intercept;
 mod shelf;
 
 use std::{

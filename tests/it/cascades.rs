@@ -1,10 +1,13 @@
 //! Deletions that others forbid: small ones in one transaction, large ones in pieces, with the same answers.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use smarterbase::{Limits, TransactionLimits, prelude::*, schema};
-use smarterbase_core::port::CasStore;
-use smarterbase_testkit::{CallKind, Fault, FaultStore, sweep::World};
+use smarterbase_core::{format::path, port::CasStore};
+use smarterbase_testkit::{
+    CallKind, Fault, FaultStore,
+    sweep::{Latencies, LatentStore, World},
+};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Document)]
 #[document(name = "firms")]
@@ -356,7 +359,67 @@ async fn a_deletion_that_fails_on_the_way_is_gone_on_with_as_another_process_may
 async fn a_deletion_of_which_some_went_is_of_unknown_outcome() {
     let (world, error) = deleted_with(|journaled| vec![(journaled + 900, Fault::Deny)]).await;
     assert_eq!(error.code(), "SB-OUTCOME-UNKNOWN", "{error}");
+    assert!(error.to_string().contains("resume_cascades"), "{error}");
     let (workers, resumed) = left(&world).await;
     assert!(workers < 120, "{workers}");
     assert_eq!(resumed, 1);
+}
+
+/// Deletes the large firm while these faults happen, and has a bill come on the way that forbids it.
+async fn forbidden_on_the_way(faults: Vec<(u64, Fault)>) -> (World, Error, Arc<FaultStore>) {
+    let (world, db) = firms(120).await;
+    let latency = Latencies {
+        get: Duration::from_millis(2),
+        put: Duration::from_millis(2),
+        list: Duration::from_millis(2),
+    };
+    let latent = Arc::new(LatentStore::exact(world.store.clone(), latency));
+    let failing = Arc::new(FaultStore::with_faults(latent, faults));
+    let slow = office(&world, failing.clone(), 1).await;
+    let deleting = tokio::spawn(async move {
+        let deleted = Firm::delete(&slow, &key("a")).await;
+        slow.close().await;
+        deleted
+    });
+    while Worker::list(&db).await.unwrap().len() > 120 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let stays = Bill {
+        to: Some(key("a")),
+        ..bill(1)
+    };
+    Bill::create(&db, stays).await.unwrap();
+    let error = deleting.await.unwrap().unwrap_err();
+    let seen = (error.kind(), error.code());
+    let expected = (ErrorKind::OutcomeUnknown, "SB-OUTCOME-UNKNOWN");
+    assert_eq!(seen, expected, "{error}");
+    assert!(error.to_string().contains("delete it again"), "{error}");
+    assert!(Firm::exists(&db, &key("a")).await.unwrap());
+    (world, error, failing)
+}
+
+/// Where the deletion's entry in the journal is, and the call that takes it back.
+async fn taken_back(world: &World, store: &FaultStore) -> (usize, Option<u64>) {
+    let listed = world.store.list(&path::cascades(), None, 10).await;
+    let calls = store.log().calls();
+    let takes_back = |call: &&smarterbase_testkit::Call| {
+        call.kind == CallKind::DeleteRetired && call.path.starts_with("_sys/cascade/")
+    };
+    let call = calls.iter().find(takes_back).map(|call| call.number);
+    (listed.unwrap().objects.len(), call)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_that_is_forbidden_on_the_way_names_resume_cascades_only_where_its_entry_stays()
+{
+    let (world, error, store) = forbidden_on_the_way(Vec::new()).await;
+    let (entries, takes_back) = taken_back(&world, &store).await;
+    assert_eq!(entries, 0);
+    assert!(!error.to_string().contains("resume_cascades"), "{error}");
+
+    let denied = vec![(takes_back.unwrap(), Fault::Deny)];
+    let (world, error, store) = forbidden_on_the_way(denied).await;
+    let (entries, _) = taken_back(&world, &store).await;
+    assert_eq!((entries, store.hits()), (1, 1));
+    assert!(error.to_string().contains("resume_cascades"), "{error}");
 }

@@ -50,5 +50,6 @@ mod transaction_rules;
 mod transactions;
 mod user;
 mod verify;
+mod waking;
 mod warm_scans;
 mod writing;

@@ -226,7 +226,7 @@ async fn s05_a_rebuild_does_not_make_ready_what_was_lost_again_meanwhile() {
     assert_eq!(User::find_by_plan(&db, "free").await.unwrap().len(), 3);
 }
 
-/// Watches `check_backends` in `operation/attach.rs`, and `missing_backends` in `operation/write.rs`.
+/// Watches `check_backends` in `operation/attach/fit.rs`, and `missing_backends` in `operation/write.rs`.
 #[tokio::test(start_paused = true)]
 async fn s06_nobody_writes_past_an_index_backend_that_others_rely_on() {
     let world = World::new(1);
@@ -287,7 +287,7 @@ async fn s07_a_document_lists_a_tag_only_for_an_entry_that_is_there() {
     assert_eq!(of_plan.len(), 1, "{of_plan:?}");
 }
 
-/// Watches `is_empty` in `operation/attach.rs`.
+/// Watches `is_empty` in `operation/attach/create.rs`.
 #[tokio::test(start_paused = true)]
 async fn s08_a_new_catalog_over_documents_is_not_believed() {
     let world = World::new(1);

@@ -12,26 +12,21 @@ use async_trait::async_trait;
 use proptest::{prelude::Strategy, strategy::ValueTree, test_runner::TestRunner};
 use smarterbase::{
     Db, DbBuilder,
-    port::{
-        IndexError, IndexStore,
-        index::{
-            Announcement, Commit, Hit, IndexEntry, IndexedCollection, Manifests, Placed, Presence,
-            Scan, ScanPage,
-        },
-    },
+    port::IndexError,
     prelude::*,
     redis::{RedisIndex, RedisOptions},
     store::MemoryStore,
 };
-use smarterbase_core::format::{Nonce, index_key::ValueRange, path::EncodedId};
-use smarterbase_testkit::server::redis::RedisServer;
+use smarterbase_testkit::{
+    index::intercept::{Fate, IndexCall, Intercepted, Interceptor},
+    server::redis::RedisServer,
+};
 
 use crate::{conditions::drawn, question::users, user::User};
 
-/// Redis, to which many outcomes of writes are never told: their announcements stay pending for ever.
-#[derive(Debug)]
+/// Many outcomes of writes are never told to Redis: their announcements stay pending for ever.
+#[derive(Debug, Default)]
 struct Untold {
-    inner: RedisIndex,
     commits: AtomicU64,
     /// One of so many commits is told; 0 tells all.
     told: AtomicU64,
@@ -40,143 +35,35 @@ struct Untold {
 }
 
 impl Untold {
-    async fn on(server: &RedisServer) -> Arc<Self> {
+    fn tells_this_commit(&self) -> bool {
+        let number = self.commits.fetch_add(1, Ordering::SeqCst);
+        let told = self.told.load(Ordering::SeqCst);
+        told == 0 || number.is_multiple_of(told)
+    }
+
+    async fn open(self: &Arc<Self>, server: &RedisServer) -> Db {
+        self.builder(server).await.open().await.unwrap()
+    }
+
+    async fn builder(self: &Arc<Self>, server: &RedisServer) -> DbBuilder {
         let options = RedisOptions::from_url(&server.url()).unwrap();
-        Arc::new(Self {
-            inner: RedisIndex::open(options).await.unwrap(),
-            commits: AtomicU64::new(0),
-            told: AtomicU64::new(0),
-            is_mute: AtomicBool::new(false),
-        })
-    }
-
-    async fn open(self: &Arc<Self>) -> Db {
-        self.builder().open().await.unwrap()
-    }
-
-    fn builder(self: &Arc<Self>) -> DbBuilder {
+        let redis = RedisIndex::open(options).await.unwrap();
+        let index = Intercepted::new(Arc::new(redis), self.clone());
         let builder = Db::builder().store(Arc::new(MemoryStore::new()));
-        builder.index(self.clone())
+        builder.index(Arc::new(index))
     }
 }
 
 #[async_trait]
-impl IndexStore for Untold {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    fn uses_tags(&self) -> bool {
-        self.inner.uses_tags()
-    }
-
-    async fn instance(&self, collection: &IndexedCollection) -> Result<Option<String>, IndexError> {
-        self.inner.instance(collection).await
-    }
-
-    async fn begin(
-        &self,
-        collection: &IndexedCollection,
-        placed: &[Placed],
-        fresh: Nonce,
-        replacing: Option<&str>,
-    ) -> Result<String, IndexError> {
-        self.inner.begin(collection, placed, fresh, replacing).await
-    }
-
-    async fn go_on(
-        &self,
-        collection: &IndexedCollection,
-        fresh: Nonce,
-        replacing: Option<&str>,
-    ) -> Result<Option<String>, IndexError> {
-        self.inner.go_on(collection, fresh, replacing).await
-    }
-
-    async fn known(
-        &self,
-        collection: &IndexedCollection,
-        placed: &[Placed],
-        ids: &[EncodedId],
-    ) -> Result<Vec<Option<String>>, IndexError> {
-        self.inner.known(collection, placed, ids).await
-    }
-
-    async fn presence(
-        &self,
-        collection: &IndexedCollection,
-        id: &EncodedId,
-        placed: &[Placed],
-        entries: &[IndexEntry],
-    ) -> Result<Vec<Presence>, IndexError> {
-        self.inner.presence(collection, id, placed, entries).await
-    }
-
-    async fn extend(
-        &self,
-        collection: &IndexedCollection,
-        placed: &[Placed],
-    ) -> Result<(), IndexError> {
-        self.inner.extend(collection, placed).await
-    }
-
-    async fn announce(
-        &self,
-        collection: &IndexedCollection,
-        announcement: &Announcement,
-    ) -> Result<(), IndexError> {
-        self.inner.announce(collection, announcement).await
-    }
-
-    async fn commit(
-        &self,
-        collection: &IndexedCollection,
-        commit: &Commit,
-    ) -> Result<(), IndexError> {
-        let number = self.commits.fetch_add(1, Ordering::SeqCst);
-        match self.told.load(Ordering::SeqCst) {
-            0 => self.inner.commit(collection, commit).await,
-            told if number.is_multiple_of(told) => self.inner.commit(collection, commit).await,
-            _ => Ok(()),
+impl Interceptor for Untold {
+    async fn before(&self, call: IndexCall) -> Fate {
+        match call {
+            IndexCall::Commit if !self.tells_this_commit() => Fate::Swallow,
+            IndexCall::Manifests if self.is_mute.load(Ordering::SeqCst) => {
+                Fate::Fail(IndexError::Unavailable("mute".to_owned()))
+            }
+            _ => Fate::Pass,
         }
-    }
-
-    async fn scan(
-        &self,
-        collection: &IndexedCollection,
-        scan: &Scan,
-    ) -> Result<ScanPage, IndexError> {
-        self.inner.scan(collection, scan).await
-    }
-
-    async fn count(
-        &self,
-        collection: &IndexedCollection,
-        placed: &Placed,
-        range: &ValueRange,
-    ) -> Result<u64, IndexError> {
-        self.inner.count(collection, placed, range).await
-    }
-
-    async fn manifests(
-        &self,
-        collection: &IndexedCollection,
-        placed: &[Placed],
-        ids: &[EncodedId],
-    ) -> Result<Option<Manifests>, IndexError> {
-        if self.is_mute.load(Ordering::SeqCst) {
-            return Err(IndexError::Unavailable("mute".to_owned()));
-        }
-        self.inner.manifests(collection, placed, ids).await
-    }
-
-    async fn remove_stale(
-        &self,
-        collection: &IndexedCollection,
-        placed: &Placed,
-        hit: &Hit,
-    ) -> Result<(), IndexError> {
-        self.inner.remove_stale(collection, placed, hit).await
     }
 }
 
@@ -203,11 +90,11 @@ fn user(number: u32) -> User {
 }
 
 async fn hundred(server: &RedisServer) -> Db {
-    hundred_in(&Untold::on(server).await).await
+    hundred_in(&Arc::default(), server).await
 }
 
-async fn hundred_in(index: &Arc<Untold>) -> Db {
-    let db = index.open().await;
+async fn hundred_in(untold: &Arc<Untold>, server: &RedisServer) -> Db {
+    let db = untold.open(server).await;
     fill(&db).await;
     db
 }
@@ -290,14 +177,14 @@ async fn s32_a_transaction_reads_what_a_manifest_would_rule_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn s32_no_document_is_ruled_out_by_what_was_committed_before_a_pending_write() {
     let server = RedisServer::start(&[]).unwrap();
-    let index = Untold::on(&server).await;
-    let db = index.open().await;
+    let untold = Arc::<Untold>::default();
+    let db = untold.open(&server).await;
     let (questions, mut latest) = drawn();
     for user in &latest {
         User::create(&db, user.clone()).await.unwrap();
     }
     // From here on two of three outcomes are not told, so that values are in announcements only.
-    index.told.store(3, Ordering::SeqCst);
+    untold.told.store(3, Ordering::SeqCst);
     let mut runner = TestRunner::deterministic();
     let mut ruled_out = 0;
     for round in questions.chunks(15) {
@@ -325,7 +212,7 @@ async fn s32_no_document_is_ruled_out_by_what_was_committed_before_a_pending_wri
 #[tokio::test(flavor = "multi_thread")]
 async fn s33_a_write_tells_redis_twice_and_one_that_changes_no_index_once() {
     let server = RedisServer::start(&[]).unwrap();
-    let db = Untold::on(&server).await.open().await;
+    let db = Arc::<Untold>::default().open(&server).await;
     User::create(&db, user(0)).await.unwrap();
     let created = User::create(&db, user(1)).explain().await.unwrap();
     assert_eq!(
@@ -348,9 +235,9 @@ async fn s33_a_write_tells_redis_twice_and_one_that_changes_no_index_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn s32_without_manifests_nothing_is_ruled_out_and_nothing_is_missing() {
     let server = RedisServer::start(&[]).unwrap();
-    let index = Untold::on(&server).await;
-    let db = hundred_in(&index).await;
-    index.is_mute.store(true, Ordering::SeqCst);
+    let untold = Arc::<Untold>::default();
+    let db = hundred_in(&untold, &server).await;
+    untold.is_mute.store(true, Ordering::SeqCst);
     let both = User::query(&db).filter(|user| user.plan.eq("pro") & user.tags.has("rare"));
     let found = both.explain().await.unwrap();
     assert_eq!(found.result.len(), 5);
@@ -365,7 +252,7 @@ async fn s32_without_manifests_nothing_is_ruled_out_and_nothing_is_missing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn s32_manifests_of_a_snapshot_rule_nothing_out() {
     let mut server = RedisServer::start(&[]).unwrap();
-    let builder = Untold::on(&server).await.builder();
+    let builder = Arc::<Untold>::default().builder(&server).await;
     let builder = builder.in_flight_bound(Duration::from_secs(1));
     let db = builder.open().await.unwrap();
     fill(&db).await;

@@ -15,19 +15,15 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use smarterbase::{
     Db, ErrorKind,
-    port::{
-        IndexError, IndexStore,
-        index::{
-            Announcement, Commit, Hit, IndexEntry, IndexedCollection, Manifests, Placed, Presence,
-            Scan, ScanPage,
-        },
-    },
+    port::{IndexError, IndexStore},
     prelude::*,
     redis::{RedisIndex, RedisOptions},
     store::MemoryStore,
 };
-use smarterbase_core::format::{Nonce, index_key::ValueRange, path::EncodedId};
-use smarterbase_testkit::server::redis::RedisServer;
+use smarterbase_testkit::{
+    index::intercept::{Fate, IndexCall, Intercepted, Interceptor},
+    server::redis::RedisServer,
+};
 
 use super::Book;
 
@@ -51,10 +47,9 @@ const FAULTS: [Fault; 4] = [
     Fault::CrashAfter,
 ];
 
-/// A Redis index whose `k`th call from now meets a fault.
-#[derive(Debug)]
+/// The `k`th call from now meets a fault.
+#[derive(Debug, Default)]
 struct Faulty {
-    inner: RedisIndex,
     calls: AtomicU64,
     plan: Mutex<Option<(u64, Fault)>>,
 }
@@ -70,150 +65,25 @@ impl Faulty {
         self.plan.lock().unwrap().is_none()
     }
 
-    async fn meet<T>(
-        &self,
-        call: impl Future<Output = Result<T, IndexError>>,
-    ) -> Result<T, IndexError> {
+    fn next(&self) -> Option<Fault> {
         let number = self.calls.fetch_add(1, Ordering::SeqCst);
-        let fault = {
-            let mut plan = self.plan.lock().unwrap();
-            let is_now = plan.is_some_and(|(at, _)| at == number);
-            if is_now {
-                plan.take().map(|(_, fault)| fault)
-            } else {
-                None
-            }
-        };
-        let lost = || Err(IndexError::Unavailable("injected".into()));
-        match fault {
-            None => call.await,
-            Some(Fault::Before) => lost(),
-            Some(Fault::After) => call.await.and_then(|_| lost()),
-            // A dead client does nothing more: neither a request nor a reply.
-            Some(Fault::CrashBefore) => std::future::pending().await,
-            Some(Fault::CrashAfter) => {
-                let _ = call.await;
-                std::future::pending().await
-            }
-        }
+        let mut plan = self.plan.lock().unwrap();
+        let is_now = plan.is_some_and(|(at, _)| at == number);
+        is_now.then(|| plan.take())?.map(|(_, fault)| fault)
     }
 }
 
 #[async_trait]
-impl IndexStore for Faulty {
-    fn name(&self) -> &'static str {
-        self.inner.name()
-    }
-
-    fn uses_tags(&self) -> bool {
-        self.inner.uses_tags()
-    }
-
-    async fn instance(&self, collection: &IndexedCollection) -> Result<Option<String>, IndexError> {
-        self.meet(self.inner.instance(collection)).await
-    }
-
-    async fn begin(
-        &self,
-        collection: &IndexedCollection,
-        placed: &[Placed],
-        fresh: Nonce,
-        replacing: Option<&str>,
-    ) -> Result<String, IndexError> {
-        self.meet(self.inner.begin(collection, placed, fresh, replacing))
-            .await
-    }
-
-    async fn go_on(
-        &self,
-        collection: &IndexedCollection,
-        fresh: Nonce,
-        replacing: Option<&str>,
-    ) -> Result<Option<String>, IndexError> {
-        self.meet(self.inner.go_on(collection, fresh, replacing))
-            .await
-    }
-
-    async fn known(
-        &self,
-        collection: &IndexedCollection,
-        placed: &[Placed],
-        ids: &[EncodedId],
-    ) -> Result<Vec<Option<String>>, IndexError> {
-        self.meet(self.inner.known(collection, placed, ids)).await
-    }
-
-    async fn presence(
-        &self,
-        collection: &IndexedCollection,
-        id: &EncodedId,
-        placed: &[Placed],
-        entries: &[IndexEntry],
-    ) -> Result<Vec<Presence>, IndexError> {
-        self.meet(self.inner.presence(collection, id, placed, entries))
-            .await
-    }
-
-    async fn extend(
-        &self,
-        collection: &IndexedCollection,
-        placed: &[Placed],
-    ) -> Result<(), IndexError> {
-        self.meet(self.inner.extend(collection, placed)).await
-    }
-
-    async fn announce(
-        &self,
-        collection: &IndexedCollection,
-        announcement: &Announcement,
-    ) -> Result<(), IndexError> {
-        self.meet(self.inner.announce(collection, announcement))
-            .await
-    }
-
-    async fn commit(
-        &self,
-        collection: &IndexedCollection,
-        commit: &Commit,
-    ) -> Result<(), IndexError> {
-        self.meet(self.inner.commit(collection, commit)).await
-    }
-
-    async fn scan(
-        &self,
-        collection: &IndexedCollection,
-        scan: &Scan,
-    ) -> Result<ScanPage, IndexError> {
-        self.meet(self.inner.scan(collection, scan)).await
-    }
-
-    async fn count(
-        &self,
-        collection: &IndexedCollection,
-        placed: &Placed,
-        range: &ValueRange,
-    ) -> Result<u64, IndexError> {
-        self.meet(self.inner.count(collection, placed, range)).await
-    }
-
-    async fn manifests(
-        &self,
-        collection: &IndexedCollection,
-        placed: &[Placed],
-        ids: &[EncodedId],
-    ) -> Result<Option<Manifests>, IndexError> {
-        self.meet(self.inner.manifests(collection, placed, ids))
-            .await
-    }
-
-    async fn remove_stale(
-        &self,
-        collection: &IndexedCollection,
-        placed: &Placed,
-        hit: &Hit,
-    ) -> Result<(), IndexError> {
-        self.meet(self.inner.remove_stale(collection, placed, hit))
-            .await
+impl Interceptor for Faulty {
+    async fn before(&self, _call: IndexCall) -> Fate {
+        let lost = || IndexError::Unavailable("injected".into());
+        match self.next() {
+            None => Fate::Pass,
+            Some(Fault::Before) => Fate::Fail(lost()),
+            Some(Fault::After) => Fate::LoseReply(lost()),
+            Some(Fault::CrashBefore) => Fate::CrashBefore,
+            Some(Fault::CrashAfter) => Fate::CrashAfter,
+        }
     }
 }
 
@@ -306,12 +176,9 @@ async fn attack(url: &str, verb: &Verb, call: u64, fault: Fault) -> bool {
             .await
             .unwrap()
     };
-    let faulty = Arc::new(Faulty {
-        inner: redis().await,
-        calls: AtomicU64::new(0),
-        plan: Mutex::new(None),
-    });
-    let db = open(&store, faulty.clone()).await;
+    let faulty = Arc::<Faulty>::default();
+    let index = Intercepted::new(Arc::new(redis().await), faulty.clone());
+    let db = open(&store, Arc::new(index)).await;
     Book::create(&db, Book::new("bystander", "a"))
         .await
         .unwrap();

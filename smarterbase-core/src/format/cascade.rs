@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{envelope, json};
+use super::envelope;
 use crate::{document::Timestamp, error::Result};
 
 /// The document that is being deleted.
@@ -32,8 +32,6 @@ impl Begun {
     /// [`Corrupt`](crate::ErrorKind::Corrupt): malformed. [`Unsupported`](crate::ErrorKind::Unsupported): as
     /// [`envelope::open`].
     pub fn open(bytes: &Bytes) -> Result<Self> {
-        let opened = envelope::open(bytes)?;
-        serde_json::from_slice(&opened.body)
-            .map_err(|error| json::corrupt("the journal of a cascade", &error))
+        envelope::open_as(bytes, "the journal of a cascade").map(|(_, members)| members)
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{Envelope, Nonce, envelope, json};
+use super::{Envelope, Nonce, envelope};
 use crate::{document::IndexKind, error::Result, migration::Versions};
 
 /// The state of a definition, or of a definition on one backend.
@@ -121,9 +121,7 @@ impl Catalog {
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): as
     /// [`envelope::open`].
     pub fn open(bytes: &Bytes) -> Result<Self> {
-        let opened = envelope::open(bytes)?;
-        let body: text::Body = serde_json::from_slice(&opened.body)
-            .map_err(|error| json::corrupt("the catalog", &error))?;
-        Ok(body.into_catalog(opened.envelope))
+        let (envelope, body): (_, text::Body) = envelope::open_as(bytes, "the catalog")?;
+        Ok(body.into_catalog(envelope))
     }
 }

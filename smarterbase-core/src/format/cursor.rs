@@ -8,7 +8,7 @@ use bytes::Bytes;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde::{Deserialize, Serialize};
 
-use super::{Envelope, Nonce, envelope, json};
+use super::{Envelope, Nonce, envelope};
 use crate::error::{Code, Error, Result};
 
 /// The keys of `_sys/cursor-keys.json`: created once, rotated by id.
@@ -74,9 +74,7 @@ impl CursorKeys {
     /// [`Corrupt`](crate::ErrorKind::Corrupt): malformed, or without a key.
     /// [`Unsupported`](crate::ErrorKind::Unsupported): as [`envelope::open`].
     pub fn open(bytes: &Bytes) -> Result<Self> {
-        let opened = envelope::open(bytes)?;
-        let body: Body = serde_json::from_slice(&opened.body)
-            .map_err(|error| json::corrupt("the cursor keys", &error))?;
+        let (_, body): (_, Body) = envelope::open_as(bytes, "the cursor keys")?;
         let keys: Option<Vec<_>> = body.keys.iter().map(StoredKey::read).collect();
         match keys {
             Some(keys) if !keys.is_empty() => Ok(Self { keys }),

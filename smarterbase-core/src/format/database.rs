@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Envelope, Nonce, envelope, json};
+use super::{Envelope, Nonce, envelope};
 use crate::error::Result;
 
 /// The outcome of the conformance probe, stamped in the store.
@@ -81,11 +81,9 @@ impl Database {
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): as
     /// [`envelope::open`].
     pub fn open(bytes: &Bytes) -> Result<Self> {
-        let opened = envelope::open(bytes)?;
-        let body: Body = serde_json::from_slice(&opened.body)
-            .map_err(|error| json::corrupt("the database's settings", &error))?;
+        let (envelope, body): (_, Body) = envelope::open_as(bytes, "the database's settings")?;
         Ok(Self {
-            envelope: opened.envelope,
+            envelope,
             id: body.id,
             in_flight_bound: body.in_flight_bound,
             probe: body.probe,

@@ -6,6 +6,7 @@ mod text;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -238,6 +239,14 @@ pub fn open(bytes: &Bytes) -> Result<Opened> {
         Some((envelope, rest)) => open_fast(envelope?, rest),
         None => open_slow(bytes),
     }
+}
+
+/// Opens an object that is no document, and reads its members. `what` it is stands in the error.
+pub(crate) fn open_as<T: DeserializeOwned>(bytes: &Bytes, what: &str) -> Result<(Envelope, T)> {
+    let opened = open(bytes)?;
+    let members =
+        serde_json::from_slice(&opened.body).map_err(|error| json::corrupt(what, &error))?;
+    Ok((opened.envelope, members))
 }
 
 fn open_fast(envelope: Envelope, rest: &str) -> Result<Opened> {

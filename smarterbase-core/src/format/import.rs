@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Envelope, Nonce, envelope, json};
+use super::{Envelope, Nonce, envelope};
 use crate::{document::Timestamp, error::Result};
 
 /// How far an import came. Items before `items` have ended; those after it may have been created too.
@@ -56,9 +56,6 @@ impl ImportCheckpoint {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): as [`envelope::open`].
     pub fn open(bytes: &Bytes) -> Result<(Envelope, Self)> {
-        let opened = envelope::open(bytes)?;
-        let checkpoint = serde_json::from_slice(&opened.body)
-            .map_err(|error| json::corrupt("the checkpoint of the import", &error))?;
-        Ok((opened.envelope, checkpoint))
+        envelope::open_as(bytes, "the checkpoint of the import")
     }
 }

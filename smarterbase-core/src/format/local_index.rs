@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Envelope, Nonce, envelope, json};
+use super::{Envelope, Nonce, envelope};
 use crate::error::Result;
 
 /// The decoded `_sys/local-index.json`, beside its envelope.
@@ -36,9 +36,6 @@ impl LocalIndexSession {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): as [`envelope::open`].
     pub fn open(bytes: &Bytes) -> Result<(Envelope, Self)> {
-        let opened = envelope::open(bytes)?;
-        let session = serde_json::from_slice(&opened.body)
-            .map_err(|error| json::corrupt("the session of the local index", &error))?;
-        Ok((opened.envelope, session))
+        envelope::open_as(bytes, "the session of the local index")
     }
 }

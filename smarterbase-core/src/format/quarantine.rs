@@ -70,9 +70,7 @@ impl Quarantined {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): as [`envelope::open`].
     pub fn open(bytes: &Bytes) -> Result<Self> {
-        let opened = envelope::open(bytes)?;
-        serde_json::from_slice(&opened.body)
-            .map_err(|error| json::corrupt("the quarantined document", &error))
+        envelope::open_as(bytes, "the quarantined document").map(|(_, members)| members)
     }
 }
 

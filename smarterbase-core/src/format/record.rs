@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Envelope, Key, Nonce, envelope, intent::Attempt, json};
+use super::{Envelope, Key, Nonce, envelope, intent::Attempt};
 use crate::error::{Code, Error, Result};
 
 /// How an attempt ended.
@@ -71,9 +71,7 @@ impl Record {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): as [`envelope::open`].
     pub fn open(bytes: &Bytes) -> Result<Self> {
-        let opened = envelope::open(bytes)?;
-        let members: Members = serde_json::from_slice(&opened.body)
-            .map_err(|error| json::corrupt("the transaction's record", &error))?;
+        let (_, members): (_, Members) = envelope::open_as(bytes, "the transaction's record")?;
         let transaction = Attempt::parse(&members.transaction).ok_or_else(|| {
             Error::new(Code::CORRUPT, "the record names no transaction's attempt")
         })?;

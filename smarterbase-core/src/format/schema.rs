@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use smarterbase_schema::{Part, Sealed, digest};
 
-use super::{Envelope, Nonce, definition, envelope, json, stored_type::StoredType};
+use super::{Envelope, Nonce, definition, envelope, stored_type::StoredType};
 use crate::{
     document::{DocumentSpec, IndexSpec, UnknownMembers},
     error::Result,
@@ -180,8 +180,6 @@ impl PublishedSchema {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): as [`envelope::open`].
     pub fn open(bytes: &Bytes) -> Result<Self> {
-        let opened = envelope::open(bytes)?;
-        serde_json::from_slice(&opened.body)
-            .map_err(|error| json::corrupt("the published schema", &error))
+        envelope::open_as(bytes, "the published schema").map(|(_, members)| members)
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use sha2::{Digest, Sha256};
 
-use super::{Envelope, Key, Nonce, envelope, json, path::EncodedId};
+use super::{Envelope, Key, Nonce, envelope, path::EncodedId};
 use crate::{
     document::{Timestamp, Version},
     error::{Code, Error, Result},
@@ -75,10 +75,7 @@ impl Manifest {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): as [`envelope::open`].
     pub fn open(bytes: &Bytes) -> Result<(Envelope, Self)> {
-        let opened = envelope::open(bytes)?;
-        let manifest = serde_json::from_slice(&opened.body)
-            .map_err(|error| json::corrupt("the manifest of the snapshot", &error))?;
-        Ok((opened.envelope, manifest))
+        envelope::open_as(bytes, "the manifest of the snapshot")
     }
 }
 

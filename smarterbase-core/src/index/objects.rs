@@ -115,6 +115,21 @@ impl ObjectIndex {
         Ok(())
     }
 
+    async fn count_while(
+        &self,
+        prefix: &Prefix,
+        range: &ValueRange,
+        go_on: fn() -> Walk,
+    ) -> Result<u64, IndexError> {
+        let mut entries = 0;
+        let count = |_| {
+            entries += 1;
+            go_on()
+        };
+        self.walk(prefix, range, None, LIST_PAGE, count).await?;
+        Ok(entries)
+    }
+
     /// Walks the entries of a range in order, page by page, until `visit` says stop.
     async fn walk(
         &self,
@@ -344,13 +359,7 @@ impl IndexStore for ObjectIndex {
         range: &ValueRange,
     ) -> Result<u64, IndexError> {
         let prefix = path::entries(&collection.name, &placed.definition);
-        let mut entries = 0;
-        self.walk(&prefix, range, None, LIST_PAGE, |_| {
-            entries += 1;
-            Walk::On
-        })
-        .await?;
-        Ok(entries)
+        self.count_while(&prefix, range, || Walk::On).await
     }
 
     /// One LIST.
@@ -361,13 +370,7 @@ impl IndexStore for ObjectIndex {
         range: &ValueRange,
     ) -> Result<u64, IndexError> {
         let prefix = path::entries(&collection.name, &placed.definition);
-        let mut entries = 0;
-        self.walk(&prefix, range, None, LIST_PAGE, |_| {
-            entries += 1;
-            Walk::Enough
-        })
-        .await?;
-        Ok(entries)
+        self.count_while(&prefix, range, || Walk::Enough).await
     }
 
     async fn remove_stale(

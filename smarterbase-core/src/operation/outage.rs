@@ -185,7 +185,7 @@ impl Engine {
         }
     }
 
-    /// A query fell back, or an index was marked down.
+    /// A query met an index that is lost, or one was marked down.
     pub(crate) fn notice_outage(&self) {
         self.outages.bell.notify_one();
     }

@@ -1,7 +1,5 @@
 //! What keeps a delayed write out: the unchanged content under a new version, or a stub where nothing is.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 
 use super::{Request, Rules};
@@ -9,7 +7,7 @@ use crate::{
     document::Version,
     error::{Code, Error, Result},
     format::{
-        Envelope, FORMAT_VERSION, Key,
+        Envelope, Key,
         envelope::{Opened, State, open},
     },
     port::{Expect, Object, Rng},
@@ -86,22 +84,11 @@ impl Fence {
 
 /// An object that says that there never was one.
 pub(super) fn stub(rng: &dyn Rng) -> Envelope {
+    let put = rng.nonce();
     Envelope {
-        put: rng.nonce(),
-        format: FORMAT_VERSION,
-        needs: Vec::new(),
-        schema: 0,
-        shape: Default::default(),
         state: State::Stub,
         rev: 0,
         write: rng.nonce(),
-        rewrite: false,
-        prev: Vec::new(),
-        created: None,
-        updated: None,
-        catalog: 0,
-        index: BTreeMap::new(),
-        unique: BTreeMap::new(),
-        intent: None,
+        ..Envelope::first(put)
     }
 }

@@ -4,76 +4,29 @@
 //! `aborted` may be a name that was freed and taken again after the attempt had committed and been cleared. It is
 //! believed once the object is seen to bear the intent still, since a record outlives its intents.
 
-use std::time::Duration;
+mod bearer;
+mod settled;
+mod settler;
+mod wait;
 
-use bytes::Bytes;
-
-use super::{Machine, Patience, Reply, Request, Rules, Shipped, Step, pending};
+use self::bearer::Bearer;
+pub use self::{
+    settled::{Identity, Settled},
+    settler::Settler,
+};
+use super::{Machine, Reply, Request, Rules, Shipped, Step, pending};
 use crate::{
     document::Version,
     error::Error,
     format::{
         Key, Nonce,
-        envelope::{Opened, State, open},
-        intent::{Attempt, Home, Intent, Priority, Staged},
+        envelope::open,
+        intent::{Home, Intent, Staged},
         path,
         record::{Decision, Record},
     },
-    port::{Attempt as Answer, Changed, Expect, Object, Rng, StoreError},
+    port::{Changed, Object, Rng, StoreError},
 };
-
-/// An object as a reader sees it and as a writer replaces it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Settled {
-    /// The version of the stored object.
-    pub version: Version,
-    /// Its committed version. `envelope.put` is the stored object's; `envelope.intent` is there only while the intent is
-    /// undecided: then the object must not be replaced.
-    pub opened: Opened,
-    /// Whether the stored object bears an intent, decided or not.
-    pub bears_intent: bool,
-}
-
-/// Which committed version something is. Absent objects, stubs and tombstones are one value: nothing is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Identity(Option<(u64, Nonce)>);
-
-impl Settled {
-    /// Whether the object may be replaced: no intent on it is undecided.
-    #[must_use]
-    pub fn is_decided(&self) -> bool {
-        self.opened.envelope.intent.is_none()
-    }
-
-    /// Whether both show the same committed version, and the next one is the same for both.
-    #[must_use]
-    pub fn is_version_of(&self, other: &Self) -> bool {
-        let (one, other) = (&self.opened.envelope, &other.opened.envelope);
-        (one.state, one.rev, one.write) == (other.state, other.rev, other.write)
-    }
-
-    /// The committed version as an object without an intent.
-    #[must_use]
-    pub fn object(&self) -> Object {
-        let mut envelope = self.opened.envelope.clone();
-        envelope.intent = None;
-        Object {
-            version: self.version.clone(),
-            bytes: envelope.seal(&self.opened.body),
-        }
-    }
-}
-
-impl Identity {
-    /// Which version it is; `None`: there is no object.
-    #[must_use]
-    pub fn of(settled: Option<&Settled>) -> Self {
-        let live = settled
-            .map(|settled| &settled.opened.envelope)
-            .filter(|envelope| envelope.state == State::Live);
-        Self(live.map(|envelope| (envelope.rev, envelope.write)))
-    }
-}
 
 /// Why an object could not be settled.
 #[derive(Debug)]
@@ -85,50 +38,6 @@ pub enum Unsettled {
     Unreadable(Error),
     /// The time was up before the transaction in the way was decided, or others kept changing the object.
     Busy,
-}
-
-/// On whose behalf an object is settled, and how long they wait for others.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Settler {
-    /// The attempt; `None` for a plain write or a strict read.
-    pub attempt: Option<Attempt>,
-    /// Its priority; without one everybody else goes first.
-    pub priority: Option<Priority>,
-    /// How long the older one waits for the younger (250 ms).
-    pub grace: Duration,
-    /// How long anyone waits for an intent that does not change; to it come 20 ms per member of its transaction (5 s).
-    pub lease: Duration,
-    /// But no longer than this, which is shorter than the deadline of whoever waits: else nobody would ever have waited
-    /// long enough.
-    pub longest: Duration,
-}
-
-/// What comes to the lease for each object that takes part.
-const LEASE_PER_MEMBER: Duration = Duration::from_millis(20);
-
-impl Settler {
-    /// Whether the intent is this very attempt's.
-    #[must_use]
-    pub fn owns(&self, intent: &Intent) -> bool {
-        self.attempt.as_ref() == Some(&intent.transaction)
-    }
-
-    /// How long to wait for the intent before it is aborted.
-    fn patience(&self, intent: &Intent) -> Patience {
-        let own = self.attempt.as_ref().map(Attempt::transaction);
-        if own == Some(intent.transaction.transaction()) {
-            return Patience::Nobody; // An earlier attempt of the same transaction.
-        }
-        match &self.priority {
-            Some(priority) if *priority < intent.priority => {
-                Patience::Grace(self.grace.min(self.longest))
-            }
-            _ => {
-                let lease = self.lease + LEASE_PER_MEMBER * intent.members.min(1_000);
-                Patience::Lease(lease.min(self.longest))
-            }
-        }
-    }
 }
 
 /// How far an object is settled.
@@ -170,13 +79,6 @@ enum Doing {
     Aborting,
     Removing(Box<Settled>),
     Resting,
-}
-
-/// An object with an intent.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Bearer {
-    version: Version,
-    opened: Box<Opened>,
 }
 
 /// What a record that does not say `committed` says.
@@ -422,109 +324,6 @@ impl<R: Rules> SettleMachine<R> {
             (Undone::Aborted, _) => Step::Done(Ok(Some(bearer.rolled_back()))),
             (Undone::Absent, Aim::Peek) => bearer.unsettled(true),
             (Undone::Absent, _) => self.wait(bearer),
-        }
-    }
-}
-
-/// Waiting for an intent that is in the way, and aborting it.
-impl<R: Rules> SettleMachine<R> {
-    fn wait(&mut self, bearer: Bearer) -> Step<Outcome> {
-        let intent = bearer.opened.envelope.intent.as_ref();
-        let (Some(intent), Aim::Read(settler) | Aim::Replace(settler)) = (intent, &self.aim) else {
-            return bearer.unsettled(true);
-        };
-        let request = Request::Await {
-            intent: intent.write,
-            patience: settler.patience(intent),
-        };
-        self.doing = Doing::Waiting(bearer);
-        Step::Do(request)
-    }
-
-    fn waited(&mut self, bearer: Bearer, reply: &Reply, rng: &dyn Rng) -> Step<Outcome> {
-        match (reply, &bearer.opened.envelope.intent) {
-            (Reply::PatienceIsOver, Some(intent)) => match intent.home {
-                Home::Record => self.abort(&intent.transaction.clone(), rng),
-                Home::Own => self.remove(bearer, rng),
-            },
-            _ => self.next_round(),
-        }
-    }
-
-    /// What became of it the record and the object tell, which are looked at again.
-    fn abort(&mut self, attempt: &Attempt, rng: &dyn Rng) -> Step<Outcome> {
-        self.doing = Doing::Aborting;
-        Step::Do(Request::Put {
-            key: path::record(attempt),
-            expect: Expect::Absent,
-            body: Record::aborted(attempt.clone()).seal(rng.nonce()),
-        })
-    }
-
-    fn abort_answer(&mut self, reply: Reply) -> Step<Outcome> {
-        match reply {
-            Reply::Put(Answer::Applied(_) | Answer::Rejected) => self.next_round(),
-            Reply::Put(Answer::Refused(error)) => store(error),
-            _ => self.rest(),
-        }
-    }
-
-    /// An intent that the object itself decides is aborted by the version without it.
-    fn remove(&mut self, bearer: Bearer, rng: &dyn Rng) -> Step<Outcome> {
-        let expect = Expect::Exactly(bearer.version.clone());
-        let mut settled = bearer.rolled_back();
-        settled.opened.envelope.put = rng.nonce();
-        settled.bears_intent = false;
-        let body = settled.object().bytes;
-        self.doing = Doing::Removing(Box::new(settled));
-        Step::Do(Request::Put {
-            key: self.key.clone(),
-            expect,
-            body,
-        })
-    }
-
-    fn remove_answer(&mut self, mut settled: Settled, reply: Reply) -> Step<Outcome> {
-        match reply {
-            Reply::Put(Answer::Applied(version)) => {
-                settled.version = version;
-                Step::Done(Ok(Some(settled)))
-            }
-            Reply::Put(Answer::Refused(error)) => store(error),
-            Reply::Put(Answer::Rejected) => self.next_round(),
-            _ => self.rest(),
-        }
-    }
-}
-
-/// What an object with an intent comes to.
-impl Bearer {
-    fn unsettled(self, bears_intent: bool) -> Step<Outcome> {
-        Step::Done(Ok(Some(Settled {
-            version: self.version,
-            opened: *self.opened,
-            bears_intent,
-        })))
-    }
-
-    fn rolled_back(self) -> Settled {
-        let mut opened = *self.opened;
-        opened.envelope.intent = None;
-        Settled {
-            version: self.version,
-            opened,
-            bears_intent: true,
-        }
-    }
-
-    fn committed(self, staged: Option<Bytes>) -> Step<Outcome> {
-        match pending::committed(&self.opened, staged) {
-            Err(error) => unreadable(error),
-            Ok(opened) => Step::Done(Ok(Some(Settled {
-                version: self.version,
-                opened,
-                bears_intent: true,
-            }))),
         }
     }
 }

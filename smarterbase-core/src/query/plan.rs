@@ -13,6 +13,7 @@ use super::{
 use crate::{
     document::{Document, IndexKind},
     error::{Code, Error, Result},
+    format::catalog::State,
     operation::{
         Collection, View,
         agreement::{self, Agreement, Site},
@@ -134,7 +135,7 @@ pub(crate) async fn choose<T: Document>(
     Ok(plan)
 }
 
-/// A query that an index should answer has to scan: it says so, and asks whether it may.
+/// A query that an index should answer has to scan: it says so, wakes who builds lost indexes, and asks whether it may.
 ///
 /// # Errors
 /// As [`check_may_scan`].
@@ -143,8 +144,24 @@ pub(crate) fn fall_back(
     collection: &Collection,
     asked: Option<Fallback>,
 ) -> Result<()> {
-    view.notice_outage();
+    if has_lost_an_index(view, collection) {
+        view.notice_outage();
+    }
     scan_instead(view, collection, asked)
+}
+
+/// Whether an index of this program is to be built by itself. One that was never built waits until somebody asks (rule S10),
+/// and queries that scan instead must not wake anybody as long as it does.
+fn has_lost_an_index(view: &View, collection: &Collection) -> bool {
+    let (Some(primary), Some(agreement)) = (view.backends.first(), collection.catalog.latest())
+    else {
+        return false;
+    };
+    (0..collection.definitions.len()).any(|ordinal| {
+        let entry = agreement.entry(collection, ordinal);
+        let placement = entry.and_then(|entry| entry.backends.get(primary.name()));
+        placement.is_some_and(|placed| matches!(placed.state, State::Down | State::Building))
+    })
 }
 
 /// The same where no outage is the reason: claims lie in the store, and somebody must ask for them to be built.

@@ -233,44 +233,29 @@ impl<'a, T: Document> Update<'a, T> {
 
 impl<'a, T: Document> Upsert<'a, T> {
     pub(crate) fn new(session: Session<'a>, new: impl IntoDocument<T> + Send + 'a) -> Self {
-        let of = session.clone();
-        let running = Box::pin(async move {
-            let engine = session.engine();
-            let replaced = replace::replace(
-                session.view(),
-                &engine.collection::<T>(),
-                new,
-                Members::Keep,
-            )
-            .await;
-            replaced.map_err(|error| error.during("upsert"))
-        });
-        Self {
-            session: of,
-            running,
-        }
+        let running = replacing(session.clone(), new, Members::Keep, "upsert");
+        Self { session, running }
     }
 }
 
 impl<'a, T: Document> Overwrite<'a, T> {
     pub(crate) fn new(session: Session<'a>, new: impl IntoDocument<T> + Send + 'a) -> Self {
-        let of = session.clone();
-        let running = Box::pin(async move {
-            let engine = session.engine();
-            let replaced = replace::replace(
-                session.view(),
-                &engine.collection::<T>(),
-                new,
-                Members::Drop,
-            )
-            .await;
-            replaced.map_err(|error| error.during("overwrite"))
-        });
-        Self {
-            session: of,
-            running,
-        }
+        let running = replacing(session.clone(), new, Members::Drop, "overwrite");
+        Self { session, running }
     }
+}
+
+fn replacing<'a, T: Document>(
+    session: Session<'a>,
+    new: impl IntoDocument<T> + Send + 'a,
+    members: Members,
+    verb: &'static str,
+) -> Running<'a, T> {
+    Box::pin(async move {
+        let collection = session.engine().collection::<T>();
+        let replaced = replace::replace(session.view(), &collection, new, members).await;
+        replaced.map_err(|error| error.during(verb))
+    })
 }
 
 /// Writes a loaded document back.

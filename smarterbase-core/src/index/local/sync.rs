@@ -7,7 +7,7 @@ use std::{
 
 use redb::Durability;
 
-use super::{Inner, blocking, session::Session};
+use super::{Inner, calls::blocking, session::Session};
 use crate::port::IndexError;
 
 /// How often applied transactions become durable. Between two the file keeps pages that it could use again.

@@ -68,9 +68,10 @@ async fn journaled<T: Document>(
         }
         Err(error) if is_final(&error) => Err(match journal::remove(view, &entry).await {
             Ok(()) if !under.has_changed() => error,
-            _ => in_part(collection, id, &error),
+            Ok(()) => in_part(collection, id, "delete it again", &error),
+            Err(_) => in_part(collection, id, OR_RESUME, &error),
         }),
-        Err(error) => Err(in_part(collection, id, &error)),
+        Err(error) => Err(in_part(collection, id, OR_RESUME, &error)),
     }
 }
 
@@ -81,11 +82,12 @@ fn is_final(error: &Error) -> bool {
         .any(|code| error.code() == code.text())
 }
 
+/// What helps while the entry of the journal is there, or may be.
+const OR_RESUME: &str = "delete it again, or go on with `resume_cascades`";
+
 /// Pieces that went are gone: nobody may take this for "nothing happened".
-fn in_part(collection: &Collection, id: &EncodedId, error: &Error) -> Error {
-    let text = format!(
-        "some of what depends on it may have been deleted; delete it again, or go on with `resume_cascades` ({error})"
-    );
+fn in_part(collection: &Collection, id: &EncodedId, what_helps: &str, error: &Error) -> Error {
+    let text = format!("some of what depends on it may have been deleted; {what_helps} ({error})");
     read::at(collection, id, Error::new(Code::OUTCOME_UNKNOWN, text))
 }
 
