@@ -47,6 +47,18 @@ impl DocumentSpec {
         indexes.filter_map(|(ordinal, index)| Some((ordinal, index.ttl?)))
     }
 
+    /// Whether there is a TTL index.
+    pub(crate) const fn has_ttl(&self) -> bool {
+        let mut rest = self.indexes;
+        while let [index, others @ ..] = rest {
+            if index.ttl.is_some() {
+                return true;
+            }
+            rest = others;
+        }
+        false
+    }
+
     /// What goes without saying, so that the derive need not say it.
     #[doc(hidden)]
     pub const PLAIN: Self = Self {

@@ -54,8 +54,16 @@ async fn all(
     Ok(report)
 }
 
+/// What deletes by a TTL index, for types that have one: for others it need not be compiled.
+pub(super) const fn of<T: Document>() -> Option<Expire> {
+    match T::SPEC.has_ttl() {
+        true => Some(by_index::<T>),
+        false => None,
+    }
+}
+
 /// Deletes what is past its time by one TTL index: what has a moment in it up to `last`.
-pub(super) fn by_index<T: Document>(
+fn by_index<T: Document>(
     view: &View,
     ordinal: u16,
     last: Timestamp,
@@ -185,7 +193,10 @@ fn pause(engine: &Weak<Engine>, every: Duration) -> Option<Duration> {
 async fn run(engine: &Arc<Engine>) {
     let view = View::plain(engine.clone());
     for kin in engine.relations.types() {
-        if let Err(error) = all(&view, kin.spec.ttls(), kin.expire).await {
+        let Some(expire) = kin.expire else {
+            continue;
+        };
+        if let Err(error) = all(&view, kin.spec.ttls(), expire).await {
             report(kin, &error);
         }
     }

@@ -68,7 +68,7 @@ impl Engine {
             return;
         };
         let mut types = self.relations.types().iter();
-        let has_ttl = types.any(|kin| kin.spec.ttls().next().is_some());
+        let has_ttl = types.any(|kin| kin.expire.is_some());
         if has_ttl && !self.expiry.has_begun.swap(true, Ordering::Relaxed) {
             (self.expiry.begin)(self, every);
         }

@@ -28,7 +28,8 @@ pub(crate) struct Kin {
     pub(crate) delete_tree: DeleteTree,
     pub(crate) nullify: Act,
     pub(crate) delete_root: DeleteRoot,
-    pub(crate) expire: Expire,
+    /// `None`: the type has no TTL index.
+    pub(crate) expire: Option<Expire>,
 }
 
 /// Documents with this value of an index, by id after this one: at most so many.
@@ -146,7 +147,7 @@ impl Relations {
         let mut references = spec.references.iter();
         let says = if references.any(|reference| reference.on_delete != OnDelete::Nothing) {
             "says what happens when what it refers to is deleted"
-        } else if spec.ttls().next().is_some() {
+        } else if spec.has_ttl() {
             "has a TTL index"
         } else {
             return Ok(());

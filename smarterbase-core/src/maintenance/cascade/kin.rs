@@ -35,7 +35,7 @@ impl Kin {
             delete_tree: delete_tree::<T>,
             nullify: nullify::<T>,
             delete_root: delete_root::<T>,
-            expire: expire::by_index::<T>,
+            expire: expire::of::<T>(),
         }
     }
 }
