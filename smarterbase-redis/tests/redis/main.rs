@@ -13,6 +13,7 @@ mod lock_queue;
 mod loss;
 mod manifest;
 mod memory;
+mod promotion;
 mod sentinel;
 mod tls;
 mod torture;
