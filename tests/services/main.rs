@@ -16,6 +16,7 @@ mod conditions;
 mod liars;
 mod locks;
 mod manifests;
+mod promotion;
 #[path = "../it/question.rs"]
 mod question;
 mod redis;

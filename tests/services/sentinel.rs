@@ -26,20 +26,6 @@ async fn open(store: &MemoryStore, url: &str) -> Db {
         .unwrap()
 }
 
-/// From here on the replica gets nothing: it cannot log in again.
-fn let_replicas_lag(primary: &RedisServer) {
-    let mut connection = primary.connect().unwrap();
-    for words in [
-        ["CONFIG", "SET", "requirepass", "later"],
-        ["CLIENT", "KILL", "TYPE", "replica"],
-    ] {
-        ::redis::cmd(words[0])
-            .arg(&words[1..])
-            .exec(&mut connection)
-            .unwrap();
-    }
-}
-
 /// A primary with a replica that lags: it never learns that book 3 came to shelf `a`, and book 2 went to `b`.
 struct Scene {
     primary: RedisServer,
@@ -65,7 +51,7 @@ impl Scene {
         }
         sentinel.wait_until_it_sees(&replica).unwrap();
         replica.wait_until_it_follows(&primary).unwrap();
-        let_replicas_lag(&primary);
+        primary.let_replicas_lag().unwrap();
         Book::create(&dbs[0], Book::new("3", "a")).await.unwrap();
         let mut book = Book::get(&dbs[0], &"2".to_owned())
             .required()
