@@ -7,6 +7,8 @@
 
 mod cluster;
 mod contract;
+mod foreign;
+mod join;
 mod left;
 mod link;
 mod lock_queue;

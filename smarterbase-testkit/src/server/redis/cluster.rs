@@ -111,6 +111,32 @@ impl RedisCluster {
         })
     }
 
+    /// Makes two views of a cluster of three: to node 1, the slots that are not node 0's are its own; to the nodes 0 and 2, they
+    /// are node 2's. As after a move that left something else at a remembered address, both answer. It lasts for less than a
+    /// minute, then they hear of each other again.
+    ///
+    /// # Errors
+    /// When a node does not answer, or there are not three.
+    pub fn part_ways(&self) -> io::Result<()> {
+        let [zero, one, two] = &self.nodes[..] else {
+            return Err(io::Error::other("not a cluster of three"));
+        };
+        let ids = (self.id(1)?, self.id(2)?);
+        for (node, stranger) in [(zero, &ids.0), (two, &ids.0), (one, &ids.1)] {
+            let mut command = redis::cmd("CLUSTER");
+            let forgotten = command
+                .arg("FORGET")
+                .arg(stranger)
+                .exec(&mut node.connect()?);
+            forgotten.map_err(io::Error::other)?;
+        }
+        add_slots(&mut one.connect()?, 2, 3)?;
+        add_slots(&mut two.connect()?, 1, 3)?;
+        process::wait_until_ready("the views of the cluster", || {
+            Ok(self.nodes.iter().all(|node| is_complete(node, 2)))
+        })
+    }
+
     /// Whether the node was promoted, by its own account.
     ///
     /// # Errors
@@ -258,16 +284,21 @@ fn start_node(program: &Path, port: u16, timeout: &str) -> io::Result<(RedisServ
 
 /// Gives node `number` of `count` its share of the slots, and an epoch of its own so that no two nodes argue.
 fn own_slots(connection: &mut Connection, number: usize, count: usize) -> io::Result<()> {
+    add_slots(connection, number, count)?;
+    redis::cmd("CLUSTER")
+        .arg("SET-CONFIG-EPOCH")
+        .arg(number + 1)
+        .exec(connection)
+        .map_err(io::Error::other)
+}
+
+/// Gives a node the slots that are the share of node `number` of `count`.
+fn add_slots(connection: &mut Connection, number: usize, count: usize) -> io::Result<()> {
     let (first, end) = (number * SLOTS / count, (number + 1) * SLOTS / count);
     redis::cmd("CLUSTER")
         .arg("ADDSLOTSRANGE")
         .arg(first)
         .arg(end - 1)
-        .exec(connection)
-        .map_err(io::Error::other)?;
-    redis::cmd("CLUSTER")
-        .arg("SET-CONFIG-EPOCH")
-        .arg(number + 1)
         .exec(connection)
         .map_err(io::Error::other)
 }
@@ -293,7 +324,7 @@ fn is_complete(node: &RedisServer, count: usize) -> bool {
     let known = format!("cluster_known_nodes:{count}\r\n");
     info.is_some_and(|info| {
         info.contains("cluster_state:ok")
-            && info.contains("cluster_slots_fail:0\r\n")
+            && info.contains(&format!("cluster_slots_ok:{SLOTS}\r\n"))
             && info.contains(&known)
     })
 }
