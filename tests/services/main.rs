@@ -13,6 +13,7 @@
 
 mod cluster;
 mod conditions;
+mod foreign;
 mod liars;
 mod locks;
 mod manifests;

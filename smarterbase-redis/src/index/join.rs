@@ -22,12 +22,13 @@ use crate::script;
 pub(super) const ANY: &str = "*";
 
 /// The pauses in which whoever made the first shard may make the others.
-const PAUSES: [Duration; 5] = [
+const PAUSES: [Duration; 6] = [
     Duration::from_millis(25),
     Duration::from_millis(50),
     Duration::from_millis(100),
     Duration::from_millis(200),
     Duration::from_millis(400),
+    Duration::from_millis(800),
 ];
 
 impl RedisIndex {
