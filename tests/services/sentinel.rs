@@ -114,3 +114,33 @@ async fn writes_go_on_during_a_failover_and_none_is_lost() {
         })
         .await;
 }
+
+/// What the child process runs stands in `verify.rs`.
+#[test]
+fn sentinels_of_the_environment_are_told_the_password_that_it_names() {
+    let primary = RedisServer::start(&[]).unwrap();
+    let sentinel = RedisSentinel::start(&primary).unwrap();
+    let secret = "pass word/@:?";
+    ::redis::cmd("ACL")
+        .arg(&["SETUSER", "default", "on", &format!(">{secret}")])
+        .exec(&mut sentinel.connect().unwrap())
+        .unwrap();
+    let child = |password: &str| {
+        std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "verify::a_program_that_opens_by_the_environment",
+                "--exact",
+                "--ignored",
+            ])
+            .env("REDIS_URL", sentinel.url())
+            .env("REDIS_SENTINEL_USER", "default")
+            .env("REDIS_SENTINEL_PASSWORD", password)
+            .output()
+            .unwrap()
+    };
+    let used = child(secret);
+    let text = String::from_utf8_lossy(&used.stdout);
+    assert!(used.status.success(), "{text}");
+    assert!(text.contains("1 passed"), "{text}");
+    assert!(!child("wrong").status.success());
+}
