@@ -1,5 +1,5 @@
-//! Programs that do not agree on where Redis is: a foreign cluster at the address that one of them remembers, and two views of one
-//! cluster. Answers stay right, and no instance of an index is in two places.
+//! Programs that do not agree on where Redis is: a foreign cluster at the address that one of them remembers, and two views
+//! of one cluster. Answers stay right, and no instance of an index is in two places.
 
 use std::{collections::BTreeSet, time::Duration};
 
