@@ -24,7 +24,7 @@ use smarterbase_core::{
 /// | Query | Meaning |
 /// |---|---|
 /// | `redis=<percent-encoded URL>` | indexes in Redis, and a fair queue for locks (feature `redis`): `redis://host`, `redis+cluster://host,host` or `redis+sentinel://host,host?service=name` |
-/// | `redis=env` | the same, on the Redis that `REDIS_URL` names, or `REDIS_ADDR`, `REDIS_PASSWORD`, `REDIS_DB` and `REDIS_TLS_ENABLED` |
+/// | `redis=env` | the same, on the Redis that `REDIS_URL` names, with `REDIS_SENTINEL_PASSWORD` where it names Sentinels; or `REDIS_ADDR`, `REDIS_PASSWORD`, `REDIS_DB` and `REDIS_TLS_ENABLED` |
 /// | `index=objects`, `index=redis` or `index=local` | where new collections keep their indexes; `redis` by default where one is given |
 /// | `index_path=<path>` | with `index=local` (feature `local-index`): the file of the index; by default `.sb/index.redb` in the folder of the database |
 /// | `read_only=true` | nothing may be written |

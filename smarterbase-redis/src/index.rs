@@ -1,6 +1,7 @@
 //! [`IndexStore`] on Redis.
 
 mod bounds;
+mod join;
 mod keys;
 mod left;
 
@@ -32,8 +33,6 @@ use crate::{
 
 /// What stands before the nonce in the name of an instance (rule S6).
 const INSTANCE: &str = "redis:";
-/// `begin` replaces whatever instance is there.
-const ANY: &str = "*";
 /// Numbers of Lua are doubles: revisions from here on would lose their last bits.
 const REVISIONS: u64 = 1 << 53;
 /// The most entries of one page.
@@ -128,19 +127,9 @@ impl IndexStore for RedisIndex {
         fresh: Nonce,
         replacing: Option<&str>,
     ) -> Result<String, IndexError> {
-        let replaced = replacing
-            .and_then(|instance| instance.strip_prefix(INSTANCE))
-            .unwrap_or("");
-        let mut shards = shards(collection);
-        // The first shard decides which instance it is; the others follow.
-        let Some(first) = shards.next() else {
-            return Err(unreadable());
-        };
-        let nonce = self
-            .begin_shard(first, placed, fresh.as_str(), replaced)
-            .await?;
-        try_join_all(shards.map(|keys| self.begin_shard(keys, placed, &nonce, ANY))).await?;
-        Ok(format!("{INSTANCE}{nonce}"))
+        let replaced = nonce_named(replacing);
+        self.begin_or_join(collection, placed, fresh, replaced)
+            .await
     }
 
     async fn go_on(
@@ -149,9 +138,7 @@ impl IndexStore for RedisIndex {
         fresh: Nonce,
         replacing: Option<&str>,
     ) -> Result<Option<String>, IndexError> {
-        let replaced = replacing
-            .and_then(|instance| instance.strip_prefix(INSTANCE))
-            .unwrap_or("");
+        let replaced = nonce_named(replacing);
         self.go_on_with_what_is_left(collection, fresh, replaced)
             .await
     }
@@ -338,37 +325,6 @@ fn presence_of(answer: u64) -> Result<Presence, IndexError> {
 }
 
 impl RedisIndex {
-    async fn begin_shard(
-        &self,
-        keys: ShardKeys,
-        placed: &[Placed],
-        nonce: &str,
-        replaced: &str,
-    ) -> Result<String, IndexError> {
-        let mut made = script::MADE.call();
-        made.key(keys.made());
-        let made: Vec<String> = self.link.run(&made).await?;
-        let new: Vec<String> = placed.iter().map(|placed| keys.index(placed)).collect();
-        let old: Vec<String> = made
-            .into_iter()
-            .filter(|key| !key.is_empty() && !new.contains(key))
-            .collect();
-
-        let mut call = script::BEGIN.call();
-        call.key(keys.mark())
-            .key(keys.dirty())
-            .key(keys.made())
-            .key(keys.left());
-        call.key(keys.buckets().collect::<Vec<_>>())
-            .key(&new)
-            .key(&old);
-        call.arg(nonce)
-            .arg(keys::BUCKETS)
-            .arg(new.len())
-            .arg(replaced);
-        self.link.run(&call).await
-    }
-
     /// What the manifests of a part of the ids say.
     async fn manifests_of(
         &self,
@@ -523,6 +479,13 @@ fn nonce_of(collection: &IndexedCollection) -> Result<&str, IndexError> {
     collection.instance.strip_prefix(INSTANCE).ok_or_else(|| {
         IndexError::Lost("the catalog names an instance of another backend".to_owned())
     })
+}
+
+/// The nonce of an instance that may be replaced, `""` for none.
+fn nonce_named(instance: Option<&str>) -> &str {
+    instance
+        .and_then(|instance| instance.strip_prefix(INSTANCE))
+        .unwrap_or("")
 }
 
 fn in_range(revision: u64) -> Result<u64, IndexError> {

@@ -25,7 +25,10 @@
 //!   of the server), and a single sorted set or manifest bucket that was deleted or evicted (each holds a sentinel). The answer is
 //!   [`IndexError::Lost`](smarterbase_core::port::IndexError::Lost) until [`begin`](smarterbase_core::port::IndexStore::begin).
 //!   Single members that a foreign hand removed are not noticed.
-//! - **No call waits longer than its deadline**, 250 ms unless set, and none waits for a connection.
+//! - **An instance is in one place.** Whoever makes its first shard makes the others, so that two processes that see different
+//!   servers behind a slot never share one.
+//! - **No call waits longer than its deadline**, 250 ms unless set, and none waits for a connection. `begin` and `go_on` may wait
+//!   besides, up to 1.6 s, for another process that has begun as well.
 //!
 //! After the *object store* was restored from a backup, the index must be rebuilt: revisions that went back look like late
 //! messages. Until then nothing new is missed. The entries of a document that is written again, or restored by

@@ -10,7 +10,7 @@ mod reply;
 mod sentinel;
 mod supervisor;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use redis::FromRedisValue;
 use smarterbase_core::{
@@ -145,6 +145,11 @@ impl RedisLink {
             Way::One(node) => node.subscribe().await,
             Way::Cluster(cluster) => cluster.subscribe().await,
         }
+    }
+
+    /// Waits about as long, by the clock of the options.
+    pub(crate) async fn pause(&self, wait: Duration) {
+        self.0.options.pause(wait).await;
     }
 
     /// Runs a script; loads it first where the server does not have it.

@@ -100,7 +100,9 @@ impl RedisOptions {
     ///
     /// | Variable | Meaning |
     /// |---|---|
-    /// | `REDIS_URL` | everything, as for [`from_url`](Self::from_url); the others are not looked at then |
+    /// | `REDIS_URL` | everything, as for [`from_url`](Self::from_url); of the others only the next two are looked at then |
+    /// | `REDIS_SENTINEL_PASSWORD` | what Sentinels want to hear, where `REDIS_URL` names some; as it is, without any encoding |
+    /// | `REDIS_SENTINEL_USER` | the user for it, the default one unless set |
     /// | `REDIS_ADDR` | `host[:port]` |
     /// | `REDIS_PASSWORD` | as it is, without any encoding |
     /// | `REDIS_DB` | the number of the database, 0 by default |
@@ -123,7 +125,7 @@ impl RedisOptions {
 
     fn from_variables(variable: impl Fn(&str) -> Result<Option<String>>) -> Result<Self> {
         if let Some(url) = variable("REDIS_URL")? {
-            return Self::from_url(&url);
+            return Self::from_url(&url)?.with_sentinel_variables(variable);
         }
         let address = variable("REDIS_ADDR")?
             .ok_or_else(|| misconfigured("neither REDIS_URL nor REDIS_ADDR is set"))?;
@@ -147,6 +149,23 @@ impl RedisOptions {
             options.connection = options.connection.set_redis_settings(settings);
         }
         Ok(options)
+    }
+
+    fn with_sentinel_variables(
+        self,
+        variable: impl Fn(&str) -> Result<Option<String>>,
+    ) -> Result<Self> {
+        if !matches!(self.topology, Topology::Sentinel(_)) {
+            return Ok(self);
+        }
+        let user = variable("REDIS_SENTINEL_USER")?;
+        match variable("REDIS_SENTINEL_PASSWORD")? {
+            Some(password) => Ok(self.with_sentinel_login(user.unwrap_or_default(), password)),
+            None if user.is_none() => Ok(self),
+            None => Err(misconfigured(
+                "REDIS_SENTINEL_USER is set without REDIS_SENTINEL_PASSWORD",
+            )),
+        }
     }
 
     fn new(connection: ConnectionInfo, topology: Topology, addresses: Vec<ConnectionAddr>) -> Self {
@@ -409,6 +428,47 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Misconfigured, "{text}");
             assert!(text.contains(name) && !text.contains("sesame"), "{text}");
         }
+    }
+
+    /// What each Sentinel is told.
+    fn sentinel_logins(options: &RedisOptions) -> Vec<(Option<String>, Option<String>)> {
+        let clients = options.sentinel_clients().unwrap();
+        let logins = clients.iter().map(|client| {
+            let settings = client.get_connection_info().redis_settings();
+            let text = |part: Option<&str>| part.map(ToOwned::to_owned);
+            (text(settings.username()), text(settings.password()))
+        });
+        logins.collect()
+    }
+
+    #[test]
+    fn the_login_of_sentinels_is_read_beside_the_url() {
+        let url = ("REDIS_URL", "redis+sentinel://:data@one,two?service=x");
+        let password = ("REDIS_SENTINEL_PASSWORD", "p@ss/word");
+        let user = ("REDIS_SENTINEL_USER", "ada");
+        let told = Some("p@ss/word".to_owned());
+        for (variables, expected) in [
+            (vec![url], (None, None)),
+            (vec![url, password], (None, told.clone())),
+            (vec![url, password, user], (Some("ada".to_owned()), told)),
+        ] {
+            let options = from(&variables).unwrap();
+            assert_eq!(sentinel_logins(&options), [expected.clone(), expected]);
+            let settings = options.connection.redis_settings();
+            assert_eq!(settings.password(), Some("data"));
+        }
+    }
+
+    #[test]
+    fn a_user_of_sentinels_without_a_password_is_misconfigured_and_not_shown() {
+        let url = ("REDIS_URL", "redis+sentinel://one?service=x");
+        let user = ("REDIS_SENTINEL_USER", "sesame");
+        let error = from(&[url, user]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misconfigured);
+        let text = format!("{error} {error:?}");
+        assert!(text.contains(user.0) && !text.contains("sesame"), "{text}");
+        // Where nobody is told it, it is not looked at.
+        from(&[("REDIS_URL", "redis://one"), user]).unwrap();
     }
 
     #[test]

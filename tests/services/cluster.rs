@@ -42,9 +42,9 @@ pub(crate) struct Film {
 }
 
 /// The collections that were built again, each time.
-type Rebuilt = Arc<Mutex<Vec<String>>>;
+pub(crate) type Rebuilt = Arc<Mutex<Vec<String>>>;
 
-async fn open(store: &MemoryStore, url: &str, rebuilt: &Rebuilt) -> Db {
+pub(crate) async fn open(store: &MemoryStore, url: &str, rebuilt: &Rebuilt) -> Db {
     // Whether a query scans is what these tests look at, and a busy machine may be slow.
     let options = RedisOptions::from_url(url)
         .unwrap()
@@ -62,7 +62,7 @@ async fn open(store: &MemoryStore, url: &str, rebuilt: &Rebuilt) -> Db {
 }
 
 /// The node that the only shard of a collection lies on.
-fn node_of(cluster: &RedisCluster, db: &Db, collection: &str) -> usize {
+pub(crate) fn node_of(cluster: &RedisCluster, db: &Db, collection: &str) -> usize {
     cluster.first_owner(slot_of(cluster, db, collection))
 }
 
@@ -72,7 +72,7 @@ fn slot_of(cluster: &RedisCluster, db: &Db, collection: &str) -> u16 {
 }
 
 /// How many there are of a genre, and whether the documents had to be listed.
-async fn songs(db: &Db, genre: &str) -> (usize, bool) {
+pub(crate) async fn songs(db: &Db, genre: &str) -> (usize, bool) {
     let found = Song::find_by_genre(db, genre).explain().await.unwrap();
     (found.result.len(), found.profile.requests.lists > 0)
 }

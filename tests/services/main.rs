@@ -13,9 +13,11 @@
 
 mod cluster;
 mod conditions;
+mod foreign;
 mod liars;
 mod locks;
 mod manifests;
+mod promotion;
 #[path = "../it/question.rs"]
 mod question;
 mod redis;

@@ -26,20 +26,6 @@ async fn open(store: &MemoryStore, url: &str) -> Db {
         .unwrap()
 }
 
-/// From here on the replica gets nothing: it cannot log in again.
-fn let_replicas_lag(primary: &RedisServer) {
-    let mut connection = primary.connect().unwrap();
-    for words in [
-        ["CONFIG", "SET", "requirepass", "later"],
-        ["CLIENT", "KILL", "TYPE", "replica"],
-    ] {
-        ::redis::cmd(words[0])
-            .arg(&words[1..])
-            .exec(&mut connection)
-            .unwrap();
-    }
-}
-
 /// A primary with a replica that lags: it never learns that book 3 came to shelf `a`, and book 2 went to `b`.
 struct Scene {
     primary: RedisServer,
@@ -65,7 +51,7 @@ impl Scene {
         }
         sentinel.wait_until_it_sees(&replica).unwrap();
         replica.wait_until_it_follows(&primary).unwrap();
-        let_replicas_lag(&primary);
+        primary.let_replicas_lag().unwrap();
         Book::create(&dbs[0], Book::new("3", "a")).await.unwrap();
         let mut book = Book::get(&dbs[0], &"2".to_owned())
             .required()
@@ -127,4 +113,34 @@ async fn writes_go_on_during_a_failover_and_none_is_lost() {
             ids.clone()
         })
         .await;
+}
+
+/// What the child process runs stands in `verify.rs`.
+#[test]
+fn sentinels_of_the_environment_are_told_the_password_that_it_names() {
+    let primary = RedisServer::start(&[]).unwrap();
+    let sentinel = RedisSentinel::start(&primary).unwrap();
+    let secret = "pass word/@:?";
+    ::redis::cmd("ACL")
+        .arg(&["SETUSER", "default", "on", &format!(">{secret}")])
+        .exec(&mut sentinel.connect().unwrap())
+        .unwrap();
+    let child = |password: &str| {
+        std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "verify::a_program_that_opens_by_the_environment",
+                "--exact",
+                "--ignored",
+            ])
+            .env("REDIS_URL", sentinel.url())
+            .env("REDIS_SENTINEL_USER", "default")
+            .env("REDIS_SENTINEL_PASSWORD", password)
+            .output()
+            .unwrap()
+    };
+    let used = child(secret);
+    let text = String::from_utf8_lossy(&used.stdout);
+    assert!(used.status.success(), "{text}");
+    assert!(text.contains("1 passed"), "{text}");
+    assert!(!child("wrong").status.success());
 }

@@ -58,7 +58,7 @@ pub trait IndexStore: Send + Sync + std::fmt::Debug + 'static {
 
     /// Makes the backend empty and ready to be filled for the placements, under a new instance named with `fresh`, if
     /// the instance now is `replacing` (`None`: there is none). Gives the instance that is there afterwards: processes
-    /// that begin at the same time agree on one.
+    /// that begin at the same time agree on one. No instance is ever in two places: each call has another `fresh`.
     ///
     /// # Errors
     /// [`IndexError::Unavailable`], [`IndexError::Refused`].

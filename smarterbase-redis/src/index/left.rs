@@ -14,7 +14,7 @@ use smarterbase_core::{
 };
 
 use super::{
-    ANY, INSTANCE, RedisIndex, keys, keys::ShardKeys, nonce_of, parts_of, shards, unreadable,
+    INSTANCE, RedisIndex, join::ANY, keys, keys::ShardKeys, nonce_of, parts_of, shards, unreadable,
 };
 use crate::script;
 
@@ -41,6 +41,10 @@ impl RedisIndex {
         let nonce = self.go_on_shard(&first, fresh.as_str(), replaced).await?;
         if nonce.is_empty() {
             return Ok(None);
+        }
+        if nonce != fresh.as_str() {
+            let is_there = self.join(collection, &[], &nonce).await?;
+            return Ok(is_there.then(|| format!("{INSTANCE}{nonce}")));
         }
         let others = shards.map(async |keys| {
             let joined = self.go_on_shard(&keys, &nonce, ANY).await?;

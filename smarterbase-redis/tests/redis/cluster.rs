@@ -119,7 +119,7 @@ impl Scene {
 }
 
 /// A collection whose only shard lies on this node.
-fn name_on(cluster: &RedisCluster, node: usize) -> String {
+pub(crate) fn name_on(cluster: &RedisCluster, node: usize) -> String {
     let database = Nonce::from_random([7; 13]);
     let mut names = (0..1_000).map(|number| format!("users-{number}"));
     let found = names.find(|name| {
@@ -129,14 +129,14 @@ fn name_on(cluster: &RedisCluster, node: usize) -> String {
     found.unwrap()
 }
 
-fn slot_of(cluster: &RedisCluster, rig: &Rig) -> u16 {
+pub(crate) fn slot_of(cluster: &RedisCluster, rig: &Rig) -> u16 {
     let IndexedCollection { database, name, .. } = &rig.collection;
     cluster
         .slot_of(&format!("sb:{{{database}.{name}.0}}:ep"))
         .unwrap()
 }
 
-async fn count(rig: &Rig) -> Result<u64, IndexError> {
+pub(crate) async fn count(rig: &Rig) -> Result<u64, IndexError> {
     rig.index
         .count(&rig.collection, &rig.placed[0], &all())
         .await

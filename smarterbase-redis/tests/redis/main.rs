@@ -7,12 +7,15 @@
 
 mod cluster;
 mod contract;
+mod foreign;
+mod join;
 mod left;
 mod link;
 mod lock_queue;
 mod loss;
 mod manifest;
 mod memory;
+mod promotion;
 mod sentinel;
 mod tls;
 mod torture;

@@ -44,9 +44,19 @@ impl Scene {
             .unwrap()
     }
 
-    /// The Sentinel knows no primary any more.
-    fn forget(&self) {
-        self.tell_the_sentinel(&["REMOVE", self.sentinel.service()]);
+    /// A collection without documents on the primary.
+    async fn users(&self) -> Rig {
+        let index: Arc<dyn IndexStore> = shared(&RedisIndex::new(self.link().await));
+        Rig::begin(&index, "users", KeyKind::Text, 1).await
+    }
+
+    /// The Sentinel knows no primary any more, where a collection is; with a server that it can be told of.
+    async fn without_a_primary() -> (Self, Rig, RedisServer) {
+        let scene = Self::new();
+        let users = scene.users().await;
+        let other = RedisServer::start(&[]).unwrap();
+        scene.tell_the_sentinel(&["REMOVE", scene.sentinel.service()]);
+        (scene, users, other)
     }
 
     /// The Sentinel takes this server for the primary.
@@ -59,18 +69,6 @@ impl Scene {
         let mut connection = self.sentinel.connect().unwrap();
         let mut command = redis::cmd("SENTINEL");
         command.arg(what).exec(&mut connection).unwrap();
-    }
-
-    /// From here on the replica gets nothing: it cannot log in again.
-    fn let_the_replica_lag(&self) {
-        let mut connection = self.primary.connect().unwrap();
-        for command in ["CONFIG SET requirepass later", "CLIENT KILL TYPE replica"] {
-            let mut words = command.split(' ');
-            redis::cmd(words.next().unwrap())
-                .arg(words.collect::<Vec<_>>())
-                .exec(&mut connection)
-                .unwrap();
-        }
     }
 }
 
@@ -101,7 +99,7 @@ async fn a_replica_that_lags_and_is_promoted_is_found_and_noticed() {
         .put(&id("1"), &Live::none(), &[(0, text("ada"))])
         .await;
     scene.replica.wait_until_it_follows(&scene.primary).unwrap();
-    scene.let_the_replica_lag();
+    scene.primary.let_replicas_lag().unwrap();
     users
         .put(&id("2"), &Live::none(), &[(0, text("eve"))])
         .await;
@@ -132,14 +130,7 @@ async fn a_replica_that_lags_and_is_promoted_is_found_and_noticed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_primary_that_steps_down_is_left() {
     let scene = Scene::new();
-    let link = scene.link().await;
-    let users = Rig::begin(
-        &shared(&RedisIndex::new(link.clone())),
-        "users",
-        KeyKind::Text,
-        1,
-    )
-    .await;
+    let users = scene.users().await;
     scene.tell_the_sentinel(&["FAILOVER", scene.sentinel.service()]);
     until("the successor is found", async || {
         matches!(count(&users).await, Err(IndexError::Lost(_)))
@@ -213,12 +204,7 @@ async fn what_sentinels_cannot_answer_is_misconfigured_with_the_reason() {
 /// It answers as ever, so only a look at the Sentinels can tell; there is one every half minute.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_primary_that_the_sentinels_gave_up_is_left() {
-    let scene = Scene::new();
-    let link = scene.link().await;
-    let index: Arc<dyn IndexStore> = shared(&RedisIndex::new(link));
-    let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
-    let other = RedisServer::start(&[]).unwrap();
-    scene.forget();
+    let (scene, users, other) = Scene::without_a_primary().await;
     scene.watch(&other);
     until("the Sentinels are asked again", async || {
         matches!(count(&users).await, Err(IndexError::Lost(_)))
@@ -229,12 +215,7 @@ async fn a_primary_that_the_sentinels_gave_up_is_left() {
 /// The look that comes to nothing is made again a second later, and not after another half minute.
 #[tokio::test(flavor = "multi_thread")]
 async fn sentinels_that_name_no_primary_are_asked_again_soon() {
-    let scene = Scene::new();
-    let link = scene.link().await;
-    let index: Arc<dyn IndexStore> = shared(&RedisIndex::new(link));
-    let users = Rig::begin(&index, "users", KeyKind::Text, 1).await;
-    let other = RedisServer::start(&[]).unwrap();
-    scene.forget();
+    let (scene, users, other) = Scene::without_a_primary().await;
     sleep(Duration::from_secs(36)).await;
     assert_eq!(count(&users).await.unwrap(), 0, "it is kept meanwhile");
     scene.watch(&other);

@@ -170,6 +170,23 @@ impl RedisServer {
         })
     }
 
+    /// From here on the replicas of this primary get nothing: they cannot log in again, and neither can anybody else.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn let_replicas_lag(&self) -> io::Result<()> {
+        let mut connection = self.connect()?;
+        for words in [
+            ["CONFIG", "SET", "requirepass", "later"],
+            ["CLIENT", "KILL", "TYPE", "replica"],
+        ] {
+            let mut command = redis::cmd(words[0]);
+            let done = command.arg(&words[1..]).exec(&mut connection);
+            done.map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+
     fn replication(&self) -> io::Result<InfoDict> {
         let mut command = redis::cmd("INFO");
         let info = command.arg("replication").query(&mut self.connect()?);

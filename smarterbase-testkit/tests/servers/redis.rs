@@ -105,10 +105,8 @@ fn a_dropped_server_leaves_no_process() {
 #[test]
 fn a_cluster_of_three_serves_every_slot() {
     let cluster = RedisCluster::start(3).unwrap();
-    let client = redis::cluster::ClusterClient::new(cluster.urls()).unwrap();
-    let mut connection = client.get_connection().unwrap();
     for number in 0..300 {
-        let _: () = connection.set(format!("key-{number}"), number).unwrap();
+        set_on_its_node(&cluster, &format!("key-{number}"));
     }
     let counts: Vec<usize> = cluster
         .nodes()
@@ -122,21 +120,61 @@ fn a_cluster_of_three_serves_every_slot() {
 #[test]
 fn a_restarted_cluster_node_serves_its_slots_again() {
     let mut cluster = RedisCluster::start(3).unwrap();
-    let client = redis::cluster::ClusterClient::new(cluster.urls()).unwrap();
     for number in 0..30 {
-        let _: () = client
-            .get_connection()
-            .unwrap()
-            .set(format!("key-{number}"), number)
-            .unwrap();
+        set_on_its_node(&cluster, &format!("key-{number}"));
     }
     cluster.nodes_mut()[1].restart().unwrap();
     cluster.wait_until_complete().unwrap();
     assert_eq!(key_count(&mut cluster.nodes()[1].connect().unwrap()), 0);
-    let mut connection = client.get_connection().unwrap();
     for number in 0..30 {
-        let _: () = connection.set(format!("key-{number}"), number).unwrap();
+        set_on_its_node(&cluster, &format!("key-{number}"));
     }
+}
+
+#[test]
+fn another_cluster_takes_the_addresses_of_one_and_has_none_of_its_keys() {
+    let mut cluster = RedisCluster::start(2).unwrap();
+    set_on_its_node(&cluster, "key");
+    let (url, id) = (cluster.url(), id_of(&cluster));
+    cluster.replace().unwrap();
+    assert_eq!(cluster.url(), url);
+    assert_ne!(id_of(&cluster), id);
+    for node in cluster.nodes() {
+        assert_eq!(key_count(&mut node.connect().unwrap()), 0);
+    }
+    set_on_its_node(&cluster, "key");
+}
+
+#[test]
+fn a_replica_of_a_cluster_is_promoted_when_its_primary_dies() {
+    let mut cluster = RedisCluster::start_with_replicas(3).unwrap();
+    let owner = cluster.first_owner(cluster.slot_of("key").unwrap());
+    set_on_its_node(&cluster, "key");
+    let replica = owner + 3;
+    let nodes = cluster.nodes();
+    nodes[replica].wait_until_it_follows(&nodes[owner]).unwrap();
+    assert!(!cluster.is_primary(replica).unwrap());
+    cluster.nodes_mut()[owner].kill();
+    let begun = Instant::now();
+    while !cluster.is_primary(replica).unwrap() {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut connection = cluster.nodes()[replica].connect().unwrap();
+    assert_eq!(value(&mut connection).as_deref(), Some("value"));
+}
+
+/// Nodes that do not own the slot of a key refuse it.
+fn set_on_its_node(cluster: &RedisCluster, key: &str) {
+    let owner = cluster.first_owner(cluster.slot_of(key).unwrap());
+    let mut connection = cluster.nodes()[owner].connect().unwrap();
+    let _: () = connection.set(key, "value").unwrap();
+}
+
+fn id_of(cluster: &RedisCluster) -> String {
+    let mut command = redis::cmd("CLUSTER");
+    let mut connection = cluster.nodes()[0].connect().unwrap();
+    command.arg("MYID").query(&mut connection).unwrap()
 }
 
 fn with_a_key() -> RedisServer {
