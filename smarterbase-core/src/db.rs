@@ -35,7 +35,7 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::sync::DropGuard;
 
 use crate::{
-    document::{Document, Id},
+    document::{Document, Id, Timestamp},
     error::Result,
     format::database::ProbeReport,
     maintenance::{
@@ -87,6 +87,12 @@ impl Db {
     pub fn new_id<T: Document>(&self) -> Id<T> {
         let now = self.engine.now();
         Id::from_uuid(self.engine.moment(now, true, |moment| moment.new_uuid()))
+    }
+
+    /// The time by this database's clock, which stamps documents and judges TTL indexes.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.engine.now()
     }
 
     /// The requests that this handle's engine made so far, every attempt counted. Take two and subtract them.
@@ -245,16 +251,21 @@ impl Db {
 
     /// Deletes every document of `T` that is past its time by a TTL index (`#[index(ttl = "30d")]`), as `delete` does it, with
     /// what its references say. Each is judged again when it goes: one whose moment was moved meanwhile stays. Programs that told
-    /// their types do this by themselves (see [`DbBuilder::expire_every`]). The clock is that of this process.
+    /// their types do this by themselves (see [`DbBuilder::expire_every`]). The clock is that of this process. Does nothing for a
+    /// type without a TTL index.
     ///
-    /// Finds 256 at a time by the index, and deletes eight at a time. A document that cannot be deleted does not keep it from the
-    /// others: the first error is given after all, and what went is gone. It gives up when the store does not answer, and after 16
-    /// failures. Safe to run from
-    /// several processes at once. Does nothing for a type without a TTL index.
+    /// Finds 256 at a time by the index, and deletes eight at a time. A document that cannot be deleted keeps no other one back, and
+    /// an index that is not ready no other one: the first error is given after all, and what went is gone. It gives up when the store
+    /// does not answer, and after 16 failures. What was left half way the next call goes on with. Safe to run from several processes
+    /// at once.
     ///
     /// # Errors
-    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer, or the index is not ready
-    ///   (`SB-INDEX-UNAVAILABLE`): documents are not scanned for it.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable): the store does not answer, or an index is not ready
+    ///   (`SB-INDEX-UNAVAILABLE`), a TTL index or one over a reference: documents are not scanned for it.
+    /// - [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown): more depends on a document than goes in one transaction, and only some of
+    ///   it went; for example because the document was renewed meanwhile, so that it stays.
+    /// - [`Corrupt`](crate::ErrorKind::Corrupt), [`Unsupported`](crate::ErrorKind::Unsupported): a document, or one that depends on it,
+    ///   cannot be read.
     /// - those of [`delete`](crate::db::DocumentExt::delete); a document that another one holds back is counted instead.
     pub async fn delete_expired<T: Document>(&self) -> Result<ExpiryReport> {
         let report = expire::of_type::<T>(&self.engine).await;

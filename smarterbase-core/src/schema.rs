@@ -184,9 +184,9 @@ impl Db {
     /// Tells the database the types of this program, so that deleting a document does what the references to it say:
     /// `let db = smarterbase::open("./data").await?.with_schema::<Shop>();`. The first list stands.
     ///
-    /// Programs that write types with `on_delete` or with a TTL index need it. Those with a TTL index delete what is past its
-    /// time from now on, from time to time (see [`DbBuilder::expire_every`](crate::db::DbBuilder::expire_every)); outside of a
-    /// tokio runtime that begins with the first operation.
+    /// Programs that create, change or delete documents of a type with `on_delete` or with a TTL index need it. What is past its time
+    /// is deleted from now on, from time to time (see [`DbBuilder::expire_every`](crate::db::DbBuilder::expire_every)); outside of a
+    /// tokio runtime that begins with the first operation. Tools that run as `cargo smarterbase` delete nothing by themselves.
     #[must_use]
     pub fn with_schema<S: Schema>(self) -> Self {
         let types = S::TYPES.iter().map(|document| document.kin).collect();

@@ -268,8 +268,10 @@ impl DbBuilder {
     }
 
     /// How often this process deletes documents that are past their time by a TTL index, of the types that it
-    /// [told](Db::with_schema): every minute and a little, unless told otherwise (1 s to 365 days); `None`: only when
-    /// [`delete_expired`](Db::delete_expired) is called. Each look costs one request of the index, and a GET of the catalog.
+    /// [told](Db::with_schema): every minute and up to a quarter more, the first time within ten seconds, unless told otherwise (1 s
+    /// to 365 days); `None`: only when [`delete_expired`](Db::delete_expired) is called. A look asks each TTL index once, with a LIST or a
+    /// call of the backend for each shard, and the catalog. A document that cannot go is left alone for 5 minutes, then for twice as
+    /// long each time, up to an hour.
     #[must_use]
     pub fn expire_every(mut self, interval: Option<Duration>) -> Self {
         self.expire_every = interval;

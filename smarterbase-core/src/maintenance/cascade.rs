@@ -24,9 +24,9 @@ use crate::{
     error::{Code, Error, Result},
     format::path::EncodedId,
     operation::{
-        Collection, Engine, View,
+        Collection, View,
         read::{self, Fetched},
-        relations::{Ancestry, Kin},
+        relations::{Ancestry, Condition, Kin},
         transaction::{self, attempt::Kind},
         verb::{encode_key, not_found, remove},
     },
@@ -50,14 +50,50 @@ pub struct CascadePlan {
     pub is_complete: bool,
 }
 
-/// Deletes a document of a type that others may refer to, while `still` says so of what is there.
+/// Deletes a document of a type that others may refer to.
 pub(crate) async fn delete<T: Document>(
     view: &View,
     collection: &Arc<Collection>,
     id: &EncodedId,
-    still: impl Fn(&Fetched) -> Result<bool> + Send + Sync,
 ) -> Result<bool> {
-    delete_under::<T>(view, collection, id, &still, &Ancestry::default()).await
+    let always = |_: &Fetched| Ok(true);
+    delete_under::<T>(view, collection, id, &always, &Ancestry::default()).await
+}
+
+/// The same while `still` says so of what is there: judged inside of every transaction that deletes something of it. A journal, or
+/// somebody who asks again, carries on what was left half way.
+pub(crate) async fn delete_while<T: Document>(
+    view: &View,
+    collection: &Arc<Collection>,
+    id: &EncodedId,
+    still: impl Fn(&Fetched) -> Result<bool> + Send + Sync,
+    is_repeated: bool,
+) -> Result<bool> {
+    let root = Root {
+        collection,
+        id,
+        still: &still,
+    };
+    let ancestry = Ancestry::while_holds(&root, is_repeated);
+    delete_under::<T>(view, collection, id, &still, &ancestry).await
+}
+
+/// The document that a deletion began with.
+struct Root<'a, F> {
+    collection: &'a Arc<Collection>,
+    id: &'a EncodedId,
+    still: &'a F,
+}
+
+impl<F: Fn(&Fetched) -> Result<bool> + Send + Sync> Condition for Root<'_, F> {
+    fn holds<'a>(&'a self, view: &'a View) -> BoxFuture<'a, Result<bool>> {
+        async move {
+            let there = read::fetch(view, self.collection, self.id).await?;
+            let live = read::live(self.collection, self.id, there)?;
+            live.map_or(Ok(false), |fetched| (self.still)(&fetched))
+        }
+        .boxed()
+    }
 }
 
 async fn delete_under<T: Document>(
@@ -65,7 +101,7 @@ async fn delete_under<T: Document>(
     collection: &Arc<Collection>,
     id: &EncodedId,
     still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
-    ancestry: &Ancestry,
+    ancestry: &Ancestry<'_>,
 ) -> Result<bool> {
     let deleted = delete_with_dependants::<T>(view, collection, id, still, ancestry).await;
     ancestry.note(&deleted, |deleted| *deleted);
@@ -77,7 +113,7 @@ async fn delete_with_dependants<T: Document>(
     collection: &Arc<Collection>,
     id: &EncodedId,
     still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
-    ancestry: &Ancestry,
+    ancestry: &Ancestry<'_>,
 ) -> Result<bool> {
     if view.relations.referring_to(collection.name()).is_empty() {
         return alone::<T>(view, collection, id, still).await;
@@ -92,7 +128,7 @@ async fn delete_with_dependants<T: Document>(
     match at_once::<T>(view, collection, id, still, ancestry).await? {
         Outcome::Deleted(deleted) => Ok(deleted),
         // Part of a larger deletion: who forbids it may go along with another part.
-        Outcome::Forbidden(..) if ancestry.entry.is_some() => {
+        Outcome::Forbidden(..) if ancestry.is_part() => {
             pieces::delete::<T>(view, collection, id, still, ancestry).await
         }
         Outcome::Forbidden(kin, by) => Err(restricted(kin.spec.collection, &by)),
@@ -158,14 +194,14 @@ enum Outcome {
 
 /// Boxed, as all that is large: a deletion in pieces stands 32 deep on the stack.
 fn at_once<'a, T: Document>(
-    engine: &'a Arc<Engine>,
+    view: &'a View,
     collection: &'a Arc<Collection>,
     id: &'a EncodedId,
     still: &'a (impl Fn(&Fetched) -> Result<bool> + Send + Sync),
-    ancestry: &'a Ancestry,
+    ancestry: &'a Ancestry<'a>,
 ) -> BoxFuture<'a, Result<Outcome>> {
-    let ended = transaction::run(engine, Kind::ReadWrite, move |attempt| async move {
-        within::<T>(&View::of(attempt), collection, id, still, ancestry).await
+    let ended = transaction::run(view, Kind::ReadWrite, move |attempt| async move {
+        within::<T>(&view.inside(attempt), collection, id, still, ancestry).await
     });
     async move {
         match ended.await {
@@ -183,13 +219,16 @@ fn within<'a, T: Document>(
     collection: &'a Arc<Collection>,
     id: &'a EncodedId,
     still: &'a (impl Fn(&Fetched) -> Result<bool> + Send + Sync),
-    ancestry: &'a Ancestry,
+    ancestry: &'a Ancestry<'a>,
 ) -> BoxFuture<'a, Result<Outcome>> {
     async move {
         let there = read::fetch_to_replace(view, collection, id).await?;
         match read::live(collection, id, there)? {
             Some(fetched) if still(&fetched)? => {}
             _ => return Ok(Outcome::Deleted(false)),
+        }
+        if ancestry.is_part() && !ancestry.is_wanted(view).await? {
+            return Ok(Outcome::Deleted(false));
         }
         let collected = tree::collect(view, collection.spec, id, most(view), &ancestry.documents);
         let Collected::Whole(tree) = collected.await? else {

@@ -1,29 +1,34 @@
 //! Deletes documents that are past their time, which TTL indexes name: when asked to, and again and again while the database
 //! is open.
+//!
+//! The index names candidates; each is judged when it goes, inside of what deletes it. Nothing is kept of a deletion that was left
+//! half way: the index names the document again.
 
-use std::{
-    ops::Bound,
-    sync::{Arc, Weak},
-    time::Duration,
+mod watch;
+
+use std::{ops::Bound, sync::Arc, time::Duration};
+
+use futures::{
+    FutureExt,
+    future::{BoxFuture, join_all},
 };
 
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
-
+pub(crate) use self::watch::watch;
 pub use crate::operation::expiry::ExpiryReport;
 use crate::{
     document::{Document, Scalar, Timestamp},
     error::{Code, Error, ErrorKind, Result},
     maintenance::cascade,
     operation::{
-        Collection, Engine, View, metric,
-        outage::Fallback,
+        Collection, Engine, View,
+        expiry::Held,
+        metric,
         read::{self, Fetched},
-        relations::{Expire, Kin},
+        relations::Expire,
     },
     query::{
+        index_walk::{self, Candidate, Source, Wanted},
         range::IndexRange,
-        selection::Selection,
-        walk::{self, Batch, Found},
     },
 };
 
@@ -34,26 +39,6 @@ const AT_ONCE: usize = 8;
 /// How many may fail before a look gives up.
 const MOST_FAILURES: usize = 16;
 
-/// Deletes what is past its time by any TTL index of a type.
-pub(crate) async fn of_type<T: Document>(engine: &Arc<Engine>) -> Result<ExpiryReport> {
-    engine.check_open()?;
-    let view = View::plain(engine.clone());
-    all(&view, T::SPEC.ttls(), by_index::<T>).await
-}
-
-async fn all(
-    view: &View,
-    ttls: impl Iterator<Item = (u16, Duration)>,
-    expire: Expire,
-) -> Result<ExpiryReport> {
-    let mut report = ExpiryReport::default();
-    for (ordinal, ttl) in ttls {
-        let last = view.now().saturating_sub(ttl);
-        report = report.and(expire(view, ordinal, last).await?);
-    }
-    Ok(report)
-}
-
 /// What deletes by a TTL index, for types that have one: for others it need not be compiled.
 pub(super) const fn of<T: Document>() -> Option<Expire> {
     match T::SPEC.has_ttl() {
@@ -62,70 +47,58 @@ pub(super) const fn of<T: Document>() -> Option<Expire> {
     }
 }
 
-/// Deletes what is past its time by one TTL index: what has a moment in it up to `last`.
-fn by_index<T: Document>(
-    view: &View,
-    ordinal: u16,
-    last: Timestamp,
-) -> BoxFuture<'_, Result<ExpiryReport>> {
-    async move {
-        let collection = view.collection::<T>();
-        let range = up_to::<T>(ordinal, last)?;
-        let mut selection = Selection::<T>::by_entry(range.clone());
-        // Reading every document each time would cost more than it is worth.
-        selection.fallback = Some(Fallback::Never);
-        let (mut look, mut after) = (Look::default(), None);
-        loop {
-            let Batch { found, has_more } =
-                walk::page(view, &collection, &selection, after.as_ref(), PAGE).await?;
-            after = found.last().map(|found| found.place.clone());
-            look.delete_all(view, &collection, &range, found).await?;
-            if !has_more {
-                return look.failure.map_or(Ok(look.report), Err);
-            }
-        }
-    }
-    .boxed()
+/// Deletes what is past its time by any TTL index of a type.
+pub(crate) async fn of_type<T: Document>(engine: &Arc<Engine>) -> Result<ExpiryReport> {
+    engine.check_open()?;
+    let ended = by_every_index(engine, T::SPEC.ttls(), by_index::<T>, &Held::default()).await;
+    ended.failure.map_or(Ok(ended.report), Err)
 }
 
-/// One walk along an index. A document that cannot be deleted does not keep it from the others.
+/// What became of something, and the first error; what was done before it is done.
 #[derive(Default)]
-struct Look {
+struct Ended {
     report: ExpiryReport,
-    failures: usize,
-    /// The first one.
     failure: Option<Error>,
 }
 
-impl Look {
-    async fn delete_all<T: Document>(
-        &mut self,
-        view: &View,
-        collection: &Arc<Collection>,
-        range: &IndexRange,
-        found: Vec<Found<T>>,
-    ) -> Result<()> {
-        let deletions = found
-            .into_iter()
-            .map(|found| delete::<T>(view, collection, range, found));
-        let mut deletions = stream::iter(deletions).buffer_unordered(AT_ONCE);
-        while let Some(deletion) = deletions.next().await {
-            match deletion {
-                Ok(report) => self.report = self.report.and(report),
-                Err(error) => self.note(error)?,
-            }
+/// One index that is not ready, or fails, keeps no other one back.
+async fn by_every_index(
+    engine: &Arc<Engine>,
+    ttls: impl Iterator<Item = (u16, Duration)>,
+    expire: Expire,
+    held: &Held,
+) -> Ended {
+    let view = View::plain(engine.clone()).without_scans();
+    held.forget_old(view.clock.elapsed());
+    let mut ended = Ended::default();
+    for (ordinal, ttl) in ttls {
+        let last = view.now().saturating_sub(ttl);
+        match expire(&view, ordinal, last, held).await {
+            Ok(report) => ended.report = ended.report.and(report),
+            Err(error) => ended.failure = ended.failure.or(Some(error)),
         }
-        Ok(())
     }
+    ended
+}
 
-    fn note(&mut self, error: Error) -> Result<()> {
-        self.failures += 1;
-        if error.kind() == ErrorKind::Unavailable || self.failures == MOST_FAILURES {
-            return Err(error);
-        }
-        self.failure.get_or_insert(error);
-        Ok(())
+/// Deletes what is past its time by one TTL index: what has a moment in it up to `last`.
+fn by_index<'a, T: Document>(
+    view: &'a View,
+    ordinal: u16,
+    last: Timestamp,
+    held: &'a Held,
+) -> BoxFuture<'a, Result<ExpiryReport>> {
+    async move {
+        let look = Look {
+            view,
+            collection: &view.collection::<T>(),
+            range: up_to::<T>(ordinal, last)?,
+            held,
+        };
+        let ended = look.delete_all::<T>().await?;
+        ended.failure.map_or(Ok(ended.report), Err)
     }
+    .boxed()
 }
 
 /// The moments up to `last`. A document without one has no end.
@@ -138,78 +111,122 @@ fn up_to<T: Document>(ordinal: u16, last: Timestamp) -> Result<IndexRange> {
     IndexRange::new(T::SPEC, ordinal, &[], Some(bounds))
 }
 
-/// Deletes one document, if it is still past its time when it goes.
-async fn delete<T: Document>(
-    view: &View,
-    collection: &Arc<Collection>,
-    range: &IndexRange,
-    found: Found<T>,
-) -> Result<ExpiryReport> {
-    let id = found.place.id;
-    let still = |fetched: &Fetched| {
-        let document = read::decode::<T>(collection, &id, fetched.clone())?;
-        Ok(range.first_value(&*document, false)?.is_some())
-    };
-    let mut report = ExpiryReport::default();
-    match cascade::delete::<T>(view, collection, &id, still).await {
-        Ok(deleted) => report.deleted = u64::from(deleted),
-        Err(error) if is_restricted(&error) => report.restricted = 1,
-        Err(error) => return Err(error),
-    }
-    metric::expired(collection.name(), report.deleted);
-    Ok(report)
+/// One walk along a TTL index.
+struct Look<'a> {
+    view: &'a View,
+    collection: &'a Arc<Collection>,
+    range: IndexRange,
+    held: &'a Held,
 }
 
-fn is_restricted(error: &Error) -> bool {
-    error.code() == Code::RESTRICTED.text()
-}
-
-/// Deletes from time to time what is past its time, of every type that the program has told. One task per engine; it ends with
-/// the database.
-pub(crate) fn watch(engine: &Arc<Engine>, every: Duration) {
-    let (clock, ending) = (engine.clock.clone(), engine.outages.ending.clone());
-    let engine_of_others = Arc::downgrade(engine);
-    engine.tasks.spawn(async move {
-        while let Some(pause) = pause(&engine_of_others, every) {
-            let slept = ending.run_until_cancelled(clock.sleep(pause)).await;
-            let Some(engine) = slept.and_then(|()| engine_of_others.upgrade()) else {
-                return;
-            };
-            if ending.run_until_cancelled(run(&engine)).await.is_none() {
-                return;
+impl Look<'_> {
+    /// Page by page. A document that cannot be deleted does not keep it from the others.
+    async fn delete_all<T: Document>(&self) -> Result<Ended> {
+        let wanted = Wanted {
+            range: &self.range,
+            demands: &[],
+            descending: false,
+        };
+        let (mut ended, mut failures, mut after) = (Ended::default(), 0, None);
+        loop {
+            let asked = index_walk::ask(self.view, self.collection, &wanted, after.as_ref(), PAGE);
+            let answer = asked.await?.ok_or_else(|| self.not_ready())?;
+            let candidates = index_walk::group(answer.page.hits);
+            for wave in Vec::from(candidates).chunks(AT_ONCE) {
+                let deletions = wave.iter().map(|one| self.delete::<T>(&answer.source, one));
+                for deletion in join_all(deletions).await {
+                    failures += usize::from(deletion.is_err());
+                    let gives_up =
+                        failures == MOST_FAILURES || deletion.as_ref().is_err_and(concerns_all);
+                    ended.note(deletion);
+                    if gives_up {
+                        return Ok(ended);
+                    }
+                }
+            }
+            after = answer.last;
+            if !answer.page.has_more {
+                return Ok(ended);
             }
         }
-    });
-}
+    }
 
-/// Processes that start together do not run in step.
-fn pause(engine: &Weak<Engine>, every: Duration) -> Option<Duration> {
-    let most = u64::try_from(every.as_millis() / 4).unwrap_or(u64::MAX);
-    let jitter = engine.upgrade()?.rng.below(most.max(1));
-    Some(every + Duration::from_millis(jitter))
-}
+    /// Deletes one document, if it is still past its time when it goes; counts nothing where it is too early to try it again.
+    async fn delete<T: Document>(
+        &self,
+        source: &Source,
+        candidate: &Candidate,
+    ) -> Result<ExpiryReport> {
+        let (id, now) = (&candidate.place.id, self.view.clock.elapsed());
+        if self.held.holds(id, now) {
+            return Ok(ExpiryReport::default());
+        }
+        let deleted = self.delete_now::<T>(source, candidate).await;
+        match &deleted {
+            Ok(report) if report.restricted == 0 => self.held.release(id),
+            _ => self.held.hold(id, now),
+        }
+        deleted
+    }
 
-/// One that fails does not keep it from the others.
-async fn run(engine: &Arc<Engine>) {
-    let view = View::plain(engine.clone());
-    for kin in engine.relations.types() {
-        let Some(expire) = kin.expire else {
-            continue;
+    async fn delete_now<T: Document>(
+        &self,
+        source: &Source,
+        candidate: &Candidate,
+    ) -> Result<ExpiryReport> {
+        let (view, collection, id) = (self.view, self.collection, &candidate.place.id);
+        let still = |fetched: &Fetched| {
+            let document = read::decode::<T>(collection, id, fetched.clone())?;
+            Ok(self.range.first_value(&*document, false)?.is_some())
         };
-        if let Err(error) = all(&view, kin.spec.ttls(), expire).await {
-            report(kin, &error);
+        let mut report = ExpiryReport::default();
+        match cascade::delete_while::<T>(view, collection, id, still, true).await {
+            Ok(true) => report.deleted = 1,
+            Ok(false) => self.sweep::<T>(source, candidate).await?,
+            Err(error) if error.code() == Code::RESTRICTED.text() => report.restricted = 1,
+            Err(error) => return Err(error),
+        }
+        metric::expired(collection.name(), report.deleted);
+        Ok(report)
+    }
+
+    /// An entry that named a document in vain may be one that is left over.
+    async fn sweep<T: Document>(&self, source: &Source, candidate: &Candidate) -> Result<()> {
+        let entries: Vec<_> = candidate.entries.iter().map(|hit| (source, hit)).collect();
+        let id = &candidate.place.id;
+        index_walk::load::<T>(self.view, self.collection, id, &entries).await?;
+        Ok(())
+    }
+
+    fn not_ready(&self) -> Error {
+        let index = self.range.spec.indexes[usize::from(self.range.ordinal)].name;
+        let text = format!(
+            "the TTL index {index} is not ready, and documents are not read one by one for it; a new one is built by \
+             `rebuild_indexes`, one that was lost by itself"
+        );
+        Error::new(Code::INDEX_UNAVAILABLE, text).in_collection(self.collection.name())
+    }
+}
+
+impl Ended {
+    fn note(&mut self, deletion: Result<ExpiryReport>) {
+        match deletion {
+            Ok(report) => self.report = self.report.and(report),
+            Err(error) => {
+                self.failure.get_or_insert(error);
+            }
         }
     }
 }
 
-fn report(kin: &Kin, error: &Error) {
-    let collection = kin.spec.collection;
-    if error.code() == Code::INDEX_UNAVAILABLE.text() {
-        tracing::debug!(
-            collection,
-            "a TTL index is not ready, so nothing is deleted by it"
-        );
-    } else {
-        tracing::warn!(collection, %error, "documents that are past their time could not be deleted");
+/// Whether the next document would fail as well.
+fn concerns_all(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Denied | ErrorKind::Misconfigured => true,
+        // Of this document, or of what depends on it.
+        ErrorKind::Unavailable => ![Code::INDEX_UNAVAILABLE, Code::CONTENTION]
+            .iter()
+            .any(|code| error.code() == code.text()),
+        _ => false,
     }
 }

@@ -10,7 +10,10 @@ use std::{
 
 use futures::future::BoxFuture;
 
-use super::{Collection, Engine, View, expiry::ExpiryReport};
+use super::{
+    Collection, Engine, View,
+    expiry::{ExpiryReport, Held},
+};
 use crate::{
     document::{DocumentSpec, OnDelete, ReferenceSpec, Scalar, Timestamp},
     error::{Code, Error, ErrorKind, Result},
@@ -46,36 +49,72 @@ pub(crate) type Parents =
 pub(crate) type Act =
     for<'a> fn(&'a View, &'a EncodedId, &'a Referrer) -> BoxFuture<'a, Result<bool>>;
 /// Deletes a document with everything that goes along, if it still refers as it did.
-pub(crate) type DeleteTree =
-    for<'a> fn(&'a View, &'a EncodedId, &'a Referrer, &'a Ancestry) -> BoxFuture<'a, Result<bool>>;
+pub(crate) type DeleteTree = for<'a> fn(
+    &'a View,
+    &'a EncodedId,
+    &'a Referrer,
+    &'a Ancestry<'a>,
+) -> BoxFuture<'a, Result<bool>>;
 /// Deletes a document with everything that goes along.
 pub(crate) type DeleteRoot =
-    for<'a> fn(&'a View, &'a EncodedId, &'a Ancestry) -> BoxFuture<'a, Result<bool>>;
+    for<'a> fn(&'a View, &'a EncodedId, &'a Ancestry<'a>) -> BoxFuture<'a, Result<bool>>;
 
 /// Deletes the documents whose moment in a TTL index, named by its ordinal, is not after this one.
 pub(crate) type Expire =
-    for<'a> fn(&'a View, u16, Timestamp) -> BoxFuture<'a, Result<ExpiryReport>>;
+    for<'a> fn(&'a View, u16, Timestamp, &'a Held) -> BoxFuture<'a, Result<ExpiryReport>>;
 
 /// A document by its collection and id.
 pub(crate) type Node = (&'static str, String);
 
 /// What a deletion belongs to.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ancestry {
+#[derive(Clone, Default)]
+pub(crate) struct Ancestry<'a> {
     /// The documents that are being deleted with it, from the first one down.
     pub(crate) documents: BTreeSet<Node>,
     /// The entry of the journal that says so already.
     pub(crate) entry: Option<Key>,
+    /// Whether the first document is still to go; `None`: whatever becomes of it.
+    pub(crate) condition: Option<&'a dyn Condition>,
+    /// Whether somebody asks again for what was left half way, so that no journal need say so.
+    pub(crate) is_repeated: bool,
     /// Whether anything of it went, or may have gone.
     has_changed: Arc<AtomicBool>,
 }
 
-impl Ancestry {
+/// What the document that a deletion began with must be like while what depends on it goes.
+pub(crate) trait Condition: Send + Sync {
+    /// Whether it is so, as the view shows it.
+    fn holds<'a>(&'a self, view: &'a View) -> BoxFuture<'a, Result<bool>>;
+}
+
+impl<'a> Ancestry<'a> {
     /// Of a deletion that an entry of the journal speaks of.
     pub(crate) fn of_entry(entry: Key) -> Self {
         Self {
             entry: Some(entry),
             ..Self::default()
+        }
+    }
+
+    /// Of a deletion while a condition holds.
+    pub(crate) fn while_holds(condition: &'a dyn Condition, is_repeated: bool) -> Self {
+        Self {
+            condition: Some(condition),
+            is_repeated,
+            ..Self::default()
+        }
+    }
+
+    /// Whether it is part of a larger deletion that has begun.
+    pub(crate) fn is_part(&self) -> bool {
+        self.entry.is_some() || !self.documents.is_empty()
+    }
+
+    /// Whether the first document is still to go, as the view shows it.
+    pub(crate) async fn is_wanted(&self, view: &View) -> Result<bool> {
+        match self.condition {
+            Some(condition) => condition.holds(view).await,
+            None => Ok(true),
         }
     }
 
@@ -155,11 +194,16 @@ impl Relations {
         if self.kin(spec.collection).is_some() {
             return Ok(());
         }
-        let text = format!(
-            "`{}` {says}, so programs that write it open the database with their list of types: \
-             `smarterbase::open(..).await?.with_schema::<..>()`",
-            spec.type_name
-        );
+        let cure = match self.types() {
+            [] => {
+                "so programs that write it open the database with their list of types: \
+                   `smarterbase::open(..).await?.with_schema::<..>()`"
+            }
+            _ => {
+                "and it is not in the list of types that the database was given first (`with_schema`)"
+            }
+        };
+        let text = format!("`{}` {says}, {cure}", spec.type_name);
         Err(Error::new(Code::MISCONFIGURED, text).in_collection(spec.collection))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use super::{Engine, transaction::Attempt};
+use super::{Engine, outage::Fallback, transaction::Attempt};
 use crate::store::bodies::Bodies;
 
 /// An engine, and the attempt of a transaction through which it is seen.
@@ -10,6 +10,8 @@ use crate::store::bodies::Bodies;
 pub(crate) struct View {
     engine: Arc<Engine>,
     attempt: Option<Arc<Attempt>>,
+    /// What queries do while no index answers, where the database's own setting does not hold.
+    fallback: Option<Fallback>,
 }
 
 impl View {
@@ -18,6 +20,7 @@ impl View {
         Self {
             engine,
             attempt: None,
+            fallback: None,
         }
     }
 
@@ -26,7 +29,29 @@ impl View {
         Self {
             engine: attempt.engine().clone(),
             attempt: Some(attempt),
+            fallback: None,
         }
+    }
+
+    /// The same, for somebody for whom reading every document would cost more than it is worth.
+    pub(crate) fn without_scans(self) -> Self {
+        Self {
+            fallback: Some(Fallback::Never),
+            ..self
+        }
+    }
+
+    /// What an attempt sees, for whoever looks through this view.
+    pub(crate) fn inside(&self, attempt: Arc<Attempt>) -> Self {
+        Self {
+            fallback: self.fallback,
+            ..Self::of(attempt)
+        }
+    }
+
+    /// What queries do while no index answers.
+    pub(crate) fn fallback(&self) -> Fallback {
+        self.fallback.unwrap_or(self.engine.fallback)
     }
 
     pub(crate) fn attempt(&self) -> Option<&Arc<Attempt>> {

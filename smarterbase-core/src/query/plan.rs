@@ -187,7 +187,7 @@ pub(crate) fn check_may_scan(
     collection: &Collection,
     asked: Option<Fallback>,
 ) -> Result<()> {
-    match asked.unwrap_or(view.fallback) {
+    match asked.unwrap_or(view.fallback()) {
         Fallback::Scan => Ok(()),
         Fallback::Never => {
             let text = "no index that finds the documents can be used now, and the request must not scan (`Fallback::Never`)";

@@ -121,8 +121,9 @@ async fn on_database<S: Schema>(chore: &Chore, open: Open) -> Answer {
     }
     let db = open(chore.fact("url").to_owned())
         .await
-        .map_err(|error| format!("{error}\n"))?
-        .with_schema::<S>();
+        .map_err(|error| format!("{error}\n"))?;
+    db.engine.expiry.turn_off();
+    let db = db.with_schema::<S>();
     let mut text = String::new();
     if chore.fact("chore") == "health" {
         let health = db.health().await;

@@ -48,7 +48,7 @@ const DOCUMENT: Grammar = Grammar {
 const COMPOSITE: Grammar = Grammar {
     attribute: "#[document(index(..))]",
     options: &["fields", "name", "method", "range", "unique", "where"],
-    planned: &["include", "each", "lower"],
+    planned: &["include", "each", "lower", "ttl"],
 };
 const NEW: Grammar = Grammar {
     attribute: "#[document(new(..))]",

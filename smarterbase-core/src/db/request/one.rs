@@ -125,7 +125,7 @@ request!(impl['a, T: Document] Exists<'a, T> => bool, |this| async move {
 request!(impl['a, T: Document] Delete<'a, T> => bool, |this| async move {
     let collection = this.session.engine().collection::<T>();
     let id = encode_key(&collection, &this.key)?;
-    let deleted = cascade::delete::<T>(this.session.view(), &collection, &id, |_| Ok(true)).await;
+    let deleted = cascade::delete::<T>(this.session.view(), &collection, &id).await;
     deleted.map_err(|error| error.during("delete"))
 });
 

@@ -178,7 +178,7 @@ fn delete_tree<'a, T: Document>(
     view: &'a View,
     id: &'a EncodedId,
     referrer: &'a Referrer,
-    ancestry: &'a Ancestry,
+    ancestry: &'a Ancestry<'a>,
 ) -> BoxFuture<'a, Result<bool>> {
     async move {
         let (collection, range) = (view.collection::<T>(), range::<T>(referrer)?);
@@ -191,7 +191,7 @@ fn delete_tree<'a, T: Document>(
 fn delete_root<'a, T: Document>(
     view: &'a View,
     id: &'a EncodedId,
-    ancestry: &'a Ancestry,
+    ancestry: &'a Ancestry<'a>,
 ) -> BoxFuture<'a, Result<bool>> {
     async move {
         let collection = view.collection::<T>();

@@ -30,7 +30,7 @@ pub(super) async fn check(
     view: &View,
     spec: &'static DocumentSpec,
     id: &EncodedId,
-    under: &Ancestry,
+    under: &Ancestry<'_>,
 ) -> Result<()> {
     if !can_be_forbidden(view, spec, &mut BTreeSet::new()) {
         return Ok(());
@@ -76,7 +76,7 @@ fn goes_and_can_be_forbidden(view: &View, kin: &Kin, on_delete: OnDelete) -> boo
 /// A walk through what depends on a document. Holds the names of those that lead on, and one page.
 struct Search<'a> {
     view: &'a View,
-    under: &'a Ancestry,
+    under: &'a Ancestry<'a>,
     seen: BTreeSet<Node>,
     /// Those of which what goes along is still to be found: a part of `seen`.
     open: Vec<(&'static DocumentSpec, EncodedId)>,
@@ -175,7 +175,7 @@ pub(super) async fn goes_along(
     view: &View,
     kin: &Kin,
     id: &EncodedId,
-    under: &Ancestry,
+    under: &Ancestry<'_>,
 ) -> Result<Option<Referrer>> {
     for (parent, referrer) in (kin.parents)(view, id).await? {
         if is_deleted(view, parent, under).await? {
@@ -186,7 +186,7 @@ pub(super) async fn goes_along(
 }
 
 /// Whether a document is among those that are being deleted, or goes along with one.
-async fn is_deleted(view: &View, node: Node, under: &Ancestry) -> Result<bool> {
+async fn is_deleted(view: &View, node: Node, under: &Ancestry<'_>) -> Result<bool> {
     let mut seen = BTreeSet::from([node.clone()]);
     let mut open = VecDeque::from([node]);
     while let Some(node) = open.pop_front() {
@@ -213,7 +213,12 @@ async fn is_deleted(view: &View, node: Node, under: &Ancestry) -> Result<bool> {
 ///
 /// # Errors
 /// [`Refused`](crate::ErrorKind::Refused) (`SB-RESTRICTED`): it stays.
-pub(super) async fn clear(view: &View, kin: &Kin, id: &EncodedId, under: &Ancestry) -> Result<()> {
+pub(super) async fn clear(
+    view: &View,
+    kin: &Kin,
+    id: &EncodedId,
+    under: &Ancestry<'_>,
+) -> Result<()> {
     let Some(referrer) = goes_along(view, kin, id, under).await? else {
         return Err(restricted(kin.spec.collection, id));
     };

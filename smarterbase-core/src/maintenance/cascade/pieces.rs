@@ -11,7 +11,7 @@ use crate::{
     error::{Code, Error, Result},
     format::path::EncodedId,
     operation::{
-        Collection, Engine, View,
+        Collection, View,
         read::{self, Fetched},
         relations::{Act, Ancestry, Kin, Referrer},
         transaction::{self, attempt::Kind},
@@ -31,7 +31,7 @@ pub(super) fn delete<'a, T: Document>(
     collection: &'a Arc<Collection>,
     id: &'a EncodedId,
     still: &'a (impl Fn(&Fetched) -> Result<bool> + Send + Sync),
-    ancestry: &'a Ancestry,
+    ancestry: &'a Ancestry<'a>,
 ) -> BoxFuture<'a, Result<bool>> {
     async move {
         if ancestry.documents.len() >= DEEPEST {
@@ -41,12 +41,37 @@ pub(super) fn delete<'a, T: Document>(
         let mut under = ancestry.clone();
         let root = (collection.name(), id.as_str().to_owned());
         under.documents.insert(root);
-        match ancestry.entry {
-            Some(_) => run::<T>(view, collection, id, still, &under).await,
-            None => journaled::<T>(view, collection, id, still, under).await,
+        match (ancestry.is_part(), ancestry.is_repeated) {
+            (true, _) => run::<T>(view, collection, id, still, &under).await,
+            (false, true) => repeated::<T>(view, collection, id, still, &under).await,
+            (false, false) => journaled::<T>(view, collection, id, still, under).await,
         }
     }
     .boxed()
+}
+
+/// Somebody asks again, for what is still to go then.
+async fn repeated<T: Document>(
+    view: &View,
+    collection: &Arc<Collection>,
+    id: &EncodedId,
+    still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
+    under: &Ancestry<'_>,
+) -> Result<bool> {
+    objections::check(view, collection.spec, id, under).await?;
+    match run::<T>(view, collection, id, still, under).await {
+        Ok(false) if under.has_changed() => Err(stays(collection, id)),
+        Err(error) if under.has_changed() => {
+            Err(in_part(collection, id, "the rest is tried again", &error))
+        }
+        ended => ended,
+    }
+}
+
+/// It was changed in the middle of its deletion, so that it does not go.
+fn stays(collection: &Collection, id: &EncodedId) -> Error {
+    let text = "it was changed while it was being deleted, and stays; some of what depends on it has been deleted";
+    read::at(collection, id, Error::new(Code::OUTCOME_UNKNOWN, text))
 }
 
 async fn journaled<T: Document>(
@@ -54,7 +79,7 @@ async fn journaled<T: Document>(
     collection: &Arc<Collection>,
     id: &EncodedId,
     still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
-    mut under: Ancestry,
+    mut under: Ancestry<'_>,
 ) -> Result<bool> {
     objections::check(view, collection.spec, id, &under).await?;
     let Some(entry) = journal::begin(view, collection, id).await? else {
@@ -64,7 +89,10 @@ async fn journaled<T: Document>(
     match run::<T>(view, collection, id, still, &under).await {
         Ok(deleted) => {
             journal::end(view, &entry).await;
-            Ok(deleted)
+            match !deleted && under.has_changed() && under.condition.is_some() {
+                true => Err(stays(collection, id)),
+                false => Ok(deleted),
+            }
         }
         Err(error) if is_final(&error) => Err(match journal::remove(view, &entry).await {
             Ok(()) if !under.has_changed() => error,
@@ -96,10 +124,12 @@ async fn run<T: Document>(
     collection: &Arc<Collection>,
     id: &EncodedId,
     still: &(impl Fn(&Fetched) -> Result<bool> + Send + Sync),
-    under: &Ancestry,
+    under: &Ancestry<'_>,
 ) -> Result<bool> {
     for _ in 0..TRIES {
-        prune(view, collection.spec, id, under).await?;
+        if !prune(view, collection.spec, id, under).await? {
+            return Ok(false);
+        }
         match at_once::<T>(view, collection, id, still, under).await? {
             Outcome::Deleted(deleted) => return Ok(deleted),
             Outcome::Forbidden(kin, by) => objections::clear(view, &kin, &by, under).await?,
@@ -110,19 +140,25 @@ async fn run<T: Document>(
     Err(read::at(collection, id, Error::new(Code::CONTENTION, text)))
 }
 
-/// Deletes everything that depends on a document, but not the document.
+/// Deletes everything that depends on a document, but not the document. Gives whether that is still to go.
 fn prune<'a>(
     view: &'a View,
     spec: &'static DocumentSpec,
     id: &'a EncodedId,
-    under: &'a Ancestry,
-) -> BoxFuture<'a, Result<()>> {
+    under: &'a Ancestry<'a>,
+) -> BoxFuture<'a, Result<bool>> {
     async move {
         for (kin, reference) in view.relations.referring_to(spec.collection) {
             let referrer = referrer(spec, id, reference);
-            while prune_piece(view, kin, &referrer, under).await? {}
+            let mut has_more = true;
+            while has_more {
+                if !under.is_wanted(view).await? {
+                    return Ok(false);
+                }
+                has_more = prune_piece(view, kin, &referrer, under).await?;
+            }
         }
-        Ok(())
+        Ok(true)
     }
     .boxed()
 }
@@ -132,7 +168,7 @@ async fn prune_piece(
     view: &View,
     kin: &Kin,
     referrer: &Referrer,
-    under: &Ancestry,
+    under: &Ancestry<'_>,
 ) -> Result<bool> {
     let mut found = (kin.find)(view, referrer, None, PIECE).await?;
     let is_full = found.len() == PIECE;
@@ -157,26 +193,30 @@ async fn prune_piece(
             (kin.delete_tree)(view, child, referrer, under).await?;
         }
     } else {
-        let done = together(view, &found, act, referrer).await;
-        under.note(&done, |()| true);
+        let done = together(view, &found, act, referrer, under).await;
+        under.note(&done, |done| *done);
         done?;
     }
     Ok(is_full)
 }
 
-/// One transaction over some documents.
+/// One transaction over some documents. Gives whether they were still to go.
 fn together<'a>(
-    engine: &'a Arc<Engine>,
+    view: &'a View,
     ids: &'a [EncodedId],
     act: Act,
     referrer: &'a Referrer,
-) -> BoxFuture<'a, Result<()>> {
-    transaction::run(engine, Kind::ReadWrite, move |attempt| async move {
-        let view = View::of(attempt);
+    under: &'a Ancestry<'a>,
+) -> BoxFuture<'a, Result<bool>> {
+    transaction::run(view, Kind::ReadWrite, move |attempt| async move {
+        let view = view.inside(attempt);
+        if !under.is_wanted(&view).await? {
+            return Ok(false);
+        }
         for id in ids {
             act(&view, id, referrer).await?;
         }
-        Ok(())
+        Ok(true)
     })
     .boxed()
 }

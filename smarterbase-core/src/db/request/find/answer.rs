@@ -207,7 +207,7 @@ measured_request!(impl['a, T: Document] DeleteMany<'a, T> => u64, |this| this.fi
                 let current = read::decode::<T>(&collection, &place.id, fetched.clone())?;
                 Ok(walk.selection().place(&current, &place.id)?.is_some())
             };
-            let gone = cascade::delete::<T>(&view, &collection, &id, still).await;
+            let gone = cascade::delete_while::<T>(&view, &collection, &id, still, false).await;
             deleted += u64::from(gone.map_err(|error| error.during("delete"))?);
         }
     }
