@@ -27,8 +27,9 @@
 //!   Single members that a foreign hand removed are not noticed.
 //! - **An instance is in one place.** Whoever makes its first shard makes the others, so that two processes that see different
 //!   servers behind a slot never share one.
-//! - **No call waits longer than its deadline**, 250 ms unless set, and none waits for a connection. `begin` and `go_on` may wait
-//!   besides, up to 1.6 s, for another process that has begun as well.
+//! - **No trip to Redis takes longer than its deadline**, 250 ms unless set, and none waits for a connection. A call is one trip,
+//!   or one to each shard, side by side; but `extend` makes two in a row, and `begin` and `go_on` some more. Those two also wait
+//!   while another process has begun and is not done: besides their trips up to six pauses, 0.8 to 1.6 s in all.
 //!
 //! After the *object store* was restored from a backup, the index must be rebuilt: revisions that went back look like late
 //! messages. Until then nothing new is missed. The entries of a document that is written again, or restored by

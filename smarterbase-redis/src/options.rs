@@ -221,14 +221,14 @@ impl RedisOptions {
         self
     }
 
-    /// The clock that times the circuit breaker; the system's unless set.
+    /// The clock that times the circuit breaker and pauses; the system's unless set.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// The randomness that spreads reconnects; the system's unless set.
+    /// The randomness that spreads pauses, as before another attempt to connect; the system's unless set.
     #[must_use]
     pub fn with_rng(mut self, rng: Arc<dyn Rng>) -> Self {
         self.rng = rng;

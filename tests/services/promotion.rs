@@ -11,7 +11,10 @@ use std::{
 
 use smarterbase::{Db, prelude::*, store::MemoryStore};
 use smarterbase_testkit::server::redis::RedisCluster;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
 
 use super::{
     Book,
@@ -21,6 +24,8 @@ use super::{
 
 /// From the promotion until Redis serves queries again; a rebuild takes six seconds of it.
 const BOUND: Duration = Duration::from_secs(30);
+/// From the death until the promotion, and whatever else has no reason to take longer.
+const OVERALL: Duration = Duration::from_secs(90);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Two programs on one store, and a cluster whose node `dead` is about to die.
@@ -28,6 +33,7 @@ struct Scene {
     cluster: RedisCluster,
     dbs: [Db; 2],
     dead: usize,
+    died_at: Option<Instant>,
     promoted_at: Option<Instant>,
 }
 
@@ -44,6 +50,7 @@ impl Scene {
             dead: node_of(&cluster, &dbs[0], "books"),
             cluster,
             dbs,
+            died_at: None,
             promoted_at: None,
         }
     }
@@ -52,12 +59,19 @@ impl Scene {
         self.dead + 3
     }
 
+    fn kill(&mut self) {
+        self.cluster.nodes_mut()[self.dead].kill();
+        self.died_at = Some(Instant::now());
+    }
+
     /// Once more: whether the promotion was seen, and how long ago that was.
     fn look(&mut self) -> Option<Duration> {
         if self.promoted_at.is_none() && self.cluster.is_primary(self.successor()).unwrap() {
             self.promoted_at = Some(Instant::now());
         }
         let since = self.promoted_at.map(|at| at.elapsed());
+        let is_due = self.died_at.unwrap().elapsed() > OVERALL;
+        assert!(since.is_some() || !is_due, "no promotion");
         assert!(
             since.unwrap_or_default() < BOUND,
             "Redis does not serve queries again"
@@ -117,6 +131,40 @@ impl Stream {
     }
 }
 
+/// The tasks of a stream.
+struct Tasks(JoinSet<()>);
+
+impl Tasks {
+    /// One task writes and two check.
+    fn of(stream: &Arc<Stream>, dbs: &[Db; 2]) -> Self {
+        let mut tasks = JoinSet::new();
+        let (written, db) = (stream.clone(), dbs[0].clone());
+        tasks.spawn(async move { written.write(&db).await });
+        for db in dbs.clone() {
+            let checked = stream.clone();
+            tasks.spawn(async move { checked.check(&db).await });
+        }
+        Self(tasks)
+    }
+
+    /// None of them ends before it is told to, unless a write or an answer is wrong.
+    fn expect_running(&mut self) {
+        if let Some(ended) = self.0.try_join_next() {
+            ended.unwrap();
+            panic!("a task ended by itself");
+        }
+    }
+
+    async fn end(mut self) {
+        let ended = async {
+            while let Some(ended) = self.0.join_next().await {
+                ended.unwrap();
+            }
+        };
+        timeout(OVERALL, ended).await.expect("a task does not end");
+    }
+}
+
 async fn both_served(dbs: &[Db; 2]) -> bool {
     !songs(&dbs[0], "waltz").await.1 && !songs(&dbs[1], "waltz").await.1
 }
@@ -125,31 +173,21 @@ async fn both_served(dbs: &[Db; 2]) -> bool {
 async fn writes_go_on_while_a_cluster_promotes_a_replica_and_no_answer_is_wrong() {
     let mut scene = Scene::new().await;
     let stream = Arc::new(Stream::default());
-    let mut tasks = tokio::task::JoinSet::new();
-    let (written, db) = (stream.clone(), scene.dbs[0].clone());
-    tasks.spawn(async move { written.write(&db).await });
-    for db in scene.dbs.clone() {
-        let checked = stream.clone();
-        tasks.spawn(async move { checked.check(&db).await });
-    }
+    let mut tasks = Tasks::of(&stream, &scene.dbs);
+    let begun = Instant::now();
     while stream.acknowledged.load(Ordering::SeqCst) < 20 || !both_served(&scene.dbs).await {
+        tasks.expect_running();
+        assert!(begun.elapsed() < OVERALL, "Redis serves no queries");
         sleep(PAUSE).await;
     }
     let before = stream.acknowledged.load(Ordering::SeqCst);
-    let dead = scene.dead;
-    scene.cluster.nodes_mut()[dead].kill();
+    scene.kill();
     while scene.look().is_none() || !both_served(&scene.dbs).await {
-        assert_eq!(tasks.len(), 3);
-        assert!(
-            tasks.try_join_next().is_none(),
-            "a write or an answer is wrong"
-        );
+        tasks.expect_running();
         sleep(PAUSE).await;
     }
     stream.is_over.store(true, Ordering::SeqCst);
-    while let Some(ended) = tasks.join_next().await {
-        ended.unwrap();
-    }
+    tasks.end().await;
     assert!(stream.acknowledged.load(Ordering::SeqCst) > before);
     scene.close().await;
 }
@@ -177,8 +215,7 @@ async fn with_a_replica_that_lags() -> Scene {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_promoted_replica_of_a_cluster_did_not_get_is_missing_in_no_answer() {
     let mut scene = with_a_replica_that_lags().await;
-    let dead = scene.dead;
-    scene.cluster.nodes_mut()[dead].kill();
+    scene.kill();
     loop {
         let mut is_served = scene.look().is_some();
         for db in &scene.dbs {

@@ -60,6 +60,10 @@ pub trait IndexStore: Send + Sync + std::fmt::Debug + 'static {
     /// the instance now is `replacing` (`None`: there is none). Gives the instance that is there afterwards: processes
     /// that begin at the same time agree on one. No instance is ever in two places: each call has another `fresh`.
     ///
+    /// May wait for another process that has begun and is not done, and the first operation of a collection and a rebuild wait
+    /// for this call. In Redis: up to six pauses, 0.8 to 1.6 s in all, besides up to 20 trips in a row, of at most the deadline
+    /// each.
+    ///
     /// # Errors
     /// [`IndexError::Unavailable`], [`IndexError::Refused`].
     async fn begin(
@@ -74,6 +78,9 @@ pub trait IndexStore: Send + Sync + std::fmt::Debug + 'static {
     /// lags, or just what was there before nobody could reach it. It becomes a new instance named with `fresh`, if the
     /// instance now is `replacing` or of an earlier run; [`extend`](Self::extend) then fills placements with what the same
     /// definitions had, and [`known`](Self::known) tells what is still true. `None`: begin anew.
+    ///
+    /// May wait as [`begin`](Self::begin) does: in Redis as long, besides up to 16 trips in a row. Where it gives `None` after
+    /// that, `begin` may wait once more.
     ///
     /// # Errors
     /// As [`begin`](Self::begin).

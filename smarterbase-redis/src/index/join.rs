@@ -21,7 +21,8 @@ use crate::script;
 /// `begin` replaces whatever instance is there.
 pub(super) const ANY: &str = "*";
 
-/// The pauses in which whoever made the first shard may make the others.
+/// The pauses in which whoever made the first shard may make the others, 0.8 to 1.6 s in all: of each, half is spread. A look
+/// follows the last one as well.
 const PAUSES: [Duration; 6] = [
     Duration::from_millis(25),
     Duration::from_millis(50),
@@ -72,7 +73,7 @@ impl RedisIndex {
         Ok(there)
     }
 
-    /// Whether the other shards are of the instance as well, after a moment; then they have the placements.
+    /// Whether the other shards are of the instance as well, at the latest after the last pause; then they have the placements.
     pub(super) async fn join(
         &self,
         collection: &IndexedCollection,
@@ -80,14 +81,27 @@ impl RedisIndex {
         nonce: &str,
     ) -> Result<bool, IndexError> {
         for pause in PAUSES {
-            let others = shards(collection).skip(1);
-            let extended = try_join_all(others.map(|keys| self.extend_shard(keys, placed, nonce)));
-            match extended.await {
-                Err(IndexError::Lost(_)) => self.link.pause(pause).await,
-                answered => return answered.map(|_| true),
+            if self.extend_others(collection, placed, nonce).await? {
+                return Ok(true);
             }
+            self.link.pause(pause).await;
         }
-        Ok(false)
+        self.extend_others(collection, placed, nonce).await
+    }
+
+    /// Whether all shards but the first are of the instance. It makes none; those that are of it get the placements.
+    async fn extend_others(
+        &self,
+        collection: &IndexedCollection,
+        placed: &[Placed],
+        nonce: &str,
+    ) -> Result<bool, IndexError> {
+        let others = shards(collection).skip(1);
+        let extended = try_join_all(others.map(|keys| self.extend_shard(keys, placed, nonce)));
+        match extended.await {
+            Err(IndexError::Lost(_)) => Ok(false),
+            answered => answered.map(|_| true),
+        }
     }
 
     pub(super) async fn begin_shard(

@@ -1,11 +1,19 @@
 //! Processes that begin an index at the same time: they agree on one instance, and where they do not agree on who has a shard,
 //! no instance is in two places.
 
-use std::sync::Arc;
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 use redis::Commands;
-use smarterbase_core::{document::KeyKind, format::Nonce, port::IndexStore};
+use smarterbase_core::{
+    document::{KeyKind, Timestamp},
+    format::Nonce,
+    port::{Clock, IndexStore, Rng, SystemClock},
+};
 use smarterbase_redis::RedisIndex;
 use smarterbase_testkit::{
     contract::index::rig::Rig,
@@ -18,6 +26,11 @@ use crate::{
 };
 
 const SHARDS: u8 = 16;
+/// What randomness must say for the greatest number below each of these, which are what pauses draw from.
+const LONGEST: u64 = 13 * 26 * 51 * 101 * 201 * 401 - 1;
+/// All pauses together, at most and at least.
+const MOST: Duration = Duration::from_micros(1_574_500);
+const LEAST: Duration = Duration::from_micros(787_500);
 
 fn nonce(seed: u8) -> Nonce {
     Nonce::from_random([seed; 13])
@@ -50,23 +63,129 @@ async fn those_who_begin_at_the_same_time_agree_on_one_instance() {
     }
 }
 
-/// Its maker died when it had made some of the shards.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_instance_that_nobody_completes_is_taken_over() {
-    let server = RedisServer::start(&[]).unwrap();
-    let index = shared(&index_on(&server).await);
-    let users = Rig::begin(&index, "users", KeyKind::Text, SHARDS).await;
+/// An instance whose shard 5 is still to be made, and what completes it.
+struct Unfinished {
+    server: RedisServer,
+    users: Rig,
+    mark: String,
+    made: String,
+}
+
+impl Unfinished {
+    async fn new() -> Self {
+        let server = RedisServer::start(&[]).unwrap();
+        let index = shared(&index_on(&server).await);
+        let users = Rig::begin(&index, "users", KeyKind::Text, SHARDS).await;
+        let mark = format!("sb:{{{}.users.5}}:ep", users.collection.database);
+        let made = server.connect().unwrap().get_del(&mark).unwrap();
+        Self {
+            server,
+            users,
+            mark,
+            made,
+        }
+    }
+
+    fn complete(&self) {
+        let mut connection = self.server.connect().unwrap();
+        let () = connection.set(&self.mark, &self.made).unwrap();
+    }
+}
+
+/// The system's time, but pauses take none: it counts them, and completes the instance when they come to `done_at`.
+#[derive(Clone)]
+struct Pauses {
+    unfinished: Arc<Unfinished>,
+    done_at: Duration,
+    slept: Arc<Mutex<Duration>>,
+}
+
+impl fmt::Debug for Pauses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pauses").finish_non_exhaustive()
+    }
+}
+
+impl Clock for Pauses {
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        SystemClock.elapsed()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let mut slept = self.slept.lock().unwrap();
+        let before = *slept;
+        *slept += duration;
+        if (before..*slept).contains(&self.done_at) {
+            self.unfinished.complete();
+        }
+        Box::pin(async {})
+    }
+}
+
+/// The shortest pauses, or the longest.
+#[derive(Clone, Copy, Debug)]
+enum Spread {
+    None,
+    All,
+}
+
+impl Rng for Spread {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(0);
+        if let (Self::All, Some((low, _))) = (self, bytes.split_first_chunk_mut::<8>()) {
+            *low = LONGEST.to_le_bytes();
+        }
+    }
+}
+
+/// Begins where somebody else has made all shards but one, and makes that one when the pauses come to `done_at`. Gives whether
+/// that instance was joined, and how long the pauses were.
+async fn begin_beside_a_maker(spread: Spread, done_at: Duration) -> (bool, Duration) {
+    let pauses = Pauses {
+        unfinished: Arc::new(Unfinished::new().await),
+        done_at,
+        slept: Arc::default(),
+    };
+    let Unfinished { server, users, .. } = &*pauses.unfinished;
+    let options = patient(&server.url())
+        .with_clock(Arc::new(pauses.clone()))
+        .with_rng(Arc::new(spread));
+    let index = shared(&RedisIndex::open(options).await.unwrap());
     let (collection, placed) = (&users.collection, &users.placed);
-    let mark = format!("sb:{{{}.users.5}}:ep", collection.database);
-    let deleted: u32 = server.connect().unwrap().del(&mark).unwrap();
-    assert_eq!(deleted, 1);
     let begun = index.begin(collection, placed, nonce(50), None).await;
     let begun = begun.unwrap();
-    assert_ne!(begun, collection.instance);
     let there = index.instance(collection).await.unwrap();
     assert_eq!(there.as_ref(), Some(&begun));
-    let next = Rig::at(&index, &users, begun, placed.clone());
+    let is_joined = begun == collection.instance;
+    let next = Rig::at(&index, users, begun, placed.clone());
     assert_eq!(count(&next).await.unwrap(), 0);
+    let slept = *pauses.slept.lock().unwrap();
+    (is_joined, slept)
+}
+
+/// Within the last pause, that is: between 0.8 and 1.2 s where they are long.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_maker_that_takes_a_second_is_joined() {
+    for done_at in [800, 1_000, 1_200] {
+        let done_at = Duration::from_millis(done_at);
+        let joined = begin_beside_a_maker(Spread::All, done_at).await;
+        assert_eq!(joined, (true, MOST));
+    }
+    let joined = begin_beside_a_maker(Spread::None, Duration::from_millis(600)).await;
+    assert_eq!(joined, (true, LEAST));
+}
+
+/// Its maker died when it had made some of the shards. The pauses are as long as they are said to be.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_nobody_completes_is_taken_over() {
+    let longest = begin_beside_a_maker(Spread::All, Duration::MAX).await;
+    assert_eq!(longest, (false, MOST));
+    let shortest = begin_beside_a_maker(Spread::None, Duration::MAX).await;
+    assert_eq!(shortest, (false, LEAST));
 }
 
 /// Two processes with different views of one cluster: the first shard lies on node 0 in both, others do not lie on one node.

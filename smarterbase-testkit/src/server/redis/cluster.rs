@@ -132,9 +132,13 @@ impl RedisCluster {
         }
         add_slots(&mut one.connect()?, 2, 3)?;
         add_slots(&mut two.connect()?, 1, 3)?;
-        process::wait_until_ready("the views of the cluster", || {
-            Ok(self.nodes.iter().all(|node| is_complete(node, 2)))
-        })
+        process::wait_until_ready("the views of the cluster", || Ok(self.is_parted()))
+    }
+
+    /// Whether each of the three still sees what [`part_ways`](Self::part_ways) made it see.
+    #[must_use]
+    pub fn is_parted(&self) -> bool {
+        self.nodes.iter().all(|node| is_complete(node, 2))
     }
 
     /// Whether the node was promoted, by its own account.
