@@ -345,7 +345,8 @@ pub(crate) fn check_states(collection: &Collection, catalog: &Catalog) -> Result
         return Ok(());
     };
     let text = format!(
-        "the definition {name} is in a state that this program does not know, so it must not write (deploy the newer program)"
+        "the definition {name} is in a state that this program does not know, so it does not write, rebuild or retire \
+         anything here (deploy the newer program)"
     );
     Err(Error::new(Code::UNSUPPORTED_FORMAT, text).in_collection(collection.name()))
 }
