@@ -2,6 +2,7 @@
 
 mod computed;
 mod document;
+mod duration;
 mod embedded;
 mod field;
 mod function;

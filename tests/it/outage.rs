@@ -27,6 +27,8 @@ use smarterbase_testkit::{
     sweep::{Latencies, LatentStore, World},
 };
 
+use crate::traced::Traced;
+
 pub(crate) const CATALOG: &str = "_sys/collection/items.json";
 
 /// Three indexes.
@@ -208,6 +210,29 @@ async fn a_loss_that_nobody_meets_is_found_by_looking() {
     );
     process.told.until(RebuildPhase::Ready).await;
     process.db.close().await;
+}
+
+/// Watches `mark_down` in `operation/attach/down.rs`.
+#[tokio::test(start_paused = true)]
+async fn of_two_that_meet_a_loss_the_one_who_marks_the_index_down_says_so() {
+    let world = World::new(9);
+    let index = MemoryIndex::new();
+    let (one, two) = (
+        Process::start(&world, 0, &index).await,
+        Process::start(&world, 1, &index).await,
+    );
+    one.fill(0..10).await;
+    two.on_shelf("shelf-7").await;
+    let traced = Traced::default();
+    let _guard = tracing::subscriber::set_default(traced.clone());
+    index.flush();
+    let (first, second) = tokio::join!(one.on_shelf("shelf-7"), two.on_shelf("shelf-7"));
+    let scanned = (vec!["00007".to_owned()], true);
+    assert_eq!((&first, &second), (&scanned, &scanned));
+    assert_eq!(traced.text().matches("is marked down").count(), 1);
+    for process in [one, two] {
+        process.db.close().await;
+    }
 }
 
 /// 10,000 documents with three indexes; 10 ms GET, 25 ms LIST, half a millisecond for a call of the index.

@@ -68,9 +68,7 @@ impl Timestamp {
                 .unwrap_or(jiff::Timestamp::MAX),
         )
     }
-}
 
-impl Timestamp {
     /// The point `duration` earlier, or the first one there is.
     #[must_use]
     pub fn saturating_sub(self, duration: std::time::Duration) -> Self {

@@ -28,6 +28,20 @@ pub enum State {
     Retired,
 }
 
+impl State {
+    /// Whether every writer keeps it up: it is building or ready.
+    ///
+    /// ```
+    /// use smarterbase_core::format::catalog::State;
+    /// assert!(State::Building.is_maintained());
+    /// assert!(!State::Down.is_maintained());
+    /// ```
+    #[must_use]
+    pub fn is_maintained(self) -> bool {
+        matches!(self, Self::Building | Self::Ready)
+    }
+}
+
 /// One definition on one backend.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Placement {

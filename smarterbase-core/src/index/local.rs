@@ -103,6 +103,8 @@ struct Inner {
     /// The nonce of the file, and what it said of its last session.
     facts: Mutex<Facts>,
     anchor: Mutex<Option<Anchor>>,
+    /// Held from the look at whom the file belongs to until that is settled.
+    attaching: tokio::sync::Mutex<()>,
     /// How many databases of this process are open with it.
     databases: AtomicU64,
     waiting: Arc<Semaphore>,
@@ -154,6 +156,7 @@ impl LocalIndex {
                 is_trusted: AtomicBool::new(facts.session.is_none()),
                 facts: Mutex::new(facts),
                 anchor: Mutex::default(),
+                attaching: tokio::sync::Mutex::default(),
                 databases: AtomicU64::new(0),
                 waiting: Arc::new(Semaphore::new(WAITING)),
                 transactions: AtomicU64::new(0),

@@ -96,9 +96,7 @@ impl Agreement {
         collection: &Collection,
         ordinal: usize,
     ) -> Vec<Site> {
-        self.sites(engine, collection, ordinal, |state| {
-            matches!(state, State::Building | State::Ready)
-        })
+        self.sites(engine, collection, ordinal, State::is_maintained)
     }
 
     /// Where the definition is placed on registered backends, whatever its state.
@@ -347,7 +345,8 @@ pub(crate) fn check_states(collection: &Collection, catalog: &Catalog) -> Result
         return Ok(());
     };
     let text = format!(
-        "the definition {name} is in a state that this program does not know, so it must not write (deploy the newer program)"
+        "the definition {name} is in a state that this program does not know, so it does not write, rebuild or retire \
+         anything here (deploy the newer program)"
     );
     Err(Error::new(Code::UNSUPPORTED_FORMAT, text).in_collection(collection.name()))
 }
@@ -369,7 +368,7 @@ fn unknown_unique(collection: &Collection, name: &str) -> String {
 pub(crate) fn check_all_known(collection: &Collection, agreement: &Agreement) -> Result<()> {
     let is_maintained = |entry: &Entry| {
         let mut placements = entry.backends.values();
-        placements.any(|placement| matches!(placement.state, State::Building | State::Ready))
+        placements.any(|placement| placement.state.is_maintained())
     };
     let mut entries = agreement.catalog.definitions.iter();
     let unknown = entries.find(|(name, entry)| {

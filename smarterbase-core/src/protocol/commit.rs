@@ -6,6 +6,8 @@
 mod end;
 mod lanes;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -24,6 +26,7 @@ use super::{
 };
 use crate::{
     document::Version,
+    error::{Code, Error, Result},
     format::{
         Key,
         envelope::open,
@@ -181,13 +184,16 @@ impl<R: Rules> CommitMachine<R> {
 
     fn enter_decide(&mut self, rng: &dyn Rng) {
         let work = match self.plan.author.home {
-            Home::Record => self.decide(),
+            Home::Record => Ok(self.decide()),
             Home::Own => self.swap(rng),
         };
-        self.queue.extend(work);
+        match work {
+            Ok(work) => self.queue.push_back(work),
+            Err(error) => self.fail(Failure::Error(error.into())),
+        }
     }
 
-    fn decide(&self) -> Option<Work<R>> {
+    fn decide(&self) -> Work<R> {
         let written = self.plan.writes.iter().map(|write| &write.key);
         let record = Record {
             transaction: self.plan.author.transaction.clone(),
@@ -195,27 +201,28 @@ impl<R: Rules> CommitMachine<R> {
             objects: written.chain(&self.plan.locked).cloned().collect(),
             staged: self.plan.staged.clone(),
         };
-        Some(Work::Decide(Box::new(DecideMachine::new(record))))
+        Work::Decide(Box::new(DecideMachine::new(record)))
     }
 
     /// The one written object gets its next version, over exactly the put that bears the intent.
-    fn swap(&self, rng: &dyn Rng) -> Option<Work<R>> {
-        let (key, placed) = self.placed.first_key_value()?;
-        let opened = open(&placed.bytes).ok()?;
-        let mut next = pending::committed(&opened, None).ok()?;
+    fn swap(&self, rng: &dyn Rng) -> Result<Work<R>> {
+        let (key, placed) = self.placed.first_key_value().ok_or_else(undecided)?;
+        let opened = open(&placed.bytes)?;
+        let mut next = pending::committed(&opened, None)?;
         next.envelope.put = rng.nonce();
         let base = Some((placed.version.clone(), placed.envelope.clone()));
         let bytes = next.envelope.seal(&next.body);
         let machine = PutMachine::sealed(key.clone(), base, &next.envelope, bytes)
             .restoring(pending::rolled_back(&opened));
-        Some(Work::Swap(Box::new(machine)))
+        Ok(Work::Swap(Box::new(machine)))
     }
 
     fn end(&mut self) -> CommitEnd {
         let outcome = match (self.failure.take(), self.decided.take()) {
-            (None, decided) => {
-                CommitOutcome::Committed(decided.and_then(|Decided(version)| version))
-            }
+            (None, Some(Decided(version))) => CommitOutcome::Committed(version),
+            // Who only reads decides nothing.
+            (None, None) if self.plan.writes.is_empty() => CommitOutcome::Committed(None),
+            (None, None) => CommitOutcome::Failed(undecided()),
             (Some(Failure::Lost(lost)), _) => CommitOutcome::Conflict(lost),
             (Some(Failure::Unknown(trouble)), _) => CommitOutcome::Unknown(trouble.into()),
             (Some(Failure::Error(error)), _) => CommitOutcome::Failed(owned(error)),
@@ -226,4 +233,10 @@ impl<R: Rules> CommitMachine<R> {
             uncertain: std::mem::take(&mut self.uncertain),
         }
     }
+}
+
+/// A commit that nothing decided is never called one.
+fn undecided() -> Error {
+    let text = "the transaction came to no decision, so nothing of it happened";
+    Error::new(Code::CORRUPT, text)
 }

@@ -1,10 +1,10 @@
 //! `#[key]`, `#[index]`, `#[unique]` and `#[field(..)]` on a field, and their long forms `#[document(key)]`.
 
 use proc_macro2::{Ident, Span};
-use syn::{Attribute, Expr, ExprLit, Lit, spanned::Spanned as _};
+use syn::{Attribute, Expr};
 
 use super::{
-    PredicateOptions, ReferenceOptions, Spanned,
+    PredicateOptions, ReferenceOptions, Spanned, duration,
     item::{Grammar, Item, Value, set},
 };
 use crate::errors::Errors;
@@ -245,7 +245,12 @@ impl IndexOptions {
             let key = item.key.clone();
             match item.name().as_str() {
                 "range" => set(&mut options.range, item.flag(errors), &key, errors),
-                "ttl" => set(&mut options.ttl, time(&item, errors), &key, errors),
+                "ttl" => set(
+                    &mut options.ttl,
+                    duration::seconds(&item, errors),
+                    &key,
+                    errors,
+                ),
                 "each" => set(&mut options.each, item.flag(errors), &key, errors),
                 "lower" => set(&mut options.lower, item.flag(errors), &key, errors),
                 "name" => set(&mut options.name, item.word(errors), &key, errors),
@@ -261,59 +266,6 @@ impl IndexOptions {
         }
         options
     }
-}
-
-/// `ttl`, `ttl = "30d"`: seconds.
-fn time(item: &Item, errors: &mut Errors) -> Option<Spanned<u64>> {
-    let (span, text) = match &item.value {
-        Value::Nothing => {
-            return Some(Spanned {
-                value: 0,
-                span: item.span(),
-            });
-        }
-        Value::Equals(value) => (value.span(), string(value)),
-        Value::List(_) => (item.span(), None),
-    };
-    let value = text.as_deref().and_then(seconds);
-    if value.is_none() {
-        errors.push(
-            span,
-            "`ttl` takes a time: write `ttl = \"30d\"`, with `s`, `m`, `h`, `d` or `w`, up to 36500 days\n  \
-             help: `ttl` alone means the moment in the field itself",
-        );
-    }
-    value.map(|value| Spanned { value, span })
-}
-
-fn string(value: &Expr) -> Option<String> {
-    match value {
-        Expr::Lit(ExprLit {
-            lit: Lit::Str(text),
-            ..
-        }) => Some(text.value()),
-        _ => None,
-    }
-}
-
-/// `30d` in seconds.
-fn seconds(text: &str) -> Option<u64> {
-    const MOST: u64 = 36_500 * 24 * 60 * 60;
-    let unit = text.chars().last()?;
-    let of_one = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 60 * 60,
-        'd' => 24 * 60 * 60,
-        'w' => 7 * 24 * 60 * 60,
-        _ => return None,
-    };
-    let digits = text.strip_suffix(unit)?;
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let number: u64 = digits.parse().ok().filter(|_| is_number)?;
-    number
-        .checked_mul(of_one)
-        .filter(|seconds| *seconds <= MOST)
 }
 
 impl UniqueOptions {

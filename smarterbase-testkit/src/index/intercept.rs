@@ -41,7 +41,8 @@ pub enum IndexCall {
 pub enum Fate {
     /// It is carried out.
     Pass,
-    /// It is not carried out, and answered as if there were nothing to find or to do.
+    /// It is not carried out, and answered as if there were nothing to find or to do. For every call but `begin`, which has
+    /// to name an instance, and `known` and `presence`, which have to say something of each thing asked: they panic.
     Swallow,
     /// It is not carried out, and fails.
     Fail(IndexError),
@@ -113,14 +114,34 @@ impl Intercepted {
         Self { name, ..self }
     }
 
+    /// For calls that may find nothing, or have nothing to do.
     async fn meet<T: Default>(
         &self,
         name: IndexCall,
         call: impl Future<Output = Result<T, IndexError>> + Send,
     ) -> Result<T, IndexError> {
+        self.meet_or(name, call, T::default).await
+    }
+
+    /// For calls whose answer nobody can make up.
+    async fn meet_answered<T>(
+        &self,
+        name: IndexCall,
+        call: impl Future<Output = Result<T, IndexError>> + Send,
+    ) -> Result<T, IndexError> {
+        let no_answer = || panic!("`{name:?}` must be answered: `Fate::Swallow` is not for it");
+        self.meet_or(name, call, no_answer).await
+    }
+
+    async fn meet_or<T>(
+        &self,
+        name: IndexCall,
+        call: impl Future<Output = Result<T, IndexError>> + Send,
+        nothing: impl FnOnce() -> T + Send,
+    ) -> Result<T, IndexError> {
         match self.interceptor.before(name).await {
             Fate::Pass => call.await,
-            Fate::Swallow => Ok(T::default()),
+            Fate::Swallow => Ok(nothing()),
             Fate::Fail(error) => Err(error),
             Fate::LoseReply(error) => call.await.and(Err(error)),
             Fate::CrashBefore => std::future::pending().await,
@@ -165,7 +186,7 @@ impl IndexStore for Intercepted {
         replacing: Option<&str>,
     ) -> Result<String, IndexError> {
         let call = self.inner.begin(collection, placed, fresh, replacing);
-        self.meet(IndexCall::Begin, call).await
+        self.meet_answered(IndexCall::Begin, call).await
     }
 
     async fn go_on(
@@ -185,7 +206,7 @@ impl IndexStore for Intercepted {
         ids: &[EncodedId],
     ) -> Result<Vec<Option<String>>, IndexError> {
         let call = self.inner.known(collection, placed, ids);
-        self.meet(IndexCall::Known, call).await
+        self.meet_answered(IndexCall::Known, call).await
     }
 
     async fn extend(
@@ -272,7 +293,7 @@ impl IndexStore for Intercepted {
         entries: &[IndexEntry],
     ) -> Result<Vec<Presence>, IndexError> {
         let call = self.inner.presence(collection, id, placed, entries);
-        self.meet(IndexCall::Presence, call).await
+        self.meet_answered(IndexCall::Presence, call).await
     }
 
     async fn ping(&self) -> Result<(), IndexError> {
@@ -286,15 +307,15 @@ impl IndexStore for Intercepted {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::{panic::AssertUnwindSafe, sync::Mutex};
 
     use futures::FutureExt;
 
-    use smarterbase_core::document::KeyKind;
+    use smarterbase_core::document::{KeyKind, KeyText};
 
     use super::{
-        Arc, Fate, IndexCall, IndexError, IndexStore, IndexedCollection, Intercepted, Interceptor,
-        Nonce,
+        Arc, EncodedId, Fate, IndexCall, IndexError, IndexStore, IndexedCollection, Intercepted,
+        Interceptor, Nonce,
     };
     use crate::MemoryIndex;
 
@@ -309,19 +330,32 @@ mod tests {
         }
     }
 
-    /// How a call ends that meets this fate, if it does; and how often the backend was called.
-    fn meet(fate: Fate) -> (Option<Result<Option<String>, String>>, u64) {
-        let memory = MemoryIndex::new();
-        let once = Arc::new(Once(Mutex::new(Some(fate))));
-        let index = Intercepted::new(Arc::new(memory.clone()), once);
-        let collection = IndexedCollection {
+    #[derive(Debug)]
+    struct Swallowing;
+
+    #[async_trait::async_trait]
+    impl Interceptor for Swallowing {
+        async fn before(&self, _: IndexCall) -> Fate {
+            Fate::Swallow
+        }
+    }
+
+    fn collection() -> IndexedCollection {
+        IndexedCollection {
             database: Nonce::from_random([7; 13]),
             name: "items".to_owned(),
             shards: 1,
             key_kind: KeyKind::Text,
             instance: String::new(),
-        };
-        let ended = index.instance(&collection).now_or_never();
+        }
+    }
+
+    /// How a call ends that meets this fate, if it does; and how often the backend was called.
+    fn meet(fate: Fate) -> (Option<Result<Option<String>, String>>, u64) {
+        let memory = MemoryIndex::new();
+        let once = Arc::new(Once(Mutex::new(Some(fate))));
+        let index = Intercepted::new(Arc::new(memory.clone()), once);
+        let ended = index.instance(&collection()).now_or_never();
         let ended = ended.map(|ended| ended.map_err(|error| error.to_string()));
         (ended, memory.calls())
     }
@@ -336,5 +370,24 @@ mod tests {
         assert_eq!(meet(Fate::LoseReply(lost())), (failed, 1));
         assert_eq!(meet(Fate::CrashBefore), (None, 0));
         assert_eq!(meet(Fate::CrashAfter), (None, 1));
+    }
+
+    #[test]
+    fn calls_that_must_be_answered_cannot_be_swallowed() {
+        let index = Intercepted::new(Arc::new(MemoryIndex::new()), Arc::new(Swallowing));
+        let collection = collection();
+        let fresh = Nonce::from_random([1; 13]);
+        let id = EncodedId::encode(&KeyText("1".to_owned())).unwrap();
+        let ids = [id.clone()];
+        expect_panic(index.begin(&collection, &[], fresh, None));
+        expect_panic(index.known(&collection, &[], &ids));
+        expect_panic(index.presence(&collection, &id, &[], &[]));
+    }
+
+    fn expect_panic<T>(call: impl Future<Output = T>) {
+        let ended = AssertUnwindSafe(call).catch_unwind().now_or_never();
+        let panic = ended.expect("it ends at once").err().expect("it panics");
+        let text = panic.downcast_ref::<String>().expect("it says why");
+        assert!(text.contains("must be answered"), "{text}");
     }
 }

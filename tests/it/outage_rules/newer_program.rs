@@ -36,6 +36,19 @@ fn definition_of<'c>(catalog: &'c mut Value, name: &str) -> &'c mut Value {
         .1
 }
 
+/// One of them built the index; in the test's own time.
+async fn until_ready(one: &Process, two: &Process) {
+    let count = |process: &Process| process.told.count(RebuildPhase::Ready);
+    let ready = async {
+        while count(one) + count(two) == 0 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(600), ready)
+        .await
+        .expect("nobody built the index");
+}
+
 /// Watches `unknown` in `format/catalog.rs`: members of a newer program outlive a loss, an election and a rebuild.
 #[tokio::test(start_paused = true)]
 async fn s09_a_loss_and_a_rebuild_keep_members_that_this_program_does_not_know() {
@@ -56,9 +69,7 @@ async fn s09_a_loss_and_a_rebuild_keep_members_that_this_program_does_not_know()
     index.flush();
     two.fill(107..108).await;
     assert!(!states(&world).await.contains("ready"));
-    while one.told.count(RebuildPhase::Ready) + two.told.count(RebuildPhase::Ready) == 0 {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    until_ready(&one, &two).await;
     let mut catalog = catalog(&world).await;
     assert_eq!(catalog["future"], json!({"x": 1}));
     let definition = definition_of(&mut catalog, "weight-");
@@ -132,9 +143,7 @@ async fn s09_a_state_that_this_program_does_not_know_is_not_built_over_after_a_l
         definition_of(catalog, "weight-")["backends"]["memory"]["state"] = json!("down");
     })
     .await;
-    while one.told.count(RebuildPhase::Ready) + two.told.count(RebuildPhase::Ready) == 0 {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    until_ready(&one, &two).await;
     tokio::time::sleep(COPY).await;
     for process in [one, two] {
         assert_eq!(

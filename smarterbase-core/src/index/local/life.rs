@@ -20,6 +20,7 @@ use crate::{
 impl Inner {
     /// Finds out whether what the file holds may be believed. One GET.
     pub(super) async fn attach(&self, host: &Host) -> Result<(), IndexError> {
+        let _one_at_a_time = self.attaching.lock().await;
         let refuse = |text: &str| Err(IndexError::Refused(text.to_owned()));
         let session = self.session.read().await;
         let known = self.anchor().as_ref().map(|anchor| anchor.host.database);
@@ -108,9 +109,13 @@ impl Inner {
             return Ok(Found::Own); // Nothing but this process uses it.
         };
         let file = self.facts().file;
-        let named = anchor.name(file, session, &*self.clock, &*self.rng).await;
+        let (found, named) = anchor.name(file, session, &*self.clock, &*self.rng).await;
+        if found == Found::Foreign {
+            // Before the anchor knows of it: the next session would take it for its own.
+            self.is_trusted.store(false, Ordering::Release);
+        }
         *self.anchor() = Some(anchor);
-        named
+        named.map(|()| found)
     }
 
     /// A file that failed is made anew, and holds nothing.

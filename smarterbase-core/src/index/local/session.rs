@@ -53,25 +53,38 @@ impl Anchor {
         self.seen.as_ref().map(|(_, _, session)| session)
     }
 
-    /// Names a new session. One PUT.
+    /// Names a new session. One PUT. Somebody else's that was found counts even where the new one could not be named.
     pub(super) async fn name(
         &mut self,
         file: Nonce,
         session: Nonce,
         clock: &dyn Clock,
         rng: &dyn Rng,
-    ) -> Result<Found, IndexError> {
+    ) -> (Found, Result<(), IndexError>) {
         let mut found = Found::Own;
+        let named = self.take_place(&mut found, file, session, clock, rng);
+        let named = named.await;
+        (found, named)
+    }
+
+    async fn take_place(
+        &mut self,
+        found: &mut Found,
+        file: Nonce,
+        session: Nonce,
+        clock: &dyn Clock,
+        rng: &dyn Rng,
+    ) -> Result<(), IndexError> {
         for _ in 0..TRIES {
             match self.put(file, session, clock, rng).await {
-                PutOutcome::Applied(Some(_)) => return Ok(found),
+                PutOutcome::Applied(Some(_)) => return Ok(()),
                 PutOutcome::Applied(None) => {
+                    *found = Found::Foreign;
                     *self = Self::read(&self.host).await?;
-                    found = Found::Foreign;
                 }
                 PutOutcome::Lost(object) => {
                     self.seen = object.map(open).transpose()?;
-                    found = Found::Foreign;
+                    *found = Found::Foreign;
                 }
                 PutOutcome::Refused(error) | PutOutcome::Unknown(error) => {
                     return Err(IndexError::Store(error));

@@ -347,6 +347,28 @@ async fn s6_another_file_that_took_over_meanwhile_ends_what_the_first_one_knew()
     ));
 }
 
+/// Watches `name_session` in `life.rs`.
+#[tokio::test]
+async fn s6_another_file_that_was_met_counts_when_the_session_could_not_be_named() {
+    let scene = Scene::new();
+    let first = scene.open().await;
+    let users = begun(&first).await;
+    put(&first, &users, "1", "pro").await.unwrap();
+    assert!(first.inner.rest().unwrap());
+    let second = scene.open_on(&Disk::default()).await;
+    begun(&second).await;
+    // The first meets the name of the second, and then the store takes nothing.
+    scene.store.deny_puts_after(Some(1));
+    let failed = put(&first, &users, "2", "pro").await;
+    assert!(matches!(failed, Err(IndexError::Store(_))), "{failed:?}");
+    let met = found(&first, &users).await;
+    assert!(matches!(met, Err(IndexError::Lost(_))), "{met:?}");
+    scene.store.deny_puts_after(None);
+    let refused = put(&first, &users, "2", "pro").await;
+    assert!(matches!(refused, Err(IndexError::Lost(_))), "{refused:?}");
+    expect_lost(&first, &users).await;
+}
+
 #[tokio::test]
 async fn without_its_object_in_the_store_the_file_is_not_believed() {
     let scene = Scene::new();
@@ -482,6 +504,23 @@ async fn one_index_serves_one_database() {
         matches!(refused, Err(IndexError::Refused(_))),
         "{refused:?}"
     );
+}
+
+/// Watches `attaching` in `life.rs`.
+#[tokio::test]
+async fn one_index_serves_one_database_of_two_that_come_at_the_same_time() {
+    let scene = Scene::new();
+    let place = Place::Disk(scene.disk.clone());
+    let index = LocalIndex::open_at(place, LocalOptions::default()).await;
+    let index = index.unwrap();
+    let one = host(&scene.store);
+    let other = Host {
+        database: Nonce::from_random([8; 13]),
+        ..one.clone()
+    };
+    let (first, second) = tokio::join!(index.attach(&one), index.attach(&other));
+    first.unwrap();
+    assert!(matches!(second, Err(IndexError::Refused(_))), "{second:?}");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use crate::{
         engine::store_failure,
         floor,
     },
-    port::{Clock, IndexError, IndexStore, Rng},
+    port::{Clock, IndexError, IndexStore, Rng, index::Placed},
 };
 
 /// Makes the catalog of a new collection. Definitions start `building`, and are `ready` at once only when a LIST made
@@ -42,7 +42,7 @@ pub(crate) async fn create_catalog(
             .definitions
             .insert(definition.name.clone(), Entry { since, ..entry });
     }
-    begin_backends(engine, collection, &mut catalog).await;
+    begin_primary(engine, collection, &mut catalog).await;
     let created = put(engine, collection, None, catalog).await?;
     let Some(created) = created else {
         return fetch(engine, collection)
@@ -104,37 +104,38 @@ fn promote(entry: &mut Entry) {
 }
 
 /// Prepares the primary backend. One that does not answer is `down` from the start: queries scan until it is rebuilt.
-async fn begin_backends(engine: &Engine, collection: &Collection, catalog: &mut Catalog) {
-    for backend in &engine.backends {
-        let name = backend.name();
-        let building: Vec<_> = catalog
-            .definitions
-            .iter()
-            .filter_map(|(definition, entry)| {
-                let placement = entry.backends.get(name)?;
-                (placement.state == State::Building).then(|| placed(definition, entry, placement))
-            })
-            .collect();
-        if building.is_empty() {
-            continue;
-        }
-        match begin(engine, collection, backend, &building).await {
-            Ok(instance) => {
-                catalog.instances.insert(name.to_owned(), instance);
-            }
-            Err(error) => {
-                tracing::warn!(collection = collection.name(), backend = name, %error, "the index backend is down");
-                set_all_down(catalog, name);
-            }
+async fn begin_primary(engine: &Engine, collection: &Collection, catalog: &mut Catalog) {
+    let Some(primary) = engine.backends.first() else {
+        return;
+    };
+    let name = primary.name();
+    let building = building_on(catalog, name);
+    if building.is_empty() {
+        return;
+    }
+    match begin(engine, collection, primary, &building).await {
+        Ok(instance) => drop(catalog.instances.insert(name.to_owned(), instance)),
+        Err(error) => {
+            tracing::warn!(collection = collection.name(), backend = name, %error, "the index backend is down");
+            set_all_down(catalog, name);
         }
     }
+}
+
+fn building_on(catalog: &Catalog, backend: &str) -> Vec<Placed> {
+    let definitions = catalog.definitions.iter();
+    let building = definitions.filter_map(|(definition, entry)| {
+        let placement = entry.backends.get(backend)?;
+        (placement.state == State::Building).then(|| placed(definition, entry, placement))
+    });
+    building.collect()
 }
 
 async fn begin(
     engine: &Engine,
     collection: &Collection,
     backend: &Arc<dyn IndexStore>,
-    building: &[crate::port::index::Placed],
+    building: &[Placed],
 ) -> Result<String, IndexError> {
     // Nothing is replaced: processes that make the catalog at the same time agree on one instance.
     backend

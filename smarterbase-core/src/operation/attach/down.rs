@@ -19,10 +19,10 @@ pub(crate) fn set_all_down(catalog: &mut Catalog, backend: &str) {
     }
 }
 
-/// Marks one definition `down` on a backend: a new generation (rule S5).
+/// Marks one definition `down` on a backend: a new generation (rule S5). Whether that changed anything.
 fn set_down(entry: &mut Entry, backend: &str) -> bool {
     match entry.backends.get_mut(backend) {
-        Some(placement) if matches!(placement.state, State::Building | State::Ready) => {
+        Some(placement) if placement.state.is_maintained() => {
             placement.state = State::Down;
             placement.generation += 1;
             true
@@ -39,39 +39,40 @@ pub(crate) async fn mark_down(
     backend: &str,
     observed: &Agreement,
 ) -> Result<Arc<Agreement>> {
-    tracing::warn!(
-        collection = collection.name(),
-        backend,
-        "the index backend is marked down; queries scan until it is rebuilt"
-    );
-    let generation = |catalog: &Catalog, name: &str| {
-        Some(
-            catalog
-                .definitions
-                .get(name)?
-                .backends
-                .get(backend)?
-                .generation,
-        )
-    };
+    let mut is_changed = false;
     let changed = change(engine, collection, None, |catalog| {
-        let seen: Vec<String> = catalog
-            .definitions
-            .keys()
-            .filter(|name| generation(catalog, name) == generation(&observed.catalog, name))
-            .cloned()
-            .collect();
-        let downs = seen
-            .iter()
-            .filter_map(|name| Some(set_down(catalog.definitions.get_mut(name)?, backend)));
-        downs.fold(false, |any, down| any | down)
-    })
-    .await?;
-    let changed = Arc::new(changed);
+        is_changed = set_observed_down(catalog, backend, &observed.catalog);
+        is_changed
+    });
+    let changed = Arc::new(changed.await?);
+    if is_changed {
+        tracing::warn!(
+            collection = collection.name(),
+            backend,
+            "the index backend is marked down; queries scan until it is rebuilt"
+        );
+    }
     collection.hold(engine.clock.elapsed() + agreement::HOLD);
     agreement::adopt(engine, collection, &changed);
     engine.notice_outage();
     Ok(changed)
+}
+
+/// Marks the definitions `down` whose generation on a backend is still the observed one.
+fn set_observed_down(catalog: &mut Catalog, backend: &str, observed: &Catalog) -> bool {
+    let mut is_changed = false;
+    for (name, entry) in &mut catalog.definitions {
+        let seen = observed.definitions.get(name);
+        let is_as_seen =
+            generation(entry, backend) == seen.and_then(|seen| generation(seen, backend));
+        is_changed |= is_as_seen && set_down(entry, backend);
+    }
+    is_changed
+}
+
+fn generation(entry: &Entry, backend: &str) -> Option<u64> {
+    let placement = entry.backends.get(backend)?;
+    Some(placement.generation)
 }
 
 /// Marks `down` every index definition that this program does not know, before it writes (an older program).
@@ -80,42 +81,40 @@ pub(crate) async fn down_unknown_indexes(
     collection: &Arc<Collection>,
     copy: Arc<Agreement>,
 ) -> Result<Arc<Agreement>> {
-    let is_unknown = |name: &String| {
-        !collection
-            .definitions
-            .iter()
-            .any(|definition| definition.name == *name)
-    };
-    let is_maintained = |entry: &Entry| {
-        entry
-            .backends
-            .values()
-            .any(|placement| matches!(placement.state, State::Building | State::Ready))
-    };
-    if !copy
-        .catalog
-        .definitions
-        .iter()
-        .any(|(name, entry)| is_unknown(name) && is_maintained(entry))
-    {
+    if !keeps_unknown_indexes(collection, &copy.catalog) {
         return Ok(copy);
     }
     let changed = change(engine, collection, None, |catalog| {
-        let unknown = catalog
-            .definitions
-            .iter_mut()
-            .filter(|(name, _)| is_unknown(name));
-        let mut any = false;
-        for (_, entry) in unknown {
-            let backends: Vec<String> = entry.backends.keys().cloned().collect();
-            any |= backends
-                .iter()
-                .fold(false, |any, backend| any | set_down(entry, backend));
-        }
-        any
-    })
-    .await?;
-    let changed = Arc::new(changed);
+        set_unknown_down(collection, catalog)
+    });
+    let changed = Arc::new(changed.await?);
     agreement::adopt(engine, collection, &changed);
     Ok(changed)
+}
+
+/// Whether an index is kept up that this program does not know.
+fn keeps_unknown_indexes(collection: &Collection, catalog: &Catalog) -> bool {
+    let mut definitions = catalog.definitions.iter();
+    definitions.any(|(name, entry)| {
+        let mut placements = entry.backends.values();
+        !knows(collection, name) && placements.any(|placement| placement.state.is_maintained())
+    })
+}
+
+fn set_unknown_down(collection: &Collection, catalog: &mut Catalog) -> bool {
+    let definitions = catalog.definitions.iter_mut();
+    let unknown = definitions.filter(|(name, _)| !knows(collection, name));
+    unknown.fold(false, |any, (_, entry)| any | set_down_everywhere(entry))
+}
+
+/// Marks one definition `down` on every backend. Whether that changed anything.
+fn set_down_everywhere(entry: &mut Entry) -> bool {
+    let backends: Vec<String> = entry.backends.keys().cloned().collect();
+    let downs = backends.iter().map(|backend| set_down(entry, backend));
+    downs.fold(false, |any, down| any | down)
+}
+
+fn knows(collection: &Collection, name: &str) -> bool {
+    let mut definitions = collection.definitions.iter();
+    definitions.any(|definition| definition.name == name)
 }

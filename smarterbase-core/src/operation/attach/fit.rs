@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Code, Error, Result},
-    format::catalog::{Catalog, State},
+    format::catalog::Catalog,
     operation::{Collection, Engine},
 };
 
@@ -53,24 +53,15 @@ fn check_backends(engine: &Engine, collection: &Collection, catalog: &Catalog) -
     if engine.abandon_missing_backends || engine.check_writable().is_err() {
         return Ok(());
     }
-    let relied_on = catalog.definitions.values().flat_map(|entry| {
-        let maintained = |state| matches!(state, State::Building | State::Ready);
-        entry
-            .backends
-            .iter()
-            .filter(move |(_, placement)| maintained(placement.state))
-            .map(|(name, _)| name)
-    });
-    for name in relied_on {
-        if engine.backend(name).is_none() {
-            let text = format!(
-                "the collection's indexes are also kept in `{name}`, which this database was opened without; open it with \
-                 `{name}`, or ask for `abandon_missing_backends`"
-            );
-            return Err(Error::new(Code::NO_SUCH_BACKEND, text).in_collection(collection.name()));
-        }
-    }
-    Ok(())
+    let missing = missing_backends(engine, catalog);
+    let Some(name) = missing.first() else {
+        return Ok(());
+    };
+    let text = format!(
+        "the collection's indexes are also kept in `{name}`, which this database was opened without; open it with `{name}`, or \
+         ask for `abandon_missing_backends`"
+    );
+    Err(Error::new(Code::NO_SUCH_BACKEND, text).in_collection(collection.name()))
 }
 
 /// The backends that the catalog relies on and nobody registered.
@@ -80,8 +71,7 @@ pub(crate) fn missing_backends(engine: &Engine, catalog: &Catalog) -> Vec<String
         .values()
         .flat_map(|entry| &entry.backends)
         .filter(|(name, placement)| {
-            matches!(placement.state, State::Building | State::Ready)
-                && engine.backend(name).is_none()
+            placement.state.is_maintained() && engine.backend(name).is_none()
         })
         .map(|(name, _)| name.clone())
         .collect();

@@ -203,7 +203,7 @@ impl<R: Rules> CommitMachine<R> {
     }
 
     /// The first failure counts.
-    fn fail(&mut self, failure: Failure) {
+    pub(super) fn fail(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
         self.queue.clear();
     }

@@ -25,11 +25,29 @@ pub(super) struct Objects {
     objects: Mutex<BTreeMap<Key, Object>>,
     is_away: AtomicBool,
     puts: AtomicU64,
+    /// How many more puts are looked at; `None`: all.
+    puts_left: Mutex<Option<u64>>,
 }
 
 impl Objects {
     pub(super) fn go_away(&self, is_away: bool) {
         self.is_away.store(is_away, Ordering::SeqCst);
+    }
+
+    /// From then on puts are denied; `None`: never.
+    pub(super) fn deny_puts_after(&self, puts: Option<u64>) {
+        *self.puts_left.lock().unwrap() = puts;
+    }
+
+    fn denies_put(&self) -> bool {
+        match &mut *self.puts_left.lock().unwrap() {
+            Some(0) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => false,
+        }
     }
 
     pub(super) fn puts(&self) -> u64 {
@@ -56,6 +74,8 @@ impl CasStore for Objects {
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Object>, StoreError> {
+        // Whoever asks at the same time has his turn first, as with a store that takes its time.
+        tokio::task::yield_now().await;
         Ok(self.there()?.get(key).cloned())
     }
 
@@ -68,6 +88,9 @@ impl CasStore for Objects {
     }
 
     async fn put(&self, key: &Key, expect: &Expect, bytes: Bytes) -> Attempt {
+        if self.denies_put() {
+            return Attempt::Refused(StoreError::new(StoreErrorKind::Denied, "no puts"));
+        }
         let mut objects = match self.there() {
             Ok(objects) => objects,
             Err(error) => return Attempt::Refused(error),
