@@ -20,7 +20,10 @@ use smarterbase_core::{
     document::Version,
     format::{Key, Prefix},
     operation::outage::{Fallback, RebuildPhase, RebuildProgress, Reconcile},
-    port::{Attempt, Capabilities, CasStore, Changed, Clock, Expect, ListPage, Object, StoreError},
+    port::{
+        Attempt, Capabilities, CasStore, Changed, Clock, Expect, ListPage, Object, StoreError,
+        StoreErrorKind,
+    },
 };
 use smarterbase_testkit::{
     MemoryIndex,
@@ -457,6 +460,8 @@ pub(crate) struct Mortal {
     get_takes: Mutex<Duration>,
     /// No put of the catalog arrives.
     is_silent: AtomicBool,
+    /// Nothing may be put.
+    is_denied: AtomicBool,
 }
 
 impl Mortal {
@@ -469,11 +474,16 @@ impl Mortal {
             before_catalog: Mutex::default(),
             get_takes: Mutex::default(),
             is_silent: AtomicBool::new(false),
+            is_denied: AtomicBool::new(false),
         })
     }
 
     pub(crate) fn silence(&self, is_silent: bool) {
         self.is_silent.store(is_silent, Ordering::SeqCst);
+    }
+
+    pub(crate) fn deny(&self, is_denied: bool) {
+        self.is_denied.store(is_denied, Ordering::SeqCst);
     }
 
     pub(crate) fn get_takes(&self, time: Duration) {
@@ -557,6 +567,9 @@ impl CasStore for Mortal {
         self.live().await;
         while key.as_str() == CATALOG && self.is_silent.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        if self.is_denied.load(Ordering::SeqCst) {
+            return Attempt::Refused(StoreError::new(StoreErrorKind::Denied, "as it was told to"));
         }
         let attempt = self.inner.put(key, expect, body).await;
         let unheard = *self.unheard_put.lock().unwrap();

@@ -59,6 +59,9 @@ pub(crate) async fn of_type<T: Document>(engine: &Arc<Engine>) -> Result<ExpiryR
 struct Ended {
     report: ExpiryReport,
     failure: Option<Error>,
+    failures: usize,
+    /// Whether going on is of no use.
+    gives_up: bool,
 }
 
 /// One index that is not ready, or fails, keeps no other one back.
@@ -127,21 +130,16 @@ impl Look<'_> {
             demands: &[],
             descending: false,
         };
-        let (mut ended, mut failures, mut after) = (Ended::default(), 0, None);
+        let (mut ended, mut after) = (Ended::default(), None);
         loop {
             let asked = index_walk::ask(self.view, self.collection, &wanted, after.as_ref(), PAGE);
             let answer = asked.await?.ok_or_else(|| self.not_ready())?;
-            let candidates = index_walk::group(answer.page.hits);
-            for wave in Vec::from(candidates).chunks(AT_ONCE) {
+            let candidates = Vec::from(index_walk::group(answer.page.hits));
+            for wave in candidates.chunks(AT_ONCE) {
                 let deletions = wave.iter().map(|one| self.delete::<T>(&answer.source, one));
-                for deletion in join_all(deletions).await {
-                    failures += usize::from(deletion.is_err());
-                    let gives_up =
-                        failures == MOST_FAILURES || deletion.as_ref().is_err_and(concerns_all);
-                    ended.note(deletion);
-                    if gives_up {
-                        return Ok(ended);
-                    }
+                ended.note_all(join_all(deletions).await);
+                if ended.gives_up {
+                    return Ok(ended);
                 }
             }
             after = answer.last;
@@ -164,6 +162,8 @@ impl Look<'_> {
         let deleted = self.delete_now::<T>(source, candidate).await;
         match &deleted {
             Ok(report) if report.restricted == 0 => self.held.release(id),
+            // It is not the document's fault.
+            Err(error) if concerns_all(error) => {}
             _ => self.held.hold(id, now),
         }
         deleted
@@ -209,13 +209,19 @@ impl Look<'_> {
 }
 
 impl Ended {
-    fn note(&mut self, deletion: Result<ExpiryReport>) {
-        match deletion {
-            Ok(report) => self.report = self.report.and(report),
-            Err(error) => {
-                self.failure.get_or_insert(error);
+    fn note_all(&mut self, deletions: Vec<Result<ExpiryReport>>) {
+        for deletion in deletions {
+            match deletion {
+                Ok(report) => self.report = self.report.and(report),
+                Err(error) => self.note(error),
             }
         }
+    }
+
+    fn note(&mut self, error: Error) {
+        self.failures += 1;
+        self.gives_up |= self.failures >= MOST_FAILURES || concerns_all(&error);
+        self.failure.get_or_insert(error);
     }
 }
 

@@ -15,6 +15,8 @@ use smarterbase_core::{
 };
 use smarterbase_testkit::{MemoryIndex, invariant, sweep::World};
 
+use crate::outage::Mortal;
+
 use super::{A_LOOK, MINUTE, Order, Page, Session, ids, open, quiet, session};
 
 /// Cuts the last byte off a stored document.
@@ -104,6 +106,25 @@ async fn what_is_held_back_is_tried_less_and_less_often() {
         Order::delete(&db, &id).await.unwrap();
     }
     tokio::time::sleep(62 * MINUTE).await;
+    assert_eq!(ids(&db).await, Vec::<u64>::new());
+    db.close().await;
+}
+
+/// What every document meets is not held against any of them.
+#[tokio::test(start_paused = true)]
+async fn once_the_store_takes_writes_again_the_next_look_deletes_everything() {
+    let world = World::new(15);
+    let store = Mortal::over(world.store.clone());
+    let db = open(world.builder(0, store.clone())).await;
+    let soon = world.clock.now().saturating_add(MINUTE);
+    for id in 0..30 {
+        Session::create(&db, session(id, Some(soon))).await.unwrap();
+    }
+    store.deny(true);
+    tokio::time::sleep(30 * MINUTE).await;
+    assert_eq!(ids(&db).await.len(), 30);
+    store.deny(false);
+    tokio::time::sleep(A_LOOK).await;
     assert_eq!(ids(&db).await, Vec::<u64>::new());
     db.close().await;
 }
