@@ -2,6 +2,7 @@
 
 pub(crate) mod agreement;
 pub(crate) mod attach;
+pub(crate) mod background;
 pub mod batch;
 pub(crate) mod change;
 pub(crate) mod checkpoint;

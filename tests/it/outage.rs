@@ -24,6 +24,7 @@ use smarterbase_core::{
         Attempt, Capabilities, CasStore, Changed, Clock, Expect, ListPage, Object, StoreError,
         StoreErrorKind,
     },
+    store::MemoryStore,
 };
 use smarterbase_testkit::{
     MemoryIndex,
@@ -927,6 +928,41 @@ async fn closing_ends_the_reconciler_and_releases_its_rebuild() {
     assert_eq!(index.calls(), asked);
     drop(at);
     assert_eq!(states(&world).await, only("building"));
+}
+
+/// On real time: the task goes with the runtime in which it began, and another one begins with the next operation.
+#[test]
+fn a_database_that_changes_its_runtime_builds_in_the_next_one() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    };
+    let (first, index) = (runtime(), MemoryIndex::new());
+    let db = first.block_on(async {
+        let builder = Db::builder().store(Arc::new(MemoryStore::new()));
+        let builder = builder.index(Arc::new(index.clone()));
+        let db = builder
+            .in_flight_bound(Duration::from_secs(1))
+            .open()
+            .await
+            .unwrap();
+        Item::create(&db, item(7)).await.unwrap();
+        db
+    });
+    drop(first);
+    index.flush();
+    runtime().block_on(async {
+        let built = async {
+            // By the index alone, once it is there.
+            let found = || Item::find_by_shelf(&db, "shelf-7").fallback(Fallback::Never);
+            while found().await.is_err() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            assert_eq!(found().await.unwrap().len(), 1);
+        };
+        let built = tokio::time::timeout(Duration::from_secs(60), built);
+        built.await.expect("it is built again");
+    });
 }
 
 /// The rate is kept.

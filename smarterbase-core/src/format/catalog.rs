@@ -40,6 +40,18 @@ impl State {
     pub fn is_maintained(self) -> bool {
         matches!(self, Self::Building | Self::Ready)
     }
+
+    /// Whether an index in this state is to be built again without being asked: it is down, or somebody began to build it.
+    ///
+    /// ```
+    /// use smarterbase_core::format::catalog::State;
+    /// assert!(State::Down.is_lost() && State::Building.is_lost());
+    /// assert!(!State::Pending.is_lost());
+    /// ```
+    #[must_use]
+    pub fn is_lost(self) -> bool {
+        matches!(self, Self::Down | Self::Building)
+    }
 }
 
 /// One definition on one backend.

@@ -220,13 +220,14 @@ pub(crate) async fn run_all(engine: &Engine) -> Result<MedicReport> {
 
 /// Looks again and again for as long as the database is open. One per engine.
 pub(crate) fn watch(engine: &Arc<Engine>) {
-    if !engine.medic.begin() {
+    let Some(running) = engine.medic.begin() else {
         return;
-    }
+    };
     let (clock, closing) = (engine.clock.clone(), engine.medic.closing());
     let jitter = Duration::from_millis(engine.rng.below(INTERVAL.as_millis() as u64 / 2));
     let engine_of_others: Weak<Engine> = Arc::downgrade(engine);
     engine.tasks.spawn(async move {
+        let _running = running;
         let mut known = KnownAborted::new();
         for number in 1_u32.. {
             tokio::select! {

@@ -20,6 +20,7 @@ use crate::{
         Collection, Engine,
         agreement::{self, Agreement},
         attach,
+        background::Running,
     },
 };
 
@@ -29,8 +30,9 @@ const MOST: usize = 16;
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Looks after every collection that the engine uses, for as long as the database is open and somebody has a handle to it.
-pub(crate) fn watch(engine: &Arc<Engine>) {
+pub(crate) fn watch(engine: &Arc<Engine>, running: Running) {
     let watch = Watch {
+        _running: running,
         engine: Arc::downgrade(engine),
         closing: engine.outages.ending.clone(),
         patients: HashMap::new(),
@@ -71,6 +73,7 @@ enum Found {
 type Look = BoxFuture<'static, (usize, Patient, Found)>;
 
 struct Watch {
+    _running: Running,
     engine: Weak<Engine>,
     closing: CancellationToken,
     /// By collection; not those that are being looked at.
@@ -299,8 +302,7 @@ fn lost(engine: &Engine, collection: &Collection, catalog: &Catalog) -> Vec<(Str
     let lost = indexes.filter_map(|ordinal| {
         let name = &collection.definitions[ordinal].name;
         let placement = catalog.definitions.get(name)?.backends.get(backend)?;
-        let is_lost = matches!(placement.state, State::Down | State::Building);
-        (is_lost && rebuild::waits_for(collection, catalog, ordinal).is_none())
+        (placement.state.is_lost() && rebuild::waits_for(collection, catalog, ordinal).is_none())
             .then(|| (name.clone(), placement.state, placement.generation))
     });
     lost.collect()

@@ -4,10 +4,7 @@ use std::{
     any::TypeId,
     collections::HashMap,
     future::Future,
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, RwLock},
     time::Duration,
 };
 
@@ -19,6 +16,7 @@ use tokio_util::{
 
 use super::{
     Collection,
+    background::{Background, Running},
     counter::Counter,
     expiry::Expiry,
     limits::Limits,
@@ -61,7 +59,7 @@ pub(crate) enum WriteGuard {
 
 /// A task that watches in the background, until the database is closed or dropped.
 pub(crate) struct Watch {
-    has_begun: AtomicBool,
+    task: Background,
     closing: CancellationToken,
     /// Cancels when the engine is dropped.
     _guard: DropGuard,
@@ -71,7 +69,7 @@ impl Default for Watch {
     fn default() -> Self {
         let closing = CancellationToken::new();
         Self {
-            has_begun: AtomicBool::new(false),
+            task: Background::default(),
             _guard: closing.clone().drop_guard(),
             closing,
         }
@@ -79,9 +77,9 @@ impl Default for Watch {
 }
 
 impl Watch {
-    /// Whether the task is to be begun now.
-    pub(crate) fn begin(&self) -> bool {
-        !self.closing.is_cancelled() && !self.has_begun.swap(true, Ordering::Relaxed)
+    /// The right to run, where the task is to be begun now.
+    pub(crate) fn begin(&self) -> Option<Running> {
+        self.task.begin().filter(|_| !self.closing.is_cancelled())
     }
 
     pub(crate) fn closing(&self) -> CancellationToken {
@@ -250,6 +248,11 @@ impl Engine {
             settler.longest = LONGER_THAN_ANY_DEADLINE;
         }
         settler
+    }
+
+    /// Whether a task that writes may begin to run for as long as somebody has a handle to the database.
+    pub(crate) fn may_watch(&self) -> bool {
+        self.check_open().is_ok() && !self.outages.ending.is_cancelled()
     }
 
     /// Cancelled when the database is closed or dropped.

@@ -3,14 +3,15 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use super::{Engine, limits::LONGEST_INTERVAL};
+use super::{
+    Engine,
+    background::{Background, Running},
+    limits::LONGEST_INTERVAL,
+};
 use crate::format::path::EncodedId;
 
 /// What became of the documents that were past their time.
@@ -86,14 +87,14 @@ impl Held {
 }
 
 /// Runs the task of an engine that deletes what is past its time; it stands above this module.
-pub(crate) type BeginExpiring = fn(&Arc<Engine>, Duration);
+pub(crate) type BeginExpiring = fn(&Arc<Engine>, Duration, Running);
 
 /// Whether a process deletes what is past its time.
 pub(crate) struct Expiry {
     /// How often; `None`: only when it is asked to.
     every: Option<Duration>,
     begin: BeginExpiring,
-    is_running: Arc<AtomicBool>,
+    task: Background,
 }
 
 impl fmt::Debug for Expiry {
@@ -110,40 +111,28 @@ impl Expiry {
         Self {
             every: every.map(|every| every.clamp(SHORTEST, LONGEST_INTERVAL)),
             begin,
-            is_running: Arc::default(),
+            task: Background::default(),
         }
     }
 
     /// Nothing is deleted by itself: for tools, which do what they were asked to and no more.
     pub(crate) fn turn_off(&self) {
-        self.is_running.store(true, Ordering::Relaxed);
-    }
-
-    /// Held by the task: when it ends with its runtime, another one may begin.
-    pub(crate) fn running(&self) -> Running {
-        Running(self.is_running.clone())
-    }
-}
-
-/// Says when it is dropped that the task has ended.
-pub(crate) struct Running(Arc<AtomicBool>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
+        self.task.turn_off();
     }
 }
 
 impl Engine {
     /// The task begins with the first collection that is used, once the program has told a type with a TTL index.
     pub(crate) fn watch_expiry(self: &Arc<Self>) {
-        let Some(every) = self.expiry.every.filter(|_| self.check_open().is_ok()) else {
+        let Some(every) = self.expiry.every.filter(|_| self.may_watch()) else {
             return;
         };
         let mut types = self.relations.types().iter();
-        let is_wanted = types.any(|kin| kin.expire.is_some());
-        if is_wanted && !self.expiry.is_running.swap(true, Ordering::Relaxed) {
-            (self.expiry.begin)(self, every);
+        if !types.any(|kin| kin.expire.is_some()) {
+            return;
+        }
+        if let Some(running) = self.expiry.task.begin() {
+            (self.expiry.begin)(self, every, running);
         }
     }
 }

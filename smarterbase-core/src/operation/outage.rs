@@ -1,18 +1,15 @@
 //! Outages of an index backend: what queries do meanwhile, and who is told so that the index is built again by itself.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, limits::LONGEST_INTERVAL};
+use super::{
+    Engine,
+    background::{Background, Running},
+    limits::LONGEST_INTERVAL,
+};
 
 /// What a query does while no index that would find its documents answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,14 +112,14 @@ pub enum RebuildPhase {
 pub(crate) type Listener = Arc<dyn Fn(&RebuildProgress) + Send + Sync>;
 
 /// Runs the reconciler of an engine; it stands above this module.
-pub(crate) type BeginReconciling = fn(&Arc<Engine>);
+pub(crate) type BeginReconciling = fn(&Arc<Engine>, Running);
 
 /// What the operations tell the reconciler.
 pub(crate) struct Outages {
     pub(crate) settings: Reconcile,
     pub(crate) listener: Option<Listener>,
     begin: BeginReconciling,
-    has_begun: AtomicBool,
+    task: Background,
     bell: Arc<Notify>,
     /// Cancelled when the database is closed, or its last handle is dropped: a rebuild may last for long, and keeps the
     /// engine.
@@ -133,7 +130,7 @@ impl fmt::Debug for Outages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outages")
             .field("settings", &self.settings)
-            .field("has_begun", &self.has_begun)
+            .field("task", &self.task)
             .finish_non_exhaustive()
     }
 }
@@ -149,7 +146,7 @@ impl Outages {
             settings: settings.usable(),
             listener,
             begin,
-            has_begun: AtomicBool::new(false),
+            task: Background::default(),
             bell: Arc::new(Notify::new()),
             ending,
         }
@@ -178,10 +175,11 @@ impl Engine {
     /// The reconciler begins with the first collection that is used.
     pub(crate) fn watch_indexes(self: &Arc<Self>) {
         let outages = &self.outages;
-        let is_wanted =
-            outages.settings.is_on && self.can_lose_entries() && self.check_open().is_ok();
-        if is_wanted && !outages.has_begun.swap(true, Ordering::Relaxed) {
-            (outages.begin)(self);
+        if !outages.settings.is_on || !self.can_lose_entries() || !self.may_watch() {
+            return;
+        }
+        if let Some(running) = outages.task.begin() {
+            (outages.begin)(self, running);
         }
     }
 

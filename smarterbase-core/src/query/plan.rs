@@ -13,7 +13,6 @@ use super::{
 use crate::{
     document::{Document, IndexKind},
     error::{Code, Error, Result},
-    format::catalog::State,
     operation::{
         Collection, View,
         agreement::{self, Agreement, Site},
@@ -160,7 +159,7 @@ fn has_lost_an_index(view: &View, collection: &Collection) -> bool {
     (0..collection.definitions.len()).any(|ordinal| {
         let entry = agreement.entry(collection, ordinal);
         let placement = entry.and_then(|entry| entry.backends.get(primary.name()));
-        placement.is_some_and(|placed| matches!(placed.state, State::Down | State::Building))
+        placement.is_some_and(|placed| placed.state.is_lost())
     })
 }
 

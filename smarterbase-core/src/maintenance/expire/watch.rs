@@ -11,6 +11,7 @@ use futures::{FutureExt, StreamExt, stream};
 use super::by_every_index;
 use crate::operation::{
     Engine,
+    background::Running,
     expiry::Held,
     relations::{Expire, Kin},
 };
@@ -29,10 +30,9 @@ struct Mortal {
 
 /// Deletes what is past its time, of every type that the program has told. One task per engine; it ends with the database, and
 /// with its runtime.
-pub(crate) fn watch(engine: &Arc<Engine>, every: Duration) {
+pub(crate) fn watch(engine: &Arc<Engine>, every: Duration, running: Running) {
     let (clock, ending) = (engine.clock.clone(), engine.outages.ending.clone());
-    let (weak, running) = (Arc::downgrade(engine), engine.expiry.running());
-    let mortals = mortals(engine);
+    let (weak, mortals) = (Arc::downgrade(engine), mortals(engine));
     engine.tasks.spawn(async move {
         let _running = running;
         let mut pause = jitter(&weak, every.min(FIRST_LOOK) * 4);
